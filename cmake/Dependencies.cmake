@@ -1,0 +1,16 @@
+# Everything comes from Debian's packages: scripts/packages.sh has the list.
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS url json)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
+if(LOOPCAST_TESTS)
+  find_package(GTest REQUIRED)
+  pkg_check_modules(srtp2 REQUIRED IMPORTED_TARGET libsrtp2)  # oracle of the SRTP tests
+endif()
+if(LOOPCAST_BENCH)
+  find_package(benchmark REQUIRED)
+endif()
