@@ -1,0 +1,67 @@
+#include "api/live.h"
+
+namespace loopcast::api {
+
+app::ClientId Live::add(Sink sink) {
+  sinks_.emplace(++last_client_, std::move(sink));
+  return last_client_;
+}
+
+void Live::remove(app::ClientId client) {
+  if (sinks_.erase(client) == 0) return;
+  broadcasts_.client_gone(wall_now_(), client);
+  pump();
+}
+
+void Live::present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options) {
+  broadcasts_.present(client, user, std::move(options));
+  pump();
+}
+
+void Live::watch(app::ClientId client, const app::PublicUser& user, const std::string& broadcast_id,
+                 std::string offer) {
+  broadcasts_.watch(client, user, broadcast_id, std::move(offer));
+  pump();
+}
+
+void Live::add_candidate(app::ClientId client, std::string line) {
+  broadcasts_.add_candidate(client, std::move(line));
+  pump();
+}
+
+void Live::restart_ice(app::ClientId client, std::string fragment) {
+  broadcasts_.restart_ice(client, std::move(fragment));
+  pump();
+}
+
+void Live::stop(app::ClientId client) {
+  broadcasts_.stop(wall_now_(), client);
+  pump();
+}
+
+void Live::handle(app::MediaEvent event) {
+  broadcasts_.handle(wall_now_(), std::move(event));
+  pump();
+}
+
+void Live::shutdown() {
+  broadcasts_.shutdown();
+  pump();
+}
+
+void Live::pump() {
+  // A sink may call back in here; what that leads to is delivered by the loop that is running.
+  if (pumping_) return;
+  pumping_ = true;
+  app::Notice notice;
+  while (broadcasts_.poll_notice(notice)) {
+    const auto it = sinks_.find(notice.to);
+    if (it == sinks_.end()) continue;
+    // A copy, because the sink may remove its client.
+    const Sink sink = it->second;
+    sink(notice);
+  }
+  pumping_ = false;
+}
+
+}  // namespace loopcast::api

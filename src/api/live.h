@@ -1,0 +1,48 @@
+// Everybody who presents or watches, however they are connected: gives out client numbers and
+// brings each notice of app::Broadcasts to the one it is for.
+#pragma once
+
+#include <functional>
+#include <unordered_map>
+
+#include "app/broadcasts.h"
+#include "base/time.h"
+
+namespace loopcast::api {
+
+class Live {
+ public:
+  using Sink = std::function<void(app::Notice&)>;
+
+  // `broadcasts` outlives this. `wall_now`: the wall clock.
+  Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now)
+      : broadcasts_(broadcasts), wall_now_(std::move(wall_now)) {}
+
+  // A new client whose notices go to `sink`, until remove().
+  app::ClientId add(Sink sink);
+  // Ends what the client was doing and forgets it.
+  void remove(app::ClientId client);
+
+  void present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options);
+  void watch(app::ClientId client, const app::PublicUser& user, const std::string& broadcast_id,
+             std::string offer);
+  void add_candidate(app::ClientId client, std::string line);
+  void restart_ice(app::ClientId client, std::string fragment);
+  void stop(app::ClientId client);
+  void handle(app::MediaEvent event);
+  void shutdown();
+
+  app::Broadcasts& broadcasts() { return broadcasts_; }
+  size_t clients() const { return sinks_.size(); }
+
+ private:
+  void pump();
+
+  app::Broadcasts& broadcasts_;
+  std::function<WallTime()> wall_now_;
+  app::ClientId last_client_ = 0;
+  std::unordered_map<app::ClientId, Sink> sinks_;
+  bool pumping_ = false;
+};
+
+}  // namespace loopcast::api

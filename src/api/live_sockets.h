@@ -1,0 +1,50 @@
+// Socket.IO: the signalling of the web app and of the first-generation client. One socket is a
+// user's line, or presents one broadcast, or watches one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "api/live.h"
+#include "api/sign_in.h"
+#include "http/socketio.h"
+
+namespace loopcast::api {
+
+class LiveSockets {
+ public:
+  // Of one user, over all devices; pages that never offer anything count as well.
+  static constexpr size_t kMaxSocketsPerUser = 64;
+
+  // Both outlive this, and this outlives the use of `io`.
+  LiveSockets(SignIn& sign_in, Live& live) : sign_in_(sign_in), live_(live) {}
+  LiveSockets(const LiveSockets&) = delete;
+  LiveSockets& operator=(const LiveSockets&) = delete;
+
+  void mount(http::SocketIo& io);
+  // The session of this token has ended: so have its sockets.
+  void end_session(const std::string& token);
+
+ private:
+  struct Line;
+
+  http::Task<> connect(http::SocketPtr socket);
+  http::Task<> handle(http::SocketPtr socket, http::Event event);
+  void leave(const http::SocketPtr& socket);
+
+  void create_presenter(Line& line, const boost::json::value& request, http::Ack ack);
+  void create_viewer(Line& line, const boost::json::value& request, http::Ack ack);
+  void add_candidate(Line& line, const boost::json::value& request);
+  void stop(Line& line);
+  void on_notice(Line& line, app::Notice& notice);
+  void fail(Line& line, const http::Ack& ack, const Error& error);
+
+  SignIn& sign_in_;
+  Live& live_;
+  std::unordered_set<Line*> lines_;
+  std::unordered_map<std::string, size_t> sockets_of_user_;
+};
+
+}  // namespace loopcast::api

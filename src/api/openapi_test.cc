@@ -1,0 +1,55 @@
+#include "api/openapi.h"
+
+#include <set>
+
+#include <boost/json/parse.hpp>
+#include <gtest/gtest.h>
+
+#include "api/live.h"
+#include "api/rest_v2.h"
+#include "api/whip.h"
+#include "http/router.h"
+
+namespace loopcast::api {
+namespace {
+
+struct NoMedia final : app::MediaControl {
+  void publish(app::MediaId, std::string) override {}
+  void watch(app::MediaId, app::MediaId, std::string) override {}
+  void add_candidate(app::MediaId, std::string) override {}
+  void restart_ice(app::MediaId, std::string) override {}
+  void stop(app::MediaId) override {}
+};
+
+// The description and the routes name the same operations.
+TEST(OpenApi, DescribesEveryRoute) {
+  http::asio::io_context context;
+  NoMedia media;
+  Random random = Random::from_number(1);
+  app::Broadcasts broadcasts(media, {}, random.fork());
+  Live live(broadcasts, [] { return WallTime{}; });
+  http::Router router;
+  // Never called: adding the routes is all that is needed.
+  SignIn* sign_in = nullptr;
+  Whip whip(context, *sign_in, live, random);
+  add_rest_v2(router, *sign_in, live, [](const std::string&) {});
+  whip.add_routes(router);
+  std::set<std::string> routes;
+  for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);
+
+  std::set<std::string> described;
+  const auto document = boost::json::parse(openapi_document());
+  EXPECT_EQ(document.at("openapi").as_string(), "3.1.0");
+  for (const auto& path : document.at("paths").as_object()) {
+    for (const auto& operation : path.value().as_object()) {
+      if (operation.key() == "parameters") continue;
+      std::string method(operation.key());
+      for (char& c : method) c = static_cast<char>(c - 'a' + 'A');
+      described.insert(method + " " + std::string(path.key()));
+    }
+  }
+  EXPECT_EQ(described, routes);
+}
+
+}  // namespace
+}  // namespace loopcast::api

@@ -1,0 +1,39 @@
+// How things of the application look in JSON and text.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <boost/json/object.hpp>
+
+#include "app/broadcasts.h"
+#include "app/messages.h"
+#include "app/user.h"
+#include "base/time.h"
+#include "http/message.h"
+
+namespace loopcast::api {
+
+boost::json::object to_json(const app::PublicUser& user);
+boost::json::object to_json(const app::BroadcastInfo& broadcast);
+
+// "2026-01-31T12:00:00Z".
+std::string iso_time(WallTime time);
+// "HH:mm:ss" in the server's time zone.
+std::string clock_time(WallTime time);
+
+// The language for this client: the first-generation page is Chinese and names none.
+app::Language language_of(std::string_view accept_language);
+
+// The HTTP status for an error code of the application.
+unsigned status_of(std::string_view code);
+// An error as application/problem+json in the client's language.
+http::Response problem(const http::Request& request, const Error& error);
+
+// "page" from 1 and "size" of 1 to 100 as people write them: `otherwise` if absent or no number.
+size_t positive(std::string_view text, size_t otherwise, size_t largest);
+
+// The string member `name`; nullopt if it is absent or of another type.
+std::optional<std::string> text_member(const boost::json::value& value, std::string_view name);
+
+}  // namespace loopcast::api

@@ -1,0 +1,63 @@
+// Registration, login and sessions for the control thread: each step of app::Accounts on the thread
+// that suits it, with the limits that stand before it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "app/accounts.h"
+#include "app/rate_limiter.h"
+#include "base/address.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "http/offload.h"
+#include "http/task.h"
+
+namespace loopcast::api {
+
+class SignIn {
+ public:
+  // Password hashes that run or wait; 40 ms each, so the last of them waits about a second.
+  static constexpr size_t kMaxHashing = 64;
+
+  struct Clocks {
+    std::function<Instant()> now;
+    std::function<WallTime()> wall_now;
+  };
+
+  // All outlive this. `database`: a pool of one thread, the only one that uses `accounts`.
+  SignIn(app::Accounts& accounts, const app::PasswordHasher& hasher,
+         http::asio::thread_pool& database, http::asio::thread_pool& hashing, Clocks clocks,
+         const Random::Seed& seed);
+
+  // Errors as app::Accounts, and rate_limited, overloaded.
+  http::Task<Expected<app::User>> register_user(std::string nickname, std::string password,
+                                                IpAddress from);
+  http::Task<Expected<app::Login>> log_in(std::string nickname, std::string password,
+                                          IpAddress from, std::string user_agent);
+  // A session for somebody who has just registered.
+  http::Task<Expected<app::Login>> open_session(app::User user, std::string user_agent);
+  http::Task<Expected<app::User>> authenticate(std::string token);
+  http::Task<Status> log_out(std::string token);
+  http::Task<Expected<app::User>> find_user(std::string id);
+
+  uint64_t rate_limited() const { return limiter_.refused(); }
+  uint64_t overloaded() const { return overloaded_; }
+
+ private:
+  class HashingPlace;
+
+  app::Accounts& accounts_;
+  const app::PasswordHasher& hasher_;
+  http::asio::thread_pool& database_;
+  http::asio::thread_pool& hashing_pool_;
+  Clocks clocks_;
+  Random random_;
+  app::LoginLimiter limiter_;
+  size_t hashing_ = 0;
+  uint64_t overloaded_ = 0;
+};
+
+}  // namespace loopcast::api

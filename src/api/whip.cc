@@ -1,0 +1,202 @@
+#include "api/whip.h"
+
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "api/present.h"
+
+namespace loopcast::api {
+
+using app::Code;
+using app::make_error;
+using http::Request;
+using http::Response;
+using http::Task;
+
+namespace {
+
+constexpr std::string_view kSdp = "application/sdp";
+constexpr std::string_view kFragment = "application/trickle-ice-sdpfrag";
+
+bool has_type(const Request& request, std::string_view type) {
+  const std::string_view field = request.header("content-type");
+  const std::string_view bare = field.substr(0, field.find(';'));
+  return http::equals_ignoring_case(bare.substr(0, bare.find_last_not_of(" \t") + 1), type);
+}
+
+Response answer(unsigned status, std::string_view type, std::string body) {
+  auto response = Response::text(std::move(body), status);
+  response.set("content-type", std::string(type));
+  return response;
+}
+
+}  // namespace
+
+// One stream that was made by POST, until its DELETE or its end.
+struct Whip::Resource {
+  Resource(http::asio::io_context& context, std::string name, Kind of)
+      : id(std::move(name)), kind(of), wake(context) {}
+
+  std::string id;
+  Kind kind;
+  std::string user_id;
+  app::ClientId client = 0;
+  unsigned generation = 0;  // of ICE; its entity tag
+  bool waiting = false;     // a request waits for `reply`
+  bool ended = false;
+  http::Timer wake;
+  std::optional<Expected<std::string>> reply;  // the answer, or the restart's fragment
+  std::string broadcast_id;
+
+  std::string etag() const { return fmt::format("\"{}-{}\"", id, generation); }
+};
+
+Whip::Whip(http::asio::io_context& context, SignIn& sign_in, Live& live, Random& random)
+    : context_(context), sign_in_(sign_in), live_(live), random_(random) {}
+
+Whip::~Whip() = default;
+
+void Whip::add_routes(http::Router& router) {
+  router.add("POST", "/whip", [this](Request r) { return create(Kind::kWhip, std::move(r)); });
+  router.add("PATCH", "/whip/{resource}",
+             [this](Request r) { return patch(Kind::kWhip, std::move(r)); });
+  router.add("DELETE", "/whip/{resource}",
+             [this](Request r) { return remove(Kind::kWhip, std::move(r)); });
+  router.add("POST", "/whep/{broadcast}",
+             [this](Request r) { return create(Kind::kWhep, std::move(r)); });
+  router.add("PATCH", "/whep/{broadcast}/{resource}",
+             [this](Request r) { return patch(Kind::kWhep, std::move(r)); });
+  router.add("DELETE", "/whep/{broadcast}/{resource}",
+             [this](Request r) { return remove(Kind::kWhep, std::move(r)); });
+}
+
+void Whip::on_notice(Resource& resource, app::Notice& notice) {
+  const auto reply = [&](Expected<std::string> value) {
+    resource.reply = std::move(value);
+    resource.wake.cancel();
+  };
+  const auto end = [&](const Error& error) {
+    resource.ended = true;
+    if (resource.waiting)
+      reply(error);
+    else
+      forget(resource.id);
+  };
+  if (auto* answered = std::get_if<app::Answer>(&notice.what)) {
+    resource.broadcast_id = answered->broadcast_id;
+    reply(std::move(answered->sdp));
+  } else if (auto* restarted = std::get_if<app::Restarted>(&notice.what)) {
+    reply(std::move(restarted->fragment));
+  } else if (auto* failed = std::get_if<app::Failed>(&notice.what)) {
+    reply(std::move(failed->error));
+  } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {
+    end(closed->error);
+  } else if (std::holds_alternative<app::PresenterGone>(notice.what)) {
+    end(make_error(Code::kPublisherGone));
+  }
+}
+
+void Whip::forget(const std::string& id) {
+  const auto it = resources_.find(id);
+  if (it == resources_.end()) return;
+  const ResourcePtr resource = it->second;
+  resources_.erase(it);
+  live_.remove(resource->client);
+}
+
+Task<> Whip::wait(Resource& resource) {
+  resource.waiting = true;
+  if (!resource.reply) {
+    resource.wake.expires_after(kAnswerTimeout);
+    boost::system::error_code cancelled;
+    co_await resource.wake.async_wait(http::asio::redirect_error(http::use_task, cancelled));
+  }
+  resource.waiting = false;
+  if (!resource.reply) resource.reply = make_error(Code::kTimeout);
+}
+
+Task<Response> Whip::create(Kind kind, Request request) {
+  const auto user = co_await sign_in_.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  if (!has_type(request, kSdp)) {
+    auto refused = problem(request, make_error(Code::kUnsupportedMediaType));
+    refused.set("accept", std::string(kSdp));
+    co_return refused;
+  }
+  const auto resource = std::make_shared<Resource>(context_, random_.token(22), kind);
+  resource->user_id = user->id;
+  resource->client = live_.add(
+      [this, resource = resource.get()](app::Notice& notice) { on_notice(*resource, notice); });
+  resources_[resource->id] = resource;
+  resource->waiting = true;
+  const std::string broadcast(request.param("broadcast"));
+  if (kind == Kind::kWhip) {
+    app::PresentOptions options;
+    options.offer = std::move(request.body);
+    live_.present(resource->client, app::public_user(*user), std::move(options));
+  } else {
+    live_.watch(resource->client, app::public_user(*user), broadcast, std::move(request.body));
+  }
+  co_await wait(*resource);
+  const Expected<std::string> reply = std::move(*resource->reply);
+  resource->reply.reset();
+  if (!reply || resource->ended) {
+    forget(resource->id);
+    co_return problem(request, reply ? make_error(Code::kPublisherGone) : reply.error());
+  }
+  auto response = answer(201, kSdp, *reply);
+  response.set("location", kind == Kind::kWhip ? "/whip/" + resource->id
+                                               : "/whep/" + broadcast + "/" + resource->id);
+  response.set("etag", resource->etag());
+  response.set("accept-patch", std::string(kFragment));
+  response.set("link",
+               fmt::format("</api/v2/broadcasts/{}>; rel=\"related\"", resource->broadcast_id));
+  co_return response;
+}
+
+Task<Expected<Whip::ResourcePtr>> Whip::find(Kind kind, const Request& request) {
+  const std::string id(request.param("resource"));
+  const auto user = co_await sign_in_.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return user.error();
+  const auto it = resources_.find(id);
+  if (it == resources_.end() || it->second->kind != kind || it->second->user_id != user->id)
+    co_return make_error(Code::kNotFound);
+  co_return it->second;
+}
+
+Task<Response> Whip::patch(Kind kind, Request request) {
+  const auto found = co_await find(kind, request);
+  if (!found) co_return problem(request, found.error());
+  const ResourcePtr resource = *found;
+  if (!has_type(request, kFragment)) {
+    auto refused = problem(request, make_error(Code::kUnsupportedMediaType));
+    refused.set("accept-patch", std::string(kFragment));
+    co_return refused;
+  }
+  const std::string_view expected = request.header("if-match");
+  if (!expected.empty() && expected != "*" && expected != resource->etag())
+    co_return problem(request, make_error(Code::kPreconditionFailed));
+  if (resource->waiting) co_return problem(request, make_error(Code::kConflict));
+  live_.restart_ice(resource->client, std::move(request.body));
+  co_await wait(*resource);
+  const Expected<std::string> reply = std::move(*resource->reply);
+  resource->reply.reset();
+  if (resource->ended) forget(resource->id);
+  if (!reply) co_return problem(request, reply.error());
+  // Candidates alone need no answer (RFC 9725, section 4.3.2).
+  if (reply->empty()) co_return Response::empty(204);
+  ++resource->generation;
+  auto response = answer(200, kFragment, *reply);
+  response.set("etag", resource->etag());
+  co_return response;
+}
+
+Task<Response> Whip::remove(Kind kind, Request request) {
+  const auto found = co_await find(kind, request);
+  if (!found) co_return problem(request, found.error());
+  forget((*found)->id);
+  co_return Response::empty(200);
+}
+
+}  // namespace loopcast::api

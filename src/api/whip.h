@@ -1,0 +1,54 @@
+// WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): going live and watching by plain HTTP, for
+// programs such as OBS and GStreamer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "api/live.h"
+#include "api/sign_in.h"
+#include "base/random.h"
+#include "http/router.h"
+#include "http/task.h"
+
+namespace loopcast::api {
+
+class Whip {
+ public:
+  // How long an offer may wait for its answer.
+  static constexpr std::chrono::seconds kAnswerTimeout{10};
+
+  // All outlive this.
+  Whip(http::asio::io_context& context, SignIn& sign_in, Live& live, Random& random);
+  ~Whip();
+  Whip(const Whip&) = delete;
+  Whip& operator=(const Whip&) = delete;
+
+  // This outlives the router's use.
+  void add_routes(http::Router& router);
+
+  size_t resources() const { return resources_.size(); }
+
+ private:
+  enum class Kind : uint8_t { kWhip, kWhep };
+  struct Resource;
+  using ResourcePtr = std::shared_ptr<Resource>;
+
+  http::Task<http::Response> create(Kind kind, http::Request request);
+  http::Task<http::Response> patch(Kind kind, http::Request request);
+  http::Task<http::Response> remove(Kind kind, http::Request request);
+  // The resource of the request's path, if it is this user's.
+  http::Task<Expected<ResourcePtr>> find(Kind kind, const http::Request& request);
+  http::Task<> wait(Resource& resource);
+  void on_notice(Resource& resource, app::Notice& notice);
+  void forget(const std::string& id);
+
+  http::asio::io_context& context_;
+  SignIn& sign_in_;
+  Live& live_;
+  Random& random_;
+  std::unordered_map<std::string, ResourcePtr> resources_;
+};
+
+}  // namespace loopcast::api

@@ -1,0 +1,184 @@
+// One remote peer: a browser or another WebRTC program at the other end of one transport. Puts
+// together ICE, DTLS, SRTP, retransmission, transport-wide feedback and reports. This is the whole
+// API that routing (sfu) sees.
+//
+// Sans-IO: datagrams come in with the time, datagrams go out through an Outlet, and what changed is
+// state to look at. After each call that may change something, drive the peer: flush(), then look
+// at state() and next_timeout().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "base/timers.h"
+#include "base/transmit.h"
+#include "rtc/counters.h"
+#include "rtc/dtls.h"
+#include "rtc/dtls_identity.h"
+#include "rtc/feedback_recorder.h"
+#include "rtc/ice.h"
+#include "rtc/nack_generator.h"
+#include "rtc/negotiated_media.h"
+#include "rtc/receive_stream.h"
+#include "rtc/srtp.h"
+#include "wire/rtp.h"
+
+namespace loopcast::rtc {
+
+// What all peers of one worker share; outlives them.
+struct PeerContext {
+  const DtlsIdentity& identity;
+  SrtpCrypto& crypto;
+  Counters& counters;
+};
+
+// A packet of media, or feedback, out of a datagram; views into the caller's bytes.
+struct Received {
+  enum class Kind : uint8_t {
+    kNone,
+    kStun,  // authenticated and handled
+    kRtp,
+    kRtcp,
+  };
+  Kind kind = Kind::kNone;
+  // kRtp: the packet of the original stream, also if it came as a retransmission.
+  size_t media = 0;        // index into Negotiated::media
+  int64_t index = 0;       // extended sequence number, never negative
+  bool recovered = false;  // came by retransmission
+  wire::RtpPacket rtp = {};
+  int8_t orientation = -1;   // 3GPP TS 26.114, CVO; -1: not in this packet
+  int16_t audio_level = -1;  // RFC 6464; -1: not in this packet
+  // kRtcp: the compound; what concerns what we receive has been handled already.
+  Bytes rtcp = {};
+};
+
+struct OutgoingPacket {
+  int64_t index = 0;  // extended sequence number: roll-over counter and sequence number
+  uint32_t timestamp = 0;
+  bool marker = false;
+  std::span<const wire::RtpExtension> extensions;
+  Bytes payload;
+};
+
+class Peer {
+ public:
+  enum class State : uint8_t {
+    kConnecting,
+    kConnected,  // media can be sent
+    kClosed,     // the peer said goodbye (DTLS close_notify)
+    kFailed,     // never connected, or lost
+  };
+
+  // Bytes of DTLS that are held back until the address they came from is validated: a ClientHello
+  // that overtook the answer to our check, in two or three datagrams.
+  static constexpr size_t kMaxHeldDatagrams = 4;
+  static constexpr Duration kReportInterval = Duration::seconds(1);
+  // Of everything we send, in SDP and RTCP alike.
+  static constexpr const char* kCname = "loopcast";
+
+  Peer(Instant now, const PeerContext& context, IceCredentials local, Negotiated negotiated,
+       const Random::Seed& seed);
+
+  // A datagram that belongs to this peer by its address or by the user name in it. Decrypts in
+  // place.
+  Received handle_datagram(Instant now, const Route& from, MutableBytes datagram);
+  void handle_timeout(Instant now);
+  Instant next_timeout() const;
+  // Writes everything that is due but media.
+  void flush(Instant now, Outlet& out);
+
+  State state() const { return state_; }
+  // Why it failed: "ice" or "dtls"; empty otherwise.
+  const char* failure() const { return failure_; }
+  // Where media goes now; nullptr before an address is validated.
+  const Route* route() const { return ice_.selected(); }
+  bool is_validated(const Route& route) const { return ice_.is_validated(route); }
+
+  // Sends a packet on negotiated().media[media], which sends. False if it was dropped (counted).
+  bool send_rtp(Outlet& out, size_t media, const OutgoingPacket& packet);
+  // Sends a packet again on the stream's RTX source, which must have been negotiated. `payload`:
+  // the original sequence number and payload (RFC 4588, section 4).
+  bool send_rtx(Outlet& out, size_t media, uint32_t timestamp, bool marker,
+                std::span<const wire::RtpExtension> extensions, Bytes payload);
+
+  // Asks the sender of `media` for a keyframe with the next flush.
+  void request_keyframe(size_t media);
+  // Whether it is time for reports; then the next are due after kReportInterval.
+  bool take_reports_due(Instant now);
+  // Sender reports of all that is sent and report blocks of all that is received. `clocks`: for
+  // each media, the RTP timestamp that corresponds to `wall`, or nullopt if that is not known.
+  void send_reports(Instant now, WallTime wall, std::span<const std::optional<uint32_t>> clocks,
+                    Outlet& out);
+
+  // The clock of what the peer sends; nullopt before its first sender report.
+  std::optional<ClockMark> clock_mark(size_t media) const;
+  Duration round_trip() const { return ice_.last_round_trip(); }
+
+  void restart_ice(Instant now, IceCredentials local, IceCredentials remote);
+  const IceCredentials& local_ice() const { return ice_.local(); }
+  const Negotiated& negotiated() const { return negotiated_; }
+  // Says goodbye with the next flush.
+  void close();
+
+ private:
+  enum class Timer : uint8_t { kReports, kFeedback, kCount };
+
+  struct Receiving {
+    std::optional<ReceiveStream> stream;
+    std::optional<Ssrc> rtx_ssrc;
+    NackGenerator nack;
+    bool keyframe_wanted = false;
+    uint8_t fir_sequence = 0;
+    uint64_t abandoned_counted = 0;
+  };
+  struct Sending {
+    uint32_t packets = 0;
+    uint32_t octets = 0;
+    int64_t rtx_index = 0;
+  };
+  struct Media {
+    Receiving in;
+    Sending out;
+  };
+
+  Received handle_stun(Instant now, const Route& from, Bytes datagram);
+  void handle_dtls(Instant now, const Route& from, Bytes datagram);
+  Received handle_rtp(Instant now, const Route& from, MutableBytes datagram);
+  Received handle_rtcp(Instant now, const Route& from, MutableBytes datagram);
+  void note_srtp_error(SrtpError error);
+  bool from_validated(const Route& from) const;
+  std::optional<size_t> media_of(const wire::RtpPacket& packet, bool& is_rtx);
+  void handle_sender_report(Instant now, const wire::SenderReport& report);
+  void after_progress(Instant now);
+  void begin_srtp();
+  void flush_feedback(Instant now, Outlet& out);
+  void write_feedback_header(ByteWriter& w) const;
+  Ssrc reporter() const;
+  void send_rtcp(Outlet& out, MutableBytes slot, size_t size);
+  size_t write_and_protect(MutableBytes slot, const wire::RtpHeader& header, int64_t index,
+                           std::span<const wire::RtpExtension> extensions, Bytes payload);
+
+  PeerContext context_;
+  Negotiated negotiated_;
+  IceAgent ice_;
+  std::unique_ptr<Dtls> dtls_;
+  std::optional<SrtpSender> sender_;
+  std::optional<SrtpReceiver> receiver_;
+  std::vector<Media> media_;
+  FeedbackRecorder feedback_;
+  uint8_t transport_cc_id_ = 0;
+  TimerTable<Timer> timers_;
+  Random random_;
+  std::vector<std::vector<uint8_t>> held_;  // DTLS from an address that is not validated yet
+  Route held_from_;
+  State state_ = State::kConnecting;
+  const char* failure_ = "";
+};
+
+}  // namespace loopcast::rtc

@@ -1,0 +1,215 @@
+#include "server/media_hub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <unistd.h>
+
+#include "net/clock.h"
+
+namespace loopcast::server {
+namespace {
+
+// Events of all workers that wait for the control thread.
+constexpr size_t kEventMailbox = 65'536;
+constexpr std::chrono::seconds kFiguresInterval{1};
+
+// RFC 8445, section 5.1.2.1, component 1. TCP comes after UDP whatever the address.
+constexpr uint32_t kUdpPreference = 126;
+constexpr uint32_t kTcpPreference = 90;
+uint32_t priority(uint32_t type_preference, size_t position) {
+  return (type_preference << 24) | ((65535 - static_cast<uint32_t>(position)) << 8) | 255;
+}
+
+std::vector<wire::Candidate> make_candidates(const std::vector<IpAddress>& announce,
+                                             const std::vector<SocketAddress>& udp,
+                                             const std::vector<SocketAddress>& tcp) {
+  std::vector<wire::Candidate> candidates;
+  const auto add = [&](const std::vector<SocketAddress>& bound, bool is_tcp) {
+    for (size_t i = 0; i < announce.size(); ++i) {
+      const auto socket = std::find_if(bound.begin(), bound.end(), [&](const SocketAddress& a) {
+        return a.ip.family == announce[i].family;
+      });
+      if (socket == bound.end()) continue;
+      wire::Candidate c;
+      c.foundation = std::to_string(candidates.size() + 1);
+      c.transport = is_tcp ? wire::CandidateTransport::kTcp : wire::CandidateTransport::kUdp;
+      c.tcp_type = is_tcp ? wire::TcpType::kPassive : wire::TcpType::kNone;
+      c.priority = priority(is_tcp ? kTcpPreference : kUdpPreference, i);
+      c.address = {announce[i], socket->port};
+      candidates.push_back(std::move(c));
+    }
+  };
+  add(udp, false);
+  add(tcp, true);
+  return candidates;
+}
+
+}  // namespace
+
+MediaHub::MediaHub(boost::asio::io_context& context, MediaHubOptions options, Random& random)
+    : context_(context),
+      options_(std::move(options)),
+      random_(random),
+      events_(kEventMailbox, waker_),
+      // Its own descriptor of the same eventfd, which it closes itself.
+      wake_(context, ::dup(waker_.fd())),
+      figures_timer_(context),
+      workers_(options_.workers) {}
+
+MediaHub::~MediaHub() { stop(); }
+
+Status MediaHub::start(EventHandler handler) {
+  handler_ = std::move(handler);
+  for (unsigned i = 0; i < workers_.size(); ++i)
+    if (auto started = start_worker(i); !started) return started;
+  receive_events();
+  ask_figures();
+  return ok();
+}
+
+Status MediaHub::start_worker(unsigned index) {
+  WorkerSlot& slot = workers_[index];
+  net::MediaThreadOptions options;
+  options.index = index;
+  const auto port = static_cast<uint16_t>(options_.port == 0 ? 0 : options_.port + index);
+  const SocketAddress v4{IpAddress::v4(0, 0, 0, 0), port};
+  const SocketAddress v6{IpAddress::v6({}), port};
+  options.udp = {v4, v6};
+  options.tcp = {v4, v6};
+  slot.thread = std::make_unique<Thread>(options, events_);
+  auto opened = slot.thread->open();
+  if (!opened) {
+    // A machine without IPv6.
+    options.udp = {v4};
+    options.tcp = {v4};
+    slot.thread = std::make_unique<Thread>(options, events_);
+    opened = slot.thread->open();
+    if (!opened) return opened;
+  }
+  slot.candidates = make_candidates(options_.announce, slot.thread->udp_addresses(),
+                                    slot.thread->tcp_addresses());
+  sfu::WorkerOptions worker_options;
+  worker_options.candidates = slot.candidates;
+  worker_options.video_preference = options_.video_codecs;
+  worker_options.epoch = WallTime{net::wall_now().us - net::now().us()};
+  auto worker = std::make_unique<sfu::Worker>(std::move(worker_options), random_.fork());
+  crypto_name_ = worker->srtp_name();
+  slot.thread->start(std::move(worker));
+  return ok();
+}
+
+void MediaHub::stop() {
+  boost::system::error_code ignored;
+  wake_.cancel(ignored);
+  figures_timer_.cancel();
+  for (WorkerSlot& slot : workers_)
+    if (slot.thread) slot.thread->stop();
+}
+
+void MediaHub::publish(app::MediaId id, std::string offer) {
+  const auto least = std::min_element(
+      workers_.begin(), workers_.end(),
+      [](const WorkerSlot& a, const WorkerSlot& b) { return a.sessions < b.sessions; });
+  const auto worker = static_cast<unsigned>(least - workers_.begin());
+  worker_of_[id] = worker;
+  ++least->sessions;
+  post(id, worker, sfu::Publish{id, std::move(offer)});
+}
+
+void MediaHub::watch(app::MediaId viewer, app::MediaId publisher, std::string offer) {
+  // With the publisher, whose worker has the packets.
+  const auto it = worker_of_.find(publisher);
+  const unsigned worker = it == worker_of_.end() ? 0 : it->second;
+  worker_of_[viewer] = worker;
+  ++workers_[worker].sessions;
+  post(viewer, worker, sfu::Watch{viewer, publisher, std::move(offer)});
+}
+
+void MediaHub::restart_ice(app::MediaId id, std::string sdp_fragment) {
+  const auto it = worker_of_.find(id);
+  if (it == worker_of_.end()) return;
+  post(id, it->second, sfu::RestartIce{id, std::move(sdp_fragment)});
+}
+
+void MediaHub::stop(app::MediaId id) {
+  const auto it = worker_of_.find(id);
+  if (it == worker_of_.end()) return;
+  const unsigned worker = it->second;
+  worker_of_.erase(it);
+  --workers_[worker].sessions;
+  sfu::Command command = sfu::Stop{id};
+  // A stop that is lost would leave a peer that nobody owns, until it falls silent.
+  if (!workers_[worker].thread->post(std::move(command))) ++commands_refused_;
+}
+
+void MediaHub::post(app::MediaId id, unsigned worker, sfu::Command command) {
+  if (workers_[worker].thread->post(std::move(command))) return;
+  ++commands_refused_;
+  // Later, as every event: the caller is not prepared for it now.
+  boost::asio::post(context_, [this, id] {
+    handler_(app::MediaRefused{id, {"overloaded", "The media workers cannot keep up."}});
+  });
+}
+
+void MediaHub::receive_events() {
+  wake_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                   [this](const boost::system::error_code& error) {
+                     if (error) return;
+                     take_events();
+                     receive_events();
+                   });
+}
+
+void MediaHub::take_events() {
+  waker_.clear();
+  events_.take(taken_);
+  for (sfu::Event& event : taken_) deliver(event);
+  taken_.clear();
+}
+
+void MediaHub::deliver(sfu::Event& event) {
+  if (auto* answered = std::get_if<sfu::Answered>(&event)) {
+    handler_(app::MediaAnswered{answered->id, std::move(answered->sdp)});
+  } else if (auto* refused = std::get_if<sfu::Refused>(&event)) {
+    handler_(app::MediaRefused{refused->id, std::move(refused->error)});
+  } else if (auto* restarted = std::get_if<sfu::Restarted>(&event)) {
+    handler_(app::MediaRestarted{restarted->id, std::move(restarted->fragment)});
+  } else if (auto* connected = std::get_if<sfu::Connected>(&event)) {
+    handler_(app::MediaConnected{connected->id});
+  } else if (auto* ended = std::get_if<sfu::Ended>(&event)) {
+    handler_(app::MediaEnded{ended->id, std::move(ended->reason)});
+  } else if (auto* figures = std::get_if<sfu::Figures>(&event)) {
+    WorkerSlot& slot = workers_.at(figures->tag);
+    slot.figures.counters = figures->counters;
+    slot.figures.peers = figures->peers;
+    slot.figures.publishers = figures->publishers;
+  }
+}
+
+void MediaHub::ask_figures() {
+  for (unsigned i = 0; i < workers_.size(); ++i) {
+    sfu::Command command = sfu::GetFigures{i};
+    workers_[i].thread->post(std::move(command));
+  }
+  figures_timer_.expires_after(kFiguresInterval);
+  figures_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) ask_figures();
+  });
+}
+
+std::vector<WorkerFigures> MediaHub::figures() const {
+  std::vector<WorkerFigures> all;
+  for (const WorkerSlot& slot : workers_) {
+    all.push_back(slot.figures);
+    all.back().network = slot.thread->counters();
+  }
+  return all;
+}
+
+const std::vector<wire::Candidate>& MediaHub::candidates_of(unsigned worker) const {
+  return workers_.at(worker).candidates;
+}
+
+}  // namespace loopcast::server

@@ -1,0 +1,96 @@
+// The media workers as the application sees them: picks a worker for each broadcast, brings
+// commands to its thread and events back to the control thread.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "app/media.h"
+#include "base/expected.h"
+#include "base/random.h"
+#include "net/mailbox.h"
+#include "net/media_thread.h"
+#include "sfu/worker.h"
+#include "wire/candidate.h"
+
+namespace loopcast::server {
+
+struct MediaHubOptions {
+  unsigned workers = 1;
+  uint16_t port = 8444;  // worker i: port + i; 0: any
+  std::vector<IpAddress> announce;
+  std::vector<wire::Codec> video_codecs;
+};
+
+struct WorkerFigures {
+  rtc::Counters counters;
+  size_t peers = 0;
+  size_t publishers = 0;
+  net::MediaCounters network;
+};
+
+class MediaHub final : public app::MediaControl {
+ public:
+  using EventHandler = std::function<void(app::MediaEvent)>;
+
+  MediaHub(boost::asio::io_context& context, MediaHubOptions options, Random& random);
+  ~MediaHub() override;
+
+  // Binds the ports and starts the threads. Events go to `handler` on the control thread.
+  Status start(EventHandler handler);
+  // Ends the threads when they have done what they were told.
+  void stop();
+
+  void publish(app::MediaId id, std::string offer) override;
+  void watch(app::MediaId viewer, app::MediaId publisher, std::string offer) override;
+  // The server is ICE-lite: peers check towards it, and it learns their addresses from that.
+  void add_candidate(app::MediaId, std::string) override {}
+  void restart_ice(app::MediaId id, std::string sdp_fragment) override;
+  void stop(app::MediaId id) override;
+
+  // As of the last second.
+  std::vector<WorkerFigures> figures() const;
+  uint64_t commands_refused() const { return commands_refused_; }
+  // The library that protects media, for the log.
+  const std::string& crypto_name() const { return crypto_name_; }
+  const std::vector<wire::Candidate>& candidates_of(unsigned worker) const;
+
+ private:
+  using Thread = net::MediaThread<sfu::Worker, sfu::Command, sfu::Event>;
+  struct WorkerSlot {
+    std::unique_ptr<Thread> thread;
+    std::vector<wire::Candidate> candidates;
+    size_t sessions = 0;
+    WorkerFigures figures;
+  };
+
+  Status start_worker(unsigned index);
+  void post(app::MediaId id, unsigned worker, sfu::Command command);
+  void receive_events();
+  void take_events();
+  void deliver(sfu::Event& event);
+  void ask_figures();
+
+  boost::asio::io_context& context_;
+  MediaHubOptions options_;
+  Random& random_;
+  EventHandler handler_;
+  net::Waker waker_;
+  net::Mailbox<sfu::Event> events_;
+  boost::asio::posix::stream_descriptor wake_;
+  boost::asio::steady_timer figures_timer_;
+  std::vector<WorkerSlot> workers_;
+  std::unordered_map<app::MediaId, unsigned> worker_of_;
+  std::vector<sfu::Event> taken_;
+  std::string crypto_name_;
+  uint64_t commands_refused_ = 0;
+};
+
+}  // namespace loopcast::server

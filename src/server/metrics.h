@@ -1,0 +1,16 @@
+// The server's figures in Prometheus' text format.
+#pragma once
+
+#include <string>
+
+#include "api/sign_in.h"
+#include "app/broadcasts.h"
+#include "http/counters.h"
+#include "server/media_hub.h"
+
+namespace loopcast::server {
+
+std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
+                         const api::SignIn& sign_in, const MediaHub& media);
+
+}  // namespace loopcast::server

@@ -1,0 +1,198 @@
+#include "server/options.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace loopcast::server {
+namespace {
+
+constexpr const char* kOff = "off";
+
+// As they are typed, before they are checked.
+struct Raw {
+  std::string http = "0.0.0.0:8080";
+  std::string https = "0.0.0.0:8443";
+  std::string tls_cert;
+  std::string tls_key;
+  uint16_t media_port = 8444;
+  std::vector<std::string> announce;
+  unsigned workers = 0;
+  std::string data = "data";
+  std::string web;
+  std::string log_level = "info";
+  std::vector<std::string> video_codecs = {"h264", "vp9", "av1", "vp8"};
+  std::vector<std::string> trusted_proxies;
+  size_t max_connections_per_ip = 512;
+  size_t max_viewers = 100'000;
+};
+
+// "LOOPCAST_MEDIA_PORT" of "media-port".
+std::string environment_name(std::string option) {
+  std::transform(option.begin(), option.end(), option.begin(), [](unsigned char c) {
+    return c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  });
+  return "LOOPCAST_" + option;
+}
+
+void add_options(CLI::App& app, Raw& raw) {
+  app.set_config("--config", "", "Read options from this TOML file");
+  app.add_option("--http", raw.http, "Address and port of HTTP, or off")->capture_default_str();
+  app.add_option("--https", raw.https, "Address and port of HTTPS, or off")->capture_default_str();
+  app.add_option("--tls-cert", raw.tls_cert,
+                 "Certificate chain (PEM); without it a self-signed one is made");
+  app.add_option("--tls-key", raw.tls_key, "Private key of the certificate (PEM)");
+  app.add_option("--media-port", raw.media_port,
+                 "UDP and TCP port of media; worker i uses this port + i")
+      ->capture_default_str();
+  app.add_option("--announce", raw.announce,
+                 "Address that clients reach this machine at; may be given several times")
+      ->delimiter(',')
+      ->default_str("the machine's own");
+  app.add_option("--workers", raw.workers, "Media threads")
+      ->default_str("one for each processor")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--data", raw.data, "Folder of the database and certificates")
+      ->capture_default_str();
+  app.add_option("--web", raw.web, "Folder of the built web app")
+      ->default_str("the one that comes with the program");
+  app.add_option("--log-level", raw.log_level, "debug, info, warning or error")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  app.add_option("--video-codecs", raw.video_codecs,
+                 "What a presenter may send, best first: h264, vp9, av1, vp8")
+      ->delimiter(',')
+      ->default_str("h264,vp9,av1,vp8");
+  app.add_option("--trusted-proxy", raw.trusted_proxies,
+                 "Address of a proxy whose X-Forwarded-For is believed; may be given several times")
+      ->delimiter(',');
+  app.add_option("--max-connections-per-ip", raw.max_connections_per_ip,
+                 "HTTP connections of one address")
+      ->capture_default_str();
+  app.add_option("--max-viewers", raw.max_viewers, "Viewers of one broadcast")
+      ->capture_default_str();
+}
+
+// The environment as arguments, for the options that the command line does not have.
+std::vector<std::string> environment_arguments(const CLI::App& app,
+                                               const std::vector<std::string>& given) {
+  std::vector<std::string> arguments;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name(false, false);
+    if (name == "--help" || name == "--version") continue;
+    const char* value = std::getenv(environment_name(name.substr(2)).c_str());
+    const bool is_given = std::any_of(given.begin(), given.end(), [&](const std::string& a) {
+      return a == name || a.starts_with(name + "=");
+    });
+    if (value && *value && !is_given) arguments.push_back(name + "=" + value);
+  }
+  return arguments;
+}
+
+Error invalid(std::string_view option, std::string_view value, std::string_view expected) {
+  return {"bad_option", fmt::format("{}: \"{}\" is not {}.", option, value, expected)};
+}
+
+Expected<std::optional<SocketAddress>> listen_address(const char* option, const std::string& text) {
+  if (text == kOff) return std::optional<SocketAddress>();
+  const auto address = SocketAddress::parse(text);
+  if (!address) return invalid(option, text, "an address and port such as 0.0.0.0:8080, or off");
+  return std::optional(*address);
+}
+
+Expected<std::vector<IpAddress>> addresses(const char* option,
+                                           const std::vector<std::string>& texts) {
+  std::vector<IpAddress> list;
+  for (const std::string& text : texts) {
+    const auto ip = IpAddress::parse(text);
+    if (!ip) return invalid(option, text, "an IP address");
+    list.push_back(*ip);
+  }
+  return list;
+}
+
+Expected<Options> check(const Raw& raw) {
+  Options options;
+  const auto http = listen_address("--http", raw.http);
+  if (!http) return http.error();
+  options.http = *http;
+  const auto https = listen_address("--https", raw.https);
+  if (!https) return https.error();
+  options.https = *https;
+  if (!options.http && !options.https)
+    return Error{"bad_option", "--http and --https are both off: there is nothing to serve."};
+  if (raw.tls_cert.empty() != raw.tls_key.empty())
+    return Error{"bad_option", "--tls-cert and --tls-key go together."};
+  options.tls_certificate = raw.tls_cert;
+  options.tls_key = raw.tls_key;
+  options.media_port = raw.media_port;
+  options.workers =
+      raw.workers > 0 ? raw.workers : std::max(1u, std::thread::hardware_concurrency());
+  if (raw.media_port != 0 && raw.media_port + options.workers > 65536)
+    return Error{"bad_option", "--media-port + --workers goes beyond port 65535."};
+  const auto announce = addresses("--announce", raw.announce);
+  if (!announce) return announce.error();
+  options.announce = *announce;
+  const auto proxies = addresses("--trusted-proxy", raw.trusted_proxies);
+  if (!proxies) return proxies.error();
+  options.trusted_proxies = *proxies;
+  for (const std::string& name : raw.video_codecs) {
+    const auto codec = wire::codec_from_name(name);
+    if (!codec || !wire::is_video(*codec))
+      return invalid("--video-codecs", name, "one of h264, vp9, av1, vp8");
+    options.video_codecs.push_back(*codec);
+  }
+  options.data = raw.data;
+  options.web = raw.web;
+  options.log_level = raw.log_level;
+  options.max_connections_per_ip = raw.max_connections_per_ip;
+  options.max_viewers = raw.max_viewers;
+  return options;
+}
+
+}  // namespace
+
+Expected<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
+  CLI::App app("Loopcast: live broadcasts from a browser, on a machine of your own.", "loopcast");
+  app.set_version_flag("--version", std::string("loopcast ") + LOOPCAST_VERSION);
+  app.footer(
+      "Each option can also stand in the file of --config (media-port = 9000) and in the\n"
+      "environment (LOOPCAST_MEDIA_PORT=9000). The command line comes first, then the\n"
+      "environment, then the file.");
+  Raw raw;
+  add_options(app, raw);
+  const std::vector<std::string> given(argv + 1, argv + argc);
+  std::vector<std::string> arguments = environment_arguments(app, given);
+  arguments.insert(arguments.end(), given.begin(), given.end());
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app.parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    return EarlyExit{app.help(), 0};
+  } catch (const CLI::CallForVersion& version) {
+    return EarlyExit{std::string(version.what()) + "\n", 0};
+  } catch (const CLI::ParseError& error) {
+    return EarlyExit{fmt::format("loopcast: {}\nTry loopcast --help.\n", error.what()), 2};
+  }
+  auto options = check(raw);
+  if (!options)
+    return EarlyExit{fmt::format("loopcast: {}\nTry loopcast --help.\n", options.error().message),
+                     2};
+  if (options->web.empty()) {
+    std::error_code ignored;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+    for (const auto& candidate : {program.parent_path() / "../../web/dist",
+                                  program.parent_path() / "../share/loopcast/web"}) {
+      if (!std::filesystem::exists(candidate / "index.html", ignored)) continue;
+      options->web = std::filesystem::canonical(candidate, ignored).string();
+      break;
+    }
+  }
+  return std::move(*options);
+}
+
+}  // namespace loopcast::server

@@ -1,0 +1,41 @@
+// What the operator can set: on the command line, in a TOML file and in the environment.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/expected.h"
+#include "wire/codec.h"
+
+namespace loopcast::server {
+
+struct Options {
+  std::optional<SocketAddress> http;
+  std::optional<SocketAddress> https;
+  std::string tls_certificate;  // with tls_key; both empty: self-signed, in the data folder
+  std::string tls_key;
+  uint16_t media_port = 8444;
+  std::vector<IpAddress> announce;  // empty: the machine's own
+  unsigned workers = 1;
+  std::string data;
+  std::string web;
+  std::string log_level;
+  std::vector<wire::Codec> video_codecs;
+  std::vector<IpAddress> trusted_proxies;
+  size_t max_connections_per_ip = 512;
+  size_t max_viewers = 100'000;
+};
+
+// What main() does instead of serving: prints `text` and exits with `status`.
+struct EarlyExit {
+  std::string text;
+  int status = 0;
+};
+
+// From the arguments, then the environment (LOOPCAST_MEDIA_PORT for --media-port), then the file
+// named by --config: the first that names an option decides.
+Expected<Options, EarlyExit> parse_options(int argc, const char* const* argv);
+
+}  // namespace loopcast::server

@@ -1,0 +1,314 @@
+#include "server/server.h"
+
+#include <csignal>
+#include <filesystem>
+#include <system_error>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <sodium/core.h>
+#include <sodium/randombytes.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/live.h"
+#include "api/live_sockets.h"
+#include "api/present.h"
+#include "api/rest_v1.h"
+#include "api/rest_v2.h"
+#include "api/sign_in.h"
+#include "api/whip.h"
+#include "app/accounts.h"
+#include "app/argon2.h"
+#include "app/broadcasts.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "http/socketio.h"
+#include "http/static_files.h"
+#include "http/tls.h"
+#include "net/clock.h"
+#include "net/interfaces.h"
+#include "server/media_hub.h"
+#include "server/metrics.h"
+#include "store/sqlite_store.h"
+
+namespace loopcast::server {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using http::Request;
+using http::Response;
+using http::Task;
+
+constexpr std::chrono::hours kHousekeeping{1};
+// So that one round of housekeeping holds up no login.
+constexpr uint32_t kSessionsPerRound = 1000;
+// Argon2id takes 19 MiB and 40 ms each; more at once would take the cores from media.
+constexpr size_t kHashingThreads = 1;
+// What the page may load: itself, and nothing from elsewhere. Element Plus sets inline styles.
+constexpr const char* kContentSecurityPolicy =
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; object-src 'none'; "
+    "base-uri 'self'; frame-ancestors 'none'; form-action 'self'";
+
+Random::Seed system_seed() {
+  Random::Seed seed;
+  randombytes_buf(seed.data(), seed.size());
+  return seed;
+}
+
+spdlog::level::level_enum level_of(const std::string& name) {
+  return spdlog::level::from_str(name == "warning" ? "warn" : name == "error" ? "err" : name);
+}
+
+std::vector<IpAddress> announced(const Options& options) {
+  return options.announce.empty() ? net::local_addresses() : options.announce;
+}
+
+// Descriptors for 10,000 connections and more.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Status make_data_folder(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error || ::access(path.c_str(), W_OK) != 0) {
+    return Error{"data_folder", "The data folder " + path +
+                                    " cannot be written. Name another with --data, or give this "
+                                    "user the right to write there."};
+  }
+  // Passwords' hashes and private keys are nobody else's.
+  ::chmod(path.c_str(), 0700);
+  return ok();
+}
+
+// The certificate of --https: the operator's, or one of our own that is made once.
+Status prepare_tls(const Options& options, std::string& certificate, std::string& key) {
+  certificate = options.tls_certificate;
+  key = options.tls_key;
+  if (!certificate.empty()) return ok();
+  const fs::path folder = fs::path(options.data) / "tls";
+  certificate = (folder / "certificate.pem").string();
+  key = (folder / "key.pem").string();
+  std::error_code ignored;
+  if (fs::exists(certificate, ignored) && fs::exists(key, ignored)) return ok();
+  fs::create_directories(folder, ignored);
+  std::vector<std::string> names = {"localhost", "127.0.0.1", "::1"};
+  char host[256] = {};
+  if (::gethostname(host, sizeof host - 1) == 0 && host[0] != '\0') names.emplace_back(host);
+  for (const IpAddress& ip : announced(options)) names.push_back(ip.to_string());
+  return http::make_self_signed(certificate, key, names);
+}
+
+}  // namespace
+
+// Members are made from top to bottom and go in the opposite order.
+class Server {
+ public:
+  explicit Server(const Options& options)
+      : options_(options),
+        random_(system_seed()),
+        media_(context_,
+               {options.workers, options.media_port, announced(options), options.video_codecs},
+               random_),
+        broadcasts_(media_, limits(options), random_.fork()),
+        live_(broadcasts_, [] { return net::wall_now(); }) {}
+
+  Status start() {
+    if (auto made = make_data_folder(options_.data); !made) return made;
+    auto store = store::SqliteStore::open((fs::path(options_.data) / "loopcast.db").string());
+    if (!store) return store.error();
+    store_ = std::move(*store);
+    accounts_ = std::make_unique<app::Accounts>(*store_, hasher_, random_.fork());
+    sign_in_ = std::make_unique<api::SignIn>(
+        *accounts_, hasher_, database_, hashing_,
+        api::SignIn::Clocks{[] { return net::now(); }, [] { return net::wall_now(); }},
+        random_.fork());
+    auto started = media_.start([this](app::MediaEvent event) { live_.handle(std::move(event)); });
+    if (!started) return started;
+    return start_http();
+  }
+
+  void run() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (!error) asio::co_spawn(context_, stop(), asio::detached);
+    });
+    reload_on_hangup();
+    asio::co_spawn(context_, keep_house(), asio::detached);
+    announce_addresses();
+    context_.run();
+    media_.stop();
+    database_.join();
+    hashing_.join();
+  }
+
+ private:
+  static app::BroadcastLimits limits(const Options& options) {
+    app::BroadcastLimits limits;
+    limits.viewers_per_broadcast = options.max_viewers;
+    return limits;
+  }
+
+  Status start_http() {
+    http::ServerOptions http;
+    if (options_.http) http.listen.push_back({*options_.http, false});
+    if (options_.https) {
+      http.listen.push_back({*options_.https, true});
+      auto ready = prepare_tls(options_, http.tls_certificate, http.tls_key);
+      if (!ready) return ready;
+    }
+    http.trusted_proxies = options_.trusted_proxies;
+    http.max_connections_per_ip = options_.max_connections_per_ip;
+    http.log = [](std::string_view text) { spdlog::warn("http: {}", text); };
+
+    http::SocketIoOptions socketio;
+    socketio.engine.path = "/socket.io/webrtc";
+    // A dead network is noticed within the sum of both.
+    socketio.engine.ping_interval = std::chrono::seconds(10);
+    socketio.engine.ping_timeout = std::chrono::seconds(10);
+    socketio.log = [](std::string_view text) { spdlog::warn("socket.io: {}", text); };
+    socketio_ = std::make_unique<http::SocketIo>(context_, random_, std::move(socketio), counters_);
+    sockets_ = std::make_unique<api::LiveSockets>(*sign_in_, live_);
+    sockets_->mount(*socketio_);
+    whip_ = std::make_unique<api::Whip>(context_, *sign_in_, live_, random_);
+
+    add_routes();
+    http_ = std::make_unique<http::Server>(context_, router_, std::move(http), counters_);
+    http_->mount(socketio_->engine());
+    return http_->start();
+  }
+
+  void add_routes() {
+    api::add_rest_v1(router_, *sign_in_, live_);
+    api::add_rest_v2(router_, *sign_in_, live_,
+                     [this](const std::string& token) { sockets_->end_session(token); });
+    whip_->add_routes(router_);
+    router_.add("GET", "/healthz",
+                [](Request) -> Task<Response> { co_return Response::text("ok\n"); });
+    router_.add("GET", "/metrics", [this](Request request) { return show_metrics(request); });
+    for (const char* prefix : {"/whip", "/whep", "/api/"}) router_.add_cors({prefix, {"*"}});
+    if (options_.web.empty()) {
+      spdlog::warn("No web app was found: build it or name its folder with --web");
+      return;
+    }
+    http::StaticOptions files;
+    files.root = options_.web;
+    files.content_security_policy = kContentSecurityPolicy;
+    router_.set_fallback([web = http::StaticFiles(files)](Request request) -> Task<Response> {
+      return serve_static(web, std::move(request));
+    });
+  }
+
+  static Task<Response> serve_static(const http::StaticFiles& files, Request request) {
+    co_return files.handle(request);
+  }
+
+  // For a collector on this machine. Through a proxy everybody would look local.
+  Task<Response> show_metrics(Request request) {
+    if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
+      co_return api::problem(request, app::make_error(app::Code::kForbidden));
+    auto response = Response::text(metrics_text(broadcasts_, counters_, *sign_in_, media_));
+    response.set("content-type", "text/plain; version=0.0.4");
+    co_return response;
+  }
+
+  void announce_addresses() {
+    const auto addresses = http_->addresses();
+    size_t next = 0;
+    const auto ips = announced(options_);
+    const auto host = [&](const SocketAddress& bound) {
+      const IpAddress ip = !bound.ip.is_unspecified() || ips.empty() ? bound.ip : ips.front();
+      return SocketAddress{ip, bound.port}.to_string();
+    };
+    for (const wire::Candidate& c : media_.candidates_of(0))
+      spdlog::info("media: {}", wire::write_candidate(c));
+    spdlog::info("media: {} worker(s), {}", options_.workers, media_.crypto_name());
+    if (options_.http) {
+      const uint16_t port = addresses.at(next++).port;
+      spdlog::info("Loopcast is ready: http://localhost:{} on this machine", port);
+    }
+    if (options_.https)
+      spdlog::info("Loopcast is ready: https://{} from everywhere", host(addresses.at(next)));
+  }
+
+  void reload_on_hangup() {
+    hangup_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      if (const auto reloaded = http_->reload_tls(); !reloaded)
+        spdlog::error("certificate: {}", reloaded.error().message);
+      else
+        spdlog::info("certificate: read again");
+      reload_on_hangup();
+    });
+  }
+
+  Task<> keep_house() {
+    for (;;) {
+      auto work = [this] {
+        return accounts_->remove_expired_sessions(net::wall_now(), kSessionsPerRound);
+      };
+      const auto removed = co_await http::offload(database_, std::move(work));
+      if (!removed) spdlog::error("database: {}", removed.error().message);
+      housekeeping_.expires_after(kHousekeeping);
+      boost::system::error_code cancelled;
+      co_await housekeeping_.async_wait(asio::redirect_error(http::use_task, cancelled));
+      if (cancelled) co_return;
+    }
+  }
+
+  Task<> stop() {
+    spdlog::info("stopping");
+    live_.shutdown();
+    co_await http_->stop();
+    boost::system::error_code ignored;
+    signals_.cancel(ignored);
+    hangup_.cancel(ignored);
+    housekeeping_.cancel();
+    media_.stop();
+  }
+
+  const Options options_;
+  asio::io_context context_{1};
+  asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  asio::signal_set hangup_{context_, SIGHUP};
+  http::Timer housekeeping_{context_};
+  Random random_;
+  MediaHub media_;
+  app::Broadcasts broadcasts_;
+  api::Live live_;
+  app::Argon2 hasher_;
+  std::unique_ptr<app::Store> store_;
+  std::unique_ptr<app::Accounts> accounts_;
+  asio::thread_pool database_{1};
+  asio::thread_pool hashing_{kHashingThreads};
+  std::unique_ptr<api::SignIn> sign_in_;
+  http::HttpCounters counters_;
+  http::Router router_;
+  std::unique_ptr<http::SocketIo> socketio_;
+  std::unique_ptr<api::LiveSockets> sockets_;
+  std::unique_ptr<api::Whip> whip_;
+  std::unique_ptr<http::Server> http_;
+};
+
+Status run(const Options& options) {
+  if (sodium_init() < 0) return Error{"crypto", "libsodium does not start."};
+  spdlog::set_level(level_of(options.log_level));
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  Server server(options);
+  if (auto started = server.start(); !started) return started;
+  server.run();
+  spdlog::info("stopped");
+  return ok();
+}
+
+}  // namespace loopcast::server

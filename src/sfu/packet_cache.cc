@@ -1,0 +1,22 @@
+#include "sfu/packet_cache.h"
+
+#include <algorithm>
+
+namespace loopcast::sfu {
+
+PacketCache::PacketCache(size_t capacity) : packets_(capacity), payloads_(capacity * kSlotSize) {}
+
+bool PacketCache::insert(const CachedPacket& packet, Bytes payload) {
+  if (payload.size() > kMaxPayload || packet.index < 0) return false;
+  if (packet.index + static_cast<int64_t>(capacity()) <= highest_) return false;
+  CachedPacket& slot = packets_[position(packet.index)];
+  if (slot.index >= packet.index) return false;
+  slot = packet;
+  slot.payload_size = static_cast<uint16_t>(payload.size());
+  if (!payload.empty())
+    std::memcpy(payload_start(packet.index) + kHeadroom, payload.data(), payload.size());
+  highest_ = std::max(highest_, packet.index);
+  return true;
+}
+
+}  // namespace loopcast::sfu

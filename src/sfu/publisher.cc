@@ -1,0 +1,144 @@
+#include "sfu/publisher.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "wire/codec.h"
+#include "wire/ntp.h"
+#include "wire/rtp_extensions.h"
+
+namespace loopcast::sfu {
+namespace {
+
+// A presenter's wall clock that was set by more than this is a new clock.
+constexpr int64_t kClockStepUs = 2'000'000;
+
+bool is_video(const SourceStream& stream) { return stream.kind == rtc::MediaKind::kVideo; }
+
+// Raw number to the publisher's own: less the packets before it that were taken out.
+int64_t compact(const SourceStream& stream, int64_t raw) {
+  int64_t after = 0;
+  const auto size = static_cast<int64_t>(stream.removed.size());
+  for (int64_t i = stream.removed_count - 1; i >= 0 && stream.removed_count - i <= size; --i) {
+    if (stream.removed[static_cast<size_t>(i % size)] <= raw) break;
+    ++after;
+  }
+  return raw - (stream.removed_count - after);
+}
+
+void remove_number(SourceStream& stream, int64_t raw) {
+  // A late probe leaves a gap that is already told: viewers will not get it, as with any loss.
+  const auto size = static_cast<int64_t>(stream.removed.size());
+  if (stream.removed_count > 0 &&
+      raw <= stream.removed[static_cast<size_t>((stream.removed_count - 1) % size)])
+    return;
+  if (compact(stream, raw) <= stream.cache.highest()) return;
+  stream.removed[static_cast<size_t>(stream.removed_count % size)] = raw;
+  ++stream.removed_count;
+}
+
+}  // namespace
+
+SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agreed)
+    : media(media_index),
+      kind(agreed.kind),
+      codec(agreed.codec),
+      clock_rate(agreed.clock_rate),
+      cache(agreed.kind == rtc::MediaKind::kVideo ? Publisher::kVideoCache
+                                                  : Publisher::kAudioCache) {
+  pending.reserve(cache.capacity());
+}
+
+Publisher::Publisher(const rtc::Negotiated& negotiated) {
+  for (size_t i = 0; i < negotiated.media.size(); ++i)
+    if (negotiated.media[i].receive) streams_.emplace_back(i, negotiated.media[i]);
+}
+
+SourceStream* Publisher::stream_of(size_t media) {
+  for (SourceStream& stream : streams_)
+    if (stream.media == media) return &stream;
+  return nullptr;
+}
+
+std::vector<rtc::SourceMedia> Publisher::sources(const rtc::Negotiated& negotiated) const {
+  std::vector<rtc::SourceMedia> sources;
+  for (const SourceStream& stream : streams_)
+    sources.push_back(rtc::source_of(negotiated.media[stream.media]));
+  return sources;
+}
+
+bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters& counters) {
+  SourceStream* stream = stream_of(received.media);
+  if (!stream) return false;
+  const wire::RtpPacket& rtp = received.rtp;
+  if (rtp.payload.empty()) {
+    remove_number(*stream, received.index);
+    return false;
+  }
+  CachedPacket packet{.index = compact(*stream, received.index),
+                      .timestamp = rtp.timestamp,
+                      .marker = rtp.marker,
+                      .orientation = received.orientation,
+                      .audio_level = received.audio_level,
+                      .arrival = now};
+  if (is_video(*stream)) {
+    const auto info = wire::inspect_payload(stream->codec, rtp.payload, rtp.marker);
+    if (!info) {
+      // Handed on would be garbage to a decoder. The number is taken out like a probe's.
+      counters.add(rtc::Counter::kDropRtpMalformed);
+      remove_number(*stream, received.index);
+      return false;
+    }
+    packet.keyframe = info->keyframe;
+    packet.frame_start = info->frame_start;
+  }
+  if (!stream->cache.insert(packet, rtp.payload)) {
+    counters.add(rtc::Counter::kDropRtpDuplicate);
+    return false;
+  }
+  if (packet.keyframe) {
+    const bool newer = stream->keyframe_index < 0 || packet.index > stream->keyframe_index;
+    if (packet.timestamp == stream->keyframe_timestamp && stream->keyframe_index >= 0) {
+      stream->keyframe_index = std::min(stream->keyframe_index, packet.index);
+    } else if (newer) {
+      stream->keyframe_index = packet.index;
+      stream->keyframe_timestamp = packet.timestamp;
+      stream->keyframes.on_keyframe();
+    }
+  }
+  // More than a cache in one batch would be overwritten before it is handed on.
+  if (stream->pending.size() < stream->cache.capacity()) stream->pending.push_back(packet.index);
+  if (!has_pending()) batch_due_ = now + kFrameWait;
+  // A packet sent again belongs to a frame that has gone already.
+  if (is_video(*stream) && !received.recovered) frame_open_ = !packet.marker;
+  return true;
+}
+
+bool Publisher::batch_complete() const { return has_pending() && !frame_open_; }
+
+void Publisher::clear_pending() {
+  for (SourceStream& stream : streams_) stream.pending.clear();
+  batch_due_ = Instant::never();
+  frame_open_ = false;
+}
+
+std::optional<int64_t> Publisher::replay_start(const SourceStream& stream, Instant now) const {
+  const CachedPacket* first = stream.cache.find(stream.keyframe_index);
+  if (!first || now - first->arrival > kMaxReplayAge) return std::nullopt;
+  if (stream.cache.highest() - stream.keyframe_index >= kMaxReplay) return std::nullopt;
+  return stream.keyframe_index;
+}
+
+std::optional<uint32_t> Publisher::timestamp_at(const SourceStream& stream, Instant now,
+                                                const rtc::Peer& peer) const {
+  const auto mark = peer.clock_mark(stream.media);
+  if (!mark) return std::nullopt;
+  const int64_t sent = wire::wall_from_ntp(mark->ntp).us;
+  const int64_t offset = mark->at.us() - sent;
+  if (!clock_offset_ || std::abs(*clock_offset_ - offset) > kClockStepUs) clock_offset_ = offset;
+  const int64_t elapsed_us = now.us() - (sent + *clock_offset_);
+  const int64_t ticks = elapsed_us * stream.clock_rate / 1'000'000;
+  return mark->rtp_timestamp + static_cast<uint32_t>(ticks);
+}
+
+}  // namespace loopcast::sfu

@@ -1,0 +1,92 @@
+// The sending side of one presenter: their streams' packets, which of them start a keyframe, and
+// what waits to be handed on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "rtc/counters.h"
+#include "rtc/negotiated_media.h"
+#include "rtc/peer.h"
+#include "sfu/keyframe_requester.h"
+#include "sfu/packet_cache.h"
+
+namespace loopcast::sfu {
+
+// One audio or video stream of a publisher.
+struct SourceStream {
+  SourceStream(size_t media_index, const rtc::NegotiatedMedia& agreed);
+
+  size_t media;  // index into the publisher's Negotiated::media
+  rtc::MediaKind kind;
+  wire::Codec codec;
+  uint32_t clock_rate;  // Hz
+  PacketCache cache;
+  KeyframeRequester keyframes;
+  // Packets that arrived and have not been handed to the subscribers yet, in order of arrival.
+  std::vector<int64_t> pending;
+  // First packet of the newest keyframe, -1 before the first one.
+  int64_t keyframe_index = -1;
+  uint32_t keyframe_timestamp = 0;
+  // Packets without payload (bandwidth probes) are not handed on, and the numbering closes behind
+  // them, so that no viewer asks for them: the raw numbers of the last ones, oldest first.
+  std::array<int64_t, 64> removed{};
+  int64_t removed_count = 0;
+};
+
+class Publisher {
+ public:
+  // Seconds of packets that can be sent again or replayed: 2.5 Mbit/s are about 300 a second, so
+  // this is 3 s (and 1.5 MB); audio has 50 a second.
+  static constexpr size_t kVideoCache = 1024;
+  static constexpr size_t kAudioCache = 256;
+  // How long packets wait for the rest of their frame, so that a frame goes to each viewer in one
+  // piece. The packets of a frame arrive within 0.05 ms at the median and 0.46 ms at the 90th
+  // percentile (measured with Chromium on loopback).
+  static constexpr Duration kFrameWait = Duration::micros(300);
+  // The longest keyframe-to-now stretch that a joining viewer is sent at once; longer ones wait for
+  // a new keyframe, as the burst would be lost on its way.
+  static constexpr int64_t kMaxReplay = 160;
+  // ... and the oldest.
+  static constexpr Duration kMaxReplayAge = Duration::seconds(2);
+
+  explicit Publisher(const rtc::Negotiated& negotiated);
+
+  // A media packet of this publisher. Copies it into its stream's cache. False if it was dropped.
+  bool accept(Instant now, const rtc::Received& received, rtc::Counters& counters);
+
+  // Whether what is pending should be handed on now: no frame is incomplete, or it has waited long
+  // enough. batch_due(): when that will be at the latest; never if nothing is pending.
+  bool batch_ready(Instant now) const { return batch_complete() || now >= batch_due_; }
+  Instant batch_due() const { return batch_due_; }
+  bool has_pending() const { return !batch_due_.is_never(); }
+  // All of the pending packets have been handed on.
+  void clear_pending();
+
+  std::vector<SourceStream>& streams() { return streams_; }
+  const std::vector<SourceStream>& streams() const { return streams_; }
+  SourceStream* stream_of(size_t media);
+  std::vector<rtc::SourceMedia> sources(const rtc::Negotiated& negotiated) const;
+
+  // Where a viewer that joins now starts: the newest keyframe, if it can be replayed.
+  std::optional<int64_t> replay_start(const SourceStream& stream, Instant now) const;
+
+  // RTP timestamp of `stream` at `now`, from the presenter's sender reports; nullopt before them.
+  // One wall clock serves both streams, so that sound and picture stay together.
+  std::optional<uint32_t> timestamp_at(const SourceStream& stream, Instant now,
+                                       const rtc::Peer& peer) const;
+
+ private:
+  bool batch_complete() const;
+
+  std::vector<SourceStream> streams_;
+  Instant batch_due_ = Instant::never();
+  bool frame_open_ = false;  // the last video packet pending is not the last one of its frame
+  // From the presenter's NTP time (µs) to our monotonic clock (µs), set by the first report seen.
+  mutable std::optional<int64_t> clock_offset_;
+};
+
+}  // namespace loopcast::sfu

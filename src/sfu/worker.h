@@ -1,0 +1,191 @@
+// One worker: the peers that live on one thread and one port, and the routing between them. Knows
+// no socket, clock or thread; net/media_thread.h drives it, and tests/sim drives it in virtual
+// time.
+//
+// A broadcast's publisher and all its subscribers are peers of the same worker. A presenter who
+// gets their own picture back is a subscriber of themselves.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/expected.h"
+#include "base/random.h"
+#include "base/slab.h"
+#include "base/time.h"
+#include "base/timers.h"
+#include "base/transmit.h"
+#include "rtc/counters.h"
+#include "rtc/dtls_identity.h"
+#include "rtc/negotiation.h"
+#include "rtc/peer.h"
+#include "rtc/srtp.h"
+#include "sfu/publisher.h"
+#include "sfu/subscriber.h"
+#include "wire/candidate.h"
+
+namespace loopcast::sfu {
+
+// Chosen by whoever gives the commands; never used again.
+using MediaId = uint64_t;
+
+// Each is answered by Answered or Refused, but for Stop.
+struct Publish {
+  MediaId id = 0;
+  std::string offer;
+};
+struct Watch {
+  MediaId id = 0;
+  MediaId publisher = 0;
+  std::string offer;
+};
+// An ICE restart by an SDP fragment (RFC 9725, section 4.3.3): answered by Restarted, or by nothing
+// if the fragment has candidates only, of which a lite agent needs none.
+struct RestartIce {
+  MediaId id = 0;
+  std::string fragment;
+};
+// Ends a peer; no event follows. The subscribers of a publisher are to be stopped as well: they get
+// nothing any more.
+struct Stop {
+  MediaId id = 0;
+};
+// Asks for the worker's figures: answered by Figures.
+struct GetFigures {
+  uint32_t tag = 0;
+};
+using Command = std::variant<Publish, Watch, RestartIce, Stop, GetFigures>;
+
+struct Answered {
+  MediaId id = 0;
+  std::string sdp;
+};
+struct Refused {
+  MediaId id = 0;
+  Error error;
+};
+struct Restarted {
+  MediaId id = 0;
+  std::string fragment;
+};
+struct Connected {
+  MediaId id = 0;
+};
+// The peer is gone: "closed" by itself, or "ice" or "dtls" failed.
+struct Ended {
+  MediaId id = 0;
+  std::string reason;
+};
+struct Figures {
+  uint32_t tag = 0;  // of the request
+  rtc::Counters counters;
+  size_t peers = 0;
+  size_t publishers = 0;
+};
+using Event = std::variant<Answered, Refused, Restarted, Connected, Ended, Figures>;
+
+struct WorkerOptions {
+  std::vector<wire::Candidate> candidates;
+  std::vector<wire::Codec> video_preference{wire::Codec::kH264, wire::Codec::kVp9,
+                                            wire::Codec::kAv1, wire::Codec::kVp8};
+  // Wall clock at Instant 0, for sender reports.
+  WallTime epoch;
+  size_t max_peers = 20'000;
+  rtc::SrtpBackend srtp_backend = rtc::SrtpBackend::kOpenSsl;
+  bool best_srtp_backend = true;  // instead of srtp_backend
+};
+
+class Worker {
+ public:
+  // Ends the process if there is no cryptography: OpenSSL is broken then.
+  Worker(WorkerOptions options, const Random::Seed& seed);
+  ~Worker();
+  Worker(const Worker&) = delete;
+
+  void handle(Instant now, Command&& command, Outlet& out);
+  // Decrypts in place.
+  void handle_datagram(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
+  // After each batch of datagrams: hands on what is complete.
+  void flush(Instant now, Outlet& out);
+  Instant next_timeout() const;
+  void handle_timeout(Instant now, Outlet& out);
+  // An ICE-TCP connection is gone.
+  void route_closed(Instant now, uint32_t tcp);
+  bool poll_event(Event& event);
+
+  const rtc::Counters& counters() const { return counters_; }
+  size_t peers() const { return members_.size(); }
+  const char* srtp_name() const { return crypto_->name(); }
+
+ private:
+  struct RouteKey {
+    SocketAddress remote;
+    uint32_t tcp;
+    bool operator==(const RouteKey&) const = default;
+  };
+  struct RouteHash {
+    size_t operator()(const RouteKey& key) const noexcept {
+      return std::hash<SocketAddress>()(key.remote) ^ (size_t{key.tcp} * 0x9E3779B97F4A7C15u);
+    }
+  };
+
+  struct Member {
+    MediaId id;
+    rtc::Peer peer;
+    std::vector<std::string> ufrags;
+    std::vector<RouteKey> routes;           // that lead here by by_route_, the newest last
+    std::vector<RouteKey> challenges = {};  // in challengers_
+    Instant scheduled = Instant::never();
+    bool connected = false;
+    std::optional<Publisher> publisher;
+    std::vector<SlabId> subscribers;  // of `publisher`
+    std::optional<Subscriber> subscriber;
+    SlabId source;  // whose publisher `subscriber` listens to
+  };
+  void handle_command(Instant now, Publish&& command, Outlet& out);
+  void handle_command(Instant now, Watch&& command, Outlet& out);
+  void handle_command(Instant now, RestartIce&& command, Outlet& out);
+  void handle_command(Instant now, Stop&& command, Outlet& out);
+  void handle_command(Instant now, GetFigures&& command, Outlet& out);
+
+  rtc::AnswerOptions answer_options(const rtc::IceCredentials& ice);
+  rtc::IceCredentials new_credentials();
+  Member* add_member(Instant now, MediaId id, rtc::IceCredentials ice, rtc::Negotiated negotiated,
+                     SlabId& handle);
+  Member* find(MediaId id, SlabId* handle = nullptr);
+  SlabId find_by_ufrag(Bytes datagram) const;
+  void handle_stun(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
+  bool feed_stun(Instant now, SlabId handle, const Route& from, MutableBytes datagram, Outlet& out);
+  void learn_route(SlabId handle, Member& member, const Route& from);
+  void handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out);
+  void drive(Instant now, SlabId handle, Member& member, Outlet& out);
+  void fan_out(Instant now, Member& source, Outlet& out);
+  void request_keyframes(Instant now, Member& source);
+  void send_reports(Instant now, Member& member, Outlet& out);
+  void schedule(SlabId handle, Member& member);
+  void remove(SlabId handle);
+
+  WorkerOptions options_;
+  Random random_;
+  rtc::DtlsIdentity identity_;
+  std::unique_ptr<rtc::SrtpCrypto> crypto_;
+  rtc::Counters counters_;
+  Slab<Member> members_;
+  size_t publishers_ = 0;
+  std::unordered_map<MediaId, SlabId> by_id_;
+  std::unordered_map<std::string, SlabId> by_ufrag_;
+  std::unordered_map<RouteKey, SlabId, RouteHash> by_route_;
+  // Who claims, by an authenticated check, an address that belongs to another: it changes hands
+  // only when they have been validated there, so that nobody's address can be taken by spoofing it.
+  std::unordered_map<RouteKey, SlabId, RouteHash> challengers_;
+  std::vector<SlabId> pending_;  // publishers with packets to hand on
+  DeadlineHeap<SlabId> deadlines_;
+  std::deque<Event> events_;
+};
+
+}  // namespace loopcast::sfu

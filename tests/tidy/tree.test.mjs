@@ -1,0 +1,67 @@
+// Rules of the source tree that a reader would otherwise have to remember.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../..')
+const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+  .split('\n')
+  .filter((f) => f && existsSync(join(root, f)))
+const read = (file) => readFileSync(join(root, file), 'utf8')
+const cpp = tracked.filter((f) => /^(src|tests|bench)\/.*\.(cc|h)$/.test(f))
+
+// Lines of the files that match, as "file:line: text".
+function grep(files, pattern) {
+  return files.flatMap((file) =>
+    read(file)
+      .split('\n')
+      .flatMap((line, i) => (pattern.test(line.replace(/\/\/.*$/, '')) ? [`${file}:${i + 1}: ${line.trim()}`] : [])),
+  )
+}
+
+test('the core has no clock, socket, thread, lock, file or callback', () => {
+  const core = cpp.filter((f) => /^src\/(base|wire|rtc|sfu|app)\//.test(f) && !f.endsWith('_test.cc'))
+  const forbidden =
+    /::now\(|sleep_for|sleep_until|\bgettimeofday\(|\bclock_gettime\(|\btime\(nullptr\)|std::(mutex|thread|function|shared_ptr|condition_variable|async)\b|#include <(thread|mutex|condition_variable|future|fstream|filesystem|sys\/socket\.h|sys\/epoll\.h|unistd\.h|fcntl\.h|chrono)>/
+  assert.deepEqual(grep(core, forbidden), [])
+})
+
+test('unit and simulation tests do not sleep', () => {
+  const tests = cpp.filter((f) => f.endsWith('_test.cc') || f.startsWith('tests/sim/'))
+  assert.deepEqual(grep(tests, /sleep_for|sleep_until|\b(u|nano)?sleep\(/), [])
+})
+
+test('every C++ file is formatted', () => {
+  const out = execFileSync('clang-format-16', ['--dry-run', '--Werror', ...cpp], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  assert.equal(out, '')
+})
+
+test('headers are guarded and files stay readable', () => {
+  const unguarded = cpp.filter((f) => f.endsWith('.h') && !read(f).includes('#pragma once'))
+  assert.deepEqual(unguarded, [])
+  const code = tracked.filter((f) => /^(src|tests|bench|web\/src)\/.*\.(cc|h|ts|vue|mjs)$/.test(f))
+  const long = code.filter((f) => read(f).split('\n').length > 600)
+  assert.deepEqual(long, [])
+})
+
+test('nothing is owed or switched off', () => {
+  const code = tracked.filter((f) => /^(src|tests|bench|web\/src)\/.*\.(cc|h|ts|vue|mjs)$/.test(f) && !f.startsWith('tests/tidy/'))
+  const owed = code.flatMap((file) =>
+    read(file).split('\n').flatMap((line, i) => (/\b(TODO|FIXME|XXX)\b|DISABLED_|GTEST_SKIP|\b(it|test|describe)\.(skip|only)\(/.test(line) ? [`${file}:${i + 1}`] : [])),
+  )
+  assert.deepEqual(owed, [])
+})
+
+test('lock files name no registry', () => {
+  for (const file of tracked.filter((f) => f.endsWith('package-lock.json')))
+    assert.ok(!read(file).includes('"resolved"'), file)
+})
+
+test('every fuzz target has a corpus', () => {
+  for (const file of tracked.filter((f) => /^tests\/fuzz\/.*_fuzz\.cc$/.test(f))) {
+    const name = file.replace(/^tests\/fuzz\/(.*)_fuzz\.cc$/, '$1')
+    assert.ok(tracked.some((f) => f.startsWith(`tests/fuzz/corpus/${name}/`)), `${name} has no corpus`)
+  }
+})
