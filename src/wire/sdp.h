@@ -15,12 +15,14 @@
 
 namespace loopcast::wire {
 
-// Limits of what is parsed; the largest real offers (Chromium with every codec, simulcast and
-// candidates) stay below a quarter of each. Reaching one is the error of the whole description.
+// Limits of what is parsed. Chromium's offer with every codec has 7 kB, two sections and 170
+// attributes in one of them, and other platforms add more H.264 and H.265 profiles of nine each.
+// Reaching one fails the whole description, except that further candidates are ignored: hosts with
+// many interfaces are normal, and their candidates do not count as attributes.
 inline constexpr size_t kMaxSdpSize = 32 * 1024;
 inline constexpr size_t kMaxSdpMediaSections = 16;
-inline constexpr size_t kMaxSdpCandidates = 64;   // in the whole description
-inline constexpr size_t kMaxSdpAttributes = 256;  // in one section
+inline constexpr size_t kMaxSdpAttributes = 512;  // in one section
+inline constexpr size_t kMaxSdpCandidates = 64;   // in one section
 
 enum class Direction : uint8_t { kInactive = 0, kSendOnly = 1, kRecvOnly = 2, kSendRecv = 3 };
 constexpr bool sends(Direction d) { return (static_cast<uint8_t>(d) & 1) != 0; }
@@ -61,6 +63,8 @@ struct TransportAttributes {
   std::vector<Fingerprint> fingerprints;
   std::optional<SetupRole> setup;
   bool extmap_allow_mixed = false;
+  std::vector<Candidate> candidates;  // those that parse_candidate accepts
+  bool end_of_candidates = false;
   bool operator==(const TransportAttributes&) const = default;
 };
 
@@ -143,7 +147,6 @@ struct MediaDescription {
   bool rtcp_mux = false;
   bool rtcp_rsize = false;
   bool bundle_only = false;
-  bool end_of_candidates = false;
   TransportAttributes transport;
   std::vector<Msid> msids;
   std::vector<RtpMap> rtpmaps;
@@ -154,7 +157,6 @@ struct MediaDescription {
   std::vector<SsrcGroup> ssrc_groups;
   std::vector<Rid> rids;
   std::optional<Simulcast> simulcast;
-  std::vector<Candidate> candidates;  // those that parse_candidate accepts
 
   bool operator==(const MediaDescription&) const = default;
 };
@@ -176,11 +178,16 @@ Direction direction_of(const SessionDescription& session, const MediaDescription
 
 // Lines may end in CRLF or LF. Errors: "offer_too_large" for more than kMaxSdpSize, else "bad_sdp"
 // with the number of the line and what is wrong with it. Attributes that are not known are skipped;
-// known ones that make no sense are errors, except candidates.
+// so are malformed ones that offer and answer can do without: candidate, extmap, msid, rid,
+// simulcast.
 Expected<SessionDescription> parse_sdp(std::string_view text);
+
+// The same for a fragment (RFC 8840, section 9), which begins with attributes or a section.
+Expected<SessionDescription> parse_sdp_fragment(std::string_view text);
 
 // Ends every line in CRLF. The strings are written as they are: they come from parse_sdp or from
 // this program, and hold no line ends.
 std::string write_sdp(const SessionDescription& session);
+std::string write_sdp_fragment(const SessionDescription& session);
 
 }  // namespace loopcast::wire
