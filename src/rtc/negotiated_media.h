@@ -17,7 +17,7 @@ namespace loopcast::rtc {
 enum class MediaKind : uint8_t { kAudio, kVideo };
 
 // The id on the wire of each header extension; 0 = not agreed, else 1 to 14.
-using ExtensionIds = std::array<uint8_t, static_cast<size_t>(wire::ExtensionKind::kCount)>;
+using ExtensionIds = std::array<uint8_t, wire::kExtensionKinds>;
 
 // One section that was accepted. Directions are seen from our side; both are false if it was
 // answered inactive.

@@ -8,9 +8,9 @@
 namespace loopcast::wire {
 namespace {
 
-constexpr size_t kMaxFoundation = 32;                // RFC 8839, section 5.1
-constexpr uint16_t kMaxComponent = 256;              // RFC 8839, section 5.1
-constexpr uint32_t kMaxPriority = (1u << 31) - 1;    // RFC 8445, section 5.1.2.1
+constexpr size_t kMaxFoundation = 32;              // RFC 8839, section 5.1
+constexpr uint16_t kMaxComponent = 256;            // RFC 8839, section 5.1
+constexpr uint32_t kMaxPriority = (1u << 31) - 1;  // RFC 8445, section 5.1.2.1
 
 constexpr std::array<std::pair<CandidateType, std::string_view>, 4> kTypes{{
     {CandidateType::kHost, "host"},

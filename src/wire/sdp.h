@@ -186,7 +186,8 @@ Expected<SessionDescription> parse_sdp(std::string_view text);
 Expected<SessionDescription> parse_sdp_fragment(std::string_view text);
 
 // Ends every line in CRLF. The strings are written as they are: they come from parse_sdp or from
-// this program, and hold no line ends.
+// this program, and hold no line ends. Parameters and feedback stand with the rtpmap of their
+// payload type, and are left out without one.
 std::string write_sdp(const SessionDescription& session);
 std::string write_sdp_fragment(const SessionDescription& session);
 
