@@ -50,8 +50,8 @@ struct NegotiatedMedia {
   Ssrc local_ssrc;
   Ssrc local_rtx_ssrc;
 
-  uint8_t extension_id(wire::ExtensionKind kind) const {
-    return extension_ids[static_cast<size_t>(kind)];
+  uint8_t extension_id(wire::ExtensionKind extension) const {
+    return extension_ids[static_cast<size_t>(extension)];
   }
 };
 
