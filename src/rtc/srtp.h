@@ -7,67 +7,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/expected.h"
 #include "base/units.h"
+#include "rtc/srtp_crypto.h"
+#include "rtc/srtp_keys.h"
 #include "rtc/srtp_window.h"
 
 namespace loopcast::rtc {
-
-// The values of the DTLS extension use_srtp (RFC 5764 §4.1.2, RFC 7714 §14.2).
-enum class SrtpProfile : uint16_t { kAes128CmSha1_80 = 0x0001, kAeadAes128Gcm = 0x0007 };
-
-// Wiped when destroyed.
-struct SrtpMasterKey {
-  std::array<uint8_t, 16> key{};
-  std::array<uint8_t, 14> salt{};  // AEAD_AES_128_GCM uses the first 12 bytes
-  ~SrtpMasterKey();
-};
-
-// The session keys of one direction of RTP or of RTCP (RFC 3711 §4.3). Wiped when destroyed.
-struct SrtpSessionKey {
-  std::array<uint8_t, 16> cipher{};
-  std::array<uint8_t, 20> auth{};  // unused with GCM
-  std::array<uint8_t, 14> salt{};  // 12 bytes with GCM
-  ~SrtpSessionKey();
-};
-
-enum class SrtpBackend { kIpsecMb, kOpenSsl };
-enum class SrtpDirection { kSeal, kOpen };
-class SrtpCipher;  // a session key made ready for use: rtc/srtp_cipher.h
-
-// What the cryptographic library needs for one thread. Outlives every SrtpSender and SrtpReceiver
-// made with it; they are all used in its thread.
-class SrtpCrypto {
- public:
-  // nullptr if the processor or the build does not have it.
-  static std::unique_ptr<SrtpCrypto> make(SrtpBackend);
-  // The fastest there is. nullptr only if OpenSSL itself lacks AES-GCM.
-  static std::unique_ptr<SrtpCrypto> make_best();
-
-  virtual ~SrtpCrypto() = default;
-  SrtpCrypto(const SrtpCrypto&) = delete;
-  SrtpCrypto& operator=(const SrtpCrypto&) = delete;
-
-  // For the log: the library and its instruction set, such as "ipsec-mb AVX2".
-  virtual const char* name() const = 0;
-
-  // For SrtpSender and SrtpReceiver: a cipher that still needs a key,
-  virtual std::unique_ptr<SrtpCipher> make_cipher(SrtpProfile, SrtpDirection) = 0;
-  // and the thread's shared one with `key` set, good until the next call. An expanded GCM key takes
-  // 1 kB, RTCP is a few packets per second and peer, and expanding takes a fraction of a
-  // microsecond: so RTCP keys are expanded for each packet.
-  SrtpCipher& keyed(SrtpProfile, SrtpDirection, const SrtpSessionKey& key);
-
- protected:
-  SrtpCrypto() = default;
-
- private:
-  std::array<std::unique_ptr<SrtpCipher>, 4> shared_;
-};
 
 // What we send to one peer. Movable. With ipsec-mb about 1.3 kB, of which 1 kB is the library's
 // gcm_key_data: round keys and 48 powers of the GHASH key.
@@ -77,6 +26,9 @@ class SrtpSender {
   static constexpr size_t kMaxRtcpOverhead = 20;
 
   SrtpSender(SrtpCrypto&, SrtpProfile, const SrtpMasterKey&);
+  // With keys derived elsewhere, and an SRTCP index below which the keys were used already.
+  SrtpSender(SrtpCrypto&, SrtpProfile, const SrtpSessionKey& rtp, const SrtpSessionKey& rtcp,
+             uint32_t first_rtcp_index = 0);
   SrtpSender(SrtpSender&&) noexcept;
   SrtpSender& operator=(SrtpSender&&) noexcept;
   ~SrtpSender();
@@ -103,7 +55,8 @@ class SrtpSender {
 
   // In place: packet[0, size) is a plain RTCP compound, and what it grows by (rtcp_overhead()) must
   // fit into `packet`. One SRTCP index counts all packets of this sender whatever their SSRC.
-  // Returns the packet's size; 0 if it does not fit, if size is below 8, or after 2^31 packets.
+  // Returns the packet's size; 0, having written nothing, if it does not fit, if size is below 8,
+  // or after 2^31 packets.
   size_t protect_rtcp(MutableBytes packet, size_t size);
 
  private:
@@ -111,7 +64,7 @@ class SrtpSender {
   std::unique_ptr<SrtpCipher> rtp_;
   SrtpProfile profile_;
   uint32_t next_rtcp_index_ = 0;
-  std::array<uint8_t, 14> rtp_salt_{};  // not secret once the keys are wiped
+  std::array<uint64_t, 2> rtp_salt_{};  // as two words in network byte order; not a secret
   SrtpSessionKey rtcp_key_;
 };
 
@@ -120,7 +73,7 @@ enum class SrtpError : uint8_t {
   kTooOld,          // behind the replay window, or its index is past the key's lifetime
   kReplayed,        // was received before
   kAuthentication,  // forged, damaged, or of another key
-  kTooManySources,  // authentic, but kMaxSources others are known
+  kTooManySources,  // of an unknown source while kMaxSources are known; not looked at any further
 };
 
 // What one peer sends to us. Movable. About 200 bytes for a peer that sends RTCP alone, as a viewer
@@ -132,6 +85,7 @@ class SrtpReceiver {
   static constexpr size_t kMaxSources = 16;
 
   SrtpReceiver(SrtpCrypto&, SrtpProfile, const SrtpMasterKey&);
+  SrtpReceiver(SrtpCrypto&, SrtpProfile, const SrtpSessionKey& rtp, const SrtpSessionKey& rtcp);
   SrtpReceiver(SrtpReceiver&&) noexcept;
   SrtpReceiver& operator=(SrtpReceiver&&) noexcept;
   ~SrtpReceiver();
@@ -165,16 +119,5 @@ class SrtpReceiver {
   SrtpSessionKey rtp_key_;
   SrtpSessionKey rtcp_key_;
 };
-
-// RFC 5764 §4.2: both sides' keys, from what the DTLS exporter with label "EXTRACTOR-dtls_srtp"
-// yields. The DTLS client protects with `client`, the server with `server`.
-struct SrtpKeyPair {
-  SrtpMasterKey client;
-  SrtpMasterKey server;
-};
-// Bytes to ask the exporter for: 56 with GCM, 60 with AES-CM.
-size_t srtp_exporter_size(SrtpProfile);
-// nullopt if `material` is not of that size.
-std::optional<SrtpKeyPair> split_exporter(SrtpProfile, Bytes material);
 
 }  // namespace loopcast::rtc
