@@ -2,6 +2,7 @@
 // socket and no clock: datagrams and time come in, datagrams are polled out.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -55,6 +56,14 @@ class Dtls {
   // Bytes that wait for poll_transmit(); more are dropped, as a full network would. A flight is
   // below 2 kB.
   static constexpr size_t kMaxQueuedBytes = 16 * 1024;
+  // A peer that repeats its last flight has not got ours, which then goes at once, but at most this
+  // often.
+  static constexpr Duration kMinResend = Duration::millis(25);
+  // Records of the next epoch that OpenSSL may put aside, in 17 kB each, until it has the keys. A
+  // peer sends one (Finished) and repeats it.
+  static constexpr int kMaxEarlyRecords = 8;
+  // Bad ClientHellos that a server forgets by a new SSL object before it gives the peer up.
+  static constexpr int kMaxFreshStarts = 16;
 
   // `identity` must outlive this. `mtu` (256 to kMtu) bounds the datagrams that we make.
   Dtls(const DtlsIdentity& identity, Role role, DtlsFingerprint expected, size_t mtu = kMtu);
@@ -96,10 +105,18 @@ class Dtls {
     std::vector<uint8_t> bytes;
     std::vector<uint16_t> sizes;
     void append(Bytes datagram);
-    void clear();
+    bool empty() const { return sizes.empty(); }
   };
   struct FreeSsl {
     void operator()(ssl_st* ssl) const;
+  };
+  // What the records of a datagram say of themselves, before OpenSSL sees them.
+  struct Outline {
+    size_t length = 0;          // up to the first encrypted record too many
+    bool client_hello = false;  // begins with (a fragment of) one
+    int first_message = -1;     // message_seq of the first handshake record of epoch 0; -1: none
+    int last_message = -1;      // the highest
+    int encrypted_records = 0;  // of a later epoch
   };
 
   static int bio_create(bio_st* bio);
@@ -108,27 +125,50 @@ class Dtls {
   static long bio_control(bio_st* bio, int command, long number, void* pointer);
   static unsigned resend_timer(ssl_st* ssl, unsigned previous_us);
   static int verify_certificate(x509_store_ctx_st* store, void*);
+  static Outline outline_of(Bytes datagram, int max_encrypted);
 
-  void make_ssl();
-  void step(Instant now);
-  void read_records();
+  void begin(Instant now);
+  bool make_ssl();
+  void step();
+  void handshake();
   void handshake_done();
-  void fail(const char* reason);
-  void fail_by_openssl();
-  void flight_began(Instant now);
-  void resend(Instant now);
-  bool is_repeat(Bytes datagram);
-  bool matches(x509_store_ctx_st* store) const;
-  void release_buffers();
+  void read_records();
+  void openssl_failed();
+  void fail(std::string reason);
+  void end(State state);
+  void begin_flight();
+  void resend_flight();
+  void forget_flight();
+  void queue(Bytes datagram);
 
   const DtlsIdentity& identity_;
   const Role role_;
   const DtlsFingerprint expected_;
   const size_t mtu_;
   State state_ = State::kNew;
+  bool certificate_matched_ = false;
   std::optional<uint16_t> srtp_profile_;
   std::string failure_;
   std::unique_ptr<ssl_st, FreeSsl> ssl_;
+
+  Instant now_;     // of the call being handled
+  Bytes incoming_;  // what bio_read() hands to OpenSSL
+  DatagramList outgoing_;
+  size_t polled_ = 0, polled_bytes_ = 0;  // of outgoing_
+
+  // The flight that waits for an answer: as it was sent, and copies. Empty if none waits.
+  std::array<DatagramList, 1 + kFlightCopies> flight_;
+  size_t writing_copy_ = 0;  // the element of flight_ that OpenSSL is writing
+  size_t next_copy_ = 0;
+  Instant last_sent_;
+  Duration resend_interval_;
+  Instant resend_at_ = Instant::never();
+  Instant give_up_at_ = Instant::never();
+
+  int last_message_ = -1;      // highest message_seq that the peer sent
+  int answered_ = -1;          // the same when the flight began
+  int encrypted_records_ = 0;  // since the flight began
+  int fresh_starts_ = 0;
 };
 
 }  // namespace loopcast::rtc

@@ -6,7 +6,9 @@
 namespace loopcast::rtc {
 
 struct IceCredentials {
-  std::string ufrag, password;
+  std::string ufrag;     // 4 to 256 ice-chars
+  std::string password;  // 22 to 256 ice-chars
+  bool operator==(const IceCredentials&) const = default;
 };
 
 }  // namespace loopcast::rtc
