@@ -1,0 +1,94 @@
+// ICE, as a lite agent (RFC 8445, section 2.5) that also verifies. We have public or otherwise
+// reachable addresses, the peer controls and nominates. A plain lite agent believes the source
+// address of any authenticated request, and so can be made to send a video stream to an innocent
+// address by a peer that spoofs its source. This one answers such a request with a check of its own
+// and sends media only to an address that answered it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "base/transmit.h"
+#include "rtc/ice_credentials.h"
+
+namespace loopcast::rtc {
+
+class IceAgent {
+ public:
+  // Addresses that a peer may use at once: a browser with IPv4, IPv6, a VPN, and TCP has some ten
+  // pairs with us. The least recently heard one that is neither validated nor selected makes room.
+  static constexpr size_t kMaxRoutes = 16;
+  // Datagrams that wait for poll_transmit(); more are dropped, and repeated by their sender.
+  static constexpr size_t kMaxQueued = 32;
+  // Before an unanswered check is repeated, doubling each time. RFC 8445 section 14.3 says 500 ms,
+  // with many candidate pairs in mind; we check only addresses that have just sent us something,
+  // and a lost check delays the first picture by this much.
+  static constexpr Duration kFirstRetransmission = Duration::millis(100);
+  // Requests of one check, the first included (Rc of RFC 8489, section 6.2.1).
+  static constexpr int kCheckTries = 7;
+  // No address validated this long after the start: kFailed.
+  static constexpr Duration kValidationTimeout = Duration::seconds(20);
+  // Consent freshness (RFC 7675, section 5.1): the interval, times 0.8 to 1.2, of the checks on the
+  // selected route...
+  static constexpr Duration kConsentInterval = Duration::seconds(5);
+  // ... and how long media goes on without an answer. Shorter than the RFC's 30 s, so that the end
+  // of a peer is noticed within 30 s, all included.
+  static constexpr Duration kConsentTimeout = Duration::seconds(20);
+
+  enum class Result : uint8_t {
+    kHandled,
+    kMalformed,        // not STUN, no or a wrong FINGERPRINT, or a request without a method of ours
+    kUnauthenticated,  // a request without USERNAME or MESSAGE-INTEGRITY
+    kUnknownUser,      // a request for other user name fragments than ours and the peer's
+    kBadIntegrity,     // a wrong password
+    kUnknownAttribute,    // comprehension required, unknown to us (RFC 8489, section 6.3.1)
+    kRoleConflict,        // the peer thinks that we control (RFC 8445, section 7.3.1.1)
+    kUnexpectedResponse,  // of no check of ours, or from another address than was checked
+    kTooManyRoutes,       // an authenticated request from an address that there is no room for
+  };
+  static constexpr size_t kResultCount = 9;
+
+  enum class State : uint8_t { kChecking, kConnected, kFailed };
+
+  IceAgent(Instant now, IceCredentials local, IceCredentials remote, const Random::Seed& seed);
+
+  // A datagram that wire::classify() calls STUN. One that does not authenticate changes nothing;
+  // the result says why, for counters.
+  Result handle_datagram(Instant now, const Route& from, Bytes datagram);
+  // Writes the next datagram into `out` (room for 1200 bytes), sets `to` and returns the size; 0:
+  // nothing to send.
+  size_t poll_transmit(Instant now, MutableBytes out, Route& to);
+  // When handle_timeout() is due. Never, once failed.
+  Instant next_timeout() const;
+  void handle_timeout(Instant now);
+
+  State state() const { return state_; }
+  // Where media goes: the most recently nominated of the validated routes, until there is one the
+  // first validated. Null before validation and after failure. Valid until the next call that is
+  // not const.
+  const Route* selected() const;
+  // Whether media and DTLS from this address may be believed to be the peer's.
+  bool is_validated(const Route& route) const;
+
+  // ICE restart (RFC 8445, section 9), by new credentials of both sides. The old selected route
+  // carries media until a route is validated under the new ones, and requests for the old ones are
+  // answered meanwhile. A failed agent starts again.
+  void restart(Instant now, IceCredentials local, IceCredentials remote);
+
+  const IceCredentials& local() const;
+  // Of the last answered check that was not repeated; 0 before the first.
+  Duration last_round_trip() const { return last_round_trip_; }
+
+ private:
+  State state_ = State::kChecking;
+  Duration last_round_trip_;
+};
+
+}  // namespace loopcast::rtc
