@@ -17,7 +17,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -63,7 +62,8 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   ~MediaThreadBase() override;
   MediaThreadBase(const MediaThreadBase&) = delete;
 
-  // Binds the sockets; before start(). Errors: those of UdpSocket::open and TcpListener::listen.
+  // Binds the sockets; before start(). Errors: those of UdpSocket::open and TcpListener::listen,
+  // "bad_cpu", "too_many_addresses".
   Status open();
   // Where the sockets are bound to, with the ports that the system chose; after open().
   const std::vector<SocketAddress>& udp_addresses() const { return udp_addresses_; }

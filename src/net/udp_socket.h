@@ -117,11 +117,11 @@ class UdpSocket {
     return t.route.tcp == 0 && t.route.remote.ip.family == local_.ip.family;
   }
   void put(const Transmit& t, Bytes data);
-  void put_control(size_t index, const Transmit& t, size_t size);
   void flush();
-  size_t datagrams_of(size_t index) const;
-  void resend_singly(size_t index);
-  void count_sent(size_t index);
+  // How many left; 0: errno tells why the first did not.
+  size_t submit(std::span<mmsghdr> messages);
+  void send_singly(size_t index);
+  void count_sent(size_t size, size_t segment);
   void count_dropped(int error, size_t datagrams);
   void take_message(ReceiveBatch& batch, size_t index);
 
