@@ -69,4 +69,25 @@ class TransmitBatch {
   size_t datagrams_ = 0;
 };
 
+// Takes a batch away when it is full: the sockets, or a simulated network.
+class TransmitSink {
+ public:
+  virtual ~TransmitSink() = default;
+  // Sends everything in `batch`, or drops what cannot be sent now, and clears it. Never fails.
+  virtual void send(TransmitBatch& batch) = 0;
+};
+
+// Where the core writes its datagrams: there is always room for one more.
+struct Outlet {
+  TransmitBatch& batch;
+  TransmitSink& sink;
+
+  // Room for one datagram of kMaxDatagram bytes; valid until the next call.
+  MutableBytes slot() {
+    if (!batch.has_room()) sink.send(batch);
+    return batch.slot();
+  }
+  void commit(const Route& route, size_t size) { batch.commit(route, size); }
+};
+
 }  // namespace loopcast

@@ -1,0 +1,184 @@
+// A thread with its sockets that drives one sans-IO worker. Everything of a worker happens on its
+// thread; others speak to it through mailboxes.
+//
+// What the thread calls (the core knows nothing of this library):
+//   class Worker {
+//     void handle_datagram(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
+//     void flush(Instant now, Outlet& out);            // after each batch received, and each turn
+//     Instant next_timeout() const;
+//     void handle_timeout(Instant now, Outlet& out);   // at next_timeout() or later
+//     void route_closed(Instant now, uint32_t tcp);    // an ICE-TCP connection is gone
+//     void handle(Instant now, Command&& command, Outlet& out);
+//     bool poll_event(Event& event);                   // false: there is none
+//   };
+// What a worker writes to `out` is sent at the end of the batch at the latest. Events are moved to
+// the mailbox of the control side; while that is full they stay with the worker.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/expected.h"
+#include "base/transmit.h"
+#include "net/event_loop.h"
+#include "net/mailbox.h"
+#include "net/tcp_listener.h"
+#include "net/udp_socket.h"
+
+namespace loopcast::net {
+
+struct MediaThreadOptions {
+  unsigned index = 0;      // the thread is called "media-<index>"
+  std::optional<int> cpu;  // the processor to stay on
+  // At most one of each family, e.g. 0.0.0.0 and :: with the same port; port 0: any free one.
+  std::vector<SocketAddress> udp;
+  std::vector<SocketAddress> tcp;  // for ICE-TCP; may be empty
+  UdpSocket::Options udp_options;
+  TcpListener::Limits tcp_limits;
+  // Commands that wait; post() fails beyond.
+  size_t mailbox = 4096;
+};
+
+struct MediaCounters {
+  std::array<UdpCounters, 2> udp;  // in the order of MediaThreadOptions::udp
+  TcpCounters tcp;
+  uint64_t turns = 0;    // of the loop
+  uint64_t busy_us = 0;  // time that was not spent waiting
+  uint64_t commands = 0;
+  uint64_t events = 0;
+};
+
+// All but the worker.
+class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
+ public:
+  explicit MediaThreadBase(MediaThreadOptions options);
+  ~MediaThreadBase() override;
+  MediaThreadBase(const MediaThreadBase&) = delete;
+
+  // Binds the sockets; before start(). Errors: those of UdpSocket::open and TcpListener::listen,
+  // "bad_cpu", "too_many_addresses".
+  Status open();
+  // Where the sockets are bound to, with the ports that the system chose; after open().
+  const std::vector<SocketAddress>& udp_addresses() const { return udp_addresses_; }
+  const std::vector<SocketAddress>& tcp_addresses() const { return tcp_addresses_; }
+
+  // Ends the thread after it has handled the commands posted so far and sent what that led to; then
+  // joins it. Harmless when it does not run.
+  void stop();
+  // From any thread: as they were after the loop's last turn. Each figure is exact, figures of one
+  // snapshot may be a turn apart.
+  MediaCounters counters() const;
+
+ protected:
+  static constexpr Duration kEventRetry = Duration::millis(10);
+
+  void run_thread();
+  const Waker& waker() const { return loop_.waker(); }
+  Instant turn() const { return now_; }
+  Outlet& out() { return out_; }
+  MediaCounters& own_counters() { return counters_; }
+
+ private:
+  // The worker.
+  virtual void worker_datagrams(std::span<const Datagram> datagrams) = 0;
+  virtual void worker_flush() = 0;
+  virtual Instant worker_next_timeout() const = 0;
+  virtual void worker_timeout() = 0;
+  virtual void worker_route_closed(uint32_t tcp) = 0;
+  virtual void worker_commands() = 0;
+  // False: events are left because the control side does not keep up.
+  virtual bool worker_events() = 0;
+
+  void send(TransmitBatch& batch) override;
+  void on_datagram(const Route& from, MutableBytes data) override;
+  void on_closed(uint32_t tcp) override;
+
+  void run();
+  void take_turn(std::span<const EventLoop::Ready> ready);
+  void receive(UdpSocket& socket);
+  void flush();
+  void publish();
+
+  // Counters as words, so that another thread reads each of them whole.
+  static_assert(std::is_trivially_copyable_v<MediaCounters> &&
+                sizeof(MediaCounters) % sizeof(uint64_t) == 0);
+  static constexpr size_t kCounters = sizeof(MediaCounters) / sizeof(uint64_t);
+
+  const MediaThreadOptions options_;
+  EventLoop loop_;
+  TcpListener tcp_;
+  std::vector<std::unique_ptr<UdpSocket>> udp_;
+  std::vector<SocketAddress> udp_addresses_;
+  std::vector<SocketAddress> tcp_addresses_;
+  ReceiveBatch received_;
+  TransmitBatch batch_;
+  Outlet out_{batch_, *this};
+  Instant now_;
+  bool events_left_ = false;
+  MediaCounters counters_;
+  std::array<std::atomic<uint64_t>, kCounters> published_{};
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+template <class Worker, class Command, class Event>
+class MediaThread final : public MediaThreadBase {
+ public:
+  // `events` outlives this; several threads may share it.
+  MediaThread(MediaThreadOptions options, Mailbox<Event>& events)
+      : MediaThreadBase(options), events_(events), commands_(options.mailbox, waker()) {}
+  ~MediaThread() override { stop(); }
+
+  // After open(), once.
+  void start(std::unique_ptr<Worker> worker) {
+    worker_ = std::move(worker);
+    run_thread();
+  }
+  // From any thread. False, and `command` untouched, when too many wait.
+  bool post(Command&& command) { return commands_.post(std::move(command)); }
+  uint64_t commands_refused() const { return commands_.refused(); }
+
+ private:
+  void worker_datagrams(std::span<const Datagram> datagrams) override {
+    for (const Datagram& d : datagrams) worker_->handle_datagram(turn(), d.from, d.data, out());
+  }
+  void worker_flush() override { worker_->flush(turn(), out()); }
+  Instant worker_next_timeout() const override { return worker_->next_timeout(); }
+  void worker_timeout() override { worker_->handle_timeout(turn(), out()); }
+  void worker_route_closed(uint32_t tcp) override { worker_->route_closed(turn(), tcp); }
+  void worker_commands() override {
+    commands_.take(taken_);
+    for (Command& command : taken_) worker_->handle(turn(), std::move(command), out());
+    own_counters().commands += taken_.size();
+    taken_.clear();
+  }
+  bool worker_events() override {
+    for (;;) {
+      if (!event_) {
+        event_.emplace();
+        if (!worker_->poll_event(*event_)) {
+          event_.reset();
+          return true;
+        }
+      }
+      if (!events_.post(std::move(*event_))) return false;
+      event_.reset();
+      ++own_counters().events;
+    }
+  }
+
+  Mailbox<Event>& events_;
+  Mailbox<Command> commands_;
+  std::vector<Command> taken_;
+  std::optional<Event> event_;  // polled, and not yet accepted by the mailbox
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace loopcast::net

@@ -1,0 +1,195 @@
+#include "net/media_thread.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "net/framing.h"
+#include "net/test_sockets.h"
+
+namespace loopcast::net {
+namespace {
+
+using test::loopback;
+
+struct Command {
+  Route to;
+  std::string text;
+  int copies = 1;
+};
+struct Event {
+  std::string what;
+};
+
+// Sends back what it gets at the end of the batch, and tells the control side about everything.
+class EchoWorker {
+ public:
+  void handle_datagram(Instant, const Route& from, MutableBytes datagram, Outlet&) {
+    echoes_.push_back({from, std::string(as_text(datagram))});
+  }
+  void flush(Instant, Outlet& out) {
+    for (const Command& echo : echoes_) write(echo, out);
+    echoes_.clear();
+  }
+  Instant next_timeout() const { return timeout_; }
+  void handle_timeout(Instant now, Outlet&) {
+    tell(now >= timeout_ ? "timeout" : "timeout too early");
+    timeout_ = Instant::never();
+  }
+  void route_closed(Instant, uint32_t tcp) { tell("closed " + std::to_string(tcp)); }
+  void handle(Instant now, Command&& command, Outlet& out) {
+    if (command.text == "timer")
+      timeout_ = now + Duration::millis(3);
+    else if (command.text == "tell")
+      for (int i = 0; i < command.copies; ++i) tell(std::to_string(i));
+    else
+      for (int i = 0; i < command.copies; ++i) write(command, out);
+  }
+  bool poll_event(Event& event) {
+    if (next_event_ == events_.size()) return false;
+    event = events_[next_event_++];
+    return true;
+  }
+
+ private:
+  static void write(const Command& c, Outlet& out) {
+    const MutableBytes slot = out.slot();
+    ASSERT_GE(slot.size(), c.text.size());
+    std::memcpy(slot.data(), c.text.data(), c.text.size());
+    out.commit(c.to, c.text.size());
+  }
+  void tell(std::string what) { events_.push_back({std::move(what)}); }
+
+  std::vector<Command> echoes_;
+  std::vector<Event> events_;
+  size_t next_event_ = 0;
+  Instant timeout_ = Instant::never();
+};
+
+class MediaThreadTest : public testing::Test {
+ protected:
+  using Thread = MediaThread<EchoWorker, Command, Event>;
+
+  static MediaThreadOptions options() {
+    MediaThreadOptions o;
+    o.udp = {loopback(0)};
+    if (test::has_ipv6()) o.udp.push_back(test::loopback6(0));
+    o.tcp = {loopback(0)};
+    o.mailbox = 8;
+    return o;
+  }
+  void start() {
+    const Status opened = thread.open();
+    ASSERT_TRUE(opened) << opened.error().message;
+    thread.start(std::make_unique<EchoWorker>());
+  }
+  // The next event, or "" when none comes in time.
+  std::string next_event() {
+    while (next == taken.size() && test::readable(waker.fd())) {
+      waker.clear();
+      events.take(taken);
+      next = 0;
+    }
+    return next < taken.size() ? taken[next++].what : "";
+  }
+
+  Waker waker;
+  Mailbox<Event> events{4, waker};
+  Thread thread{options(), events};
+  std::vector<Event> taken;
+  size_t next = 0;
+};
+
+TEST_F(MediaThreadTest, EchoesOverUdp) {
+  start();
+  for (const SocketAddress& address : thread.udp_addresses()) {
+    const Fd client = test::connect(address, SOCK_DGRAM);
+    for (int i = 0; i < 200; ++i) {
+      const std::string text = "datagram " + std::to_string(i);
+      ASSERT_TRUE(test::write_all(client.get(), text));
+      ASSERT_EQ(test::read_some(client.get()), text);
+    }
+  }
+  thread.stop();
+  const MediaCounters counters = thread.counters();
+  for (size_t i = 0; i < thread.udp_addresses().size(); ++i) {
+    EXPECT_EQ(counters.udp[i].received, 200u);
+    EXPECT_EQ(counters.udp[i].sent, 200u);
+  }
+  EXPECT_GT(counters.turns, 0u);
+}
+
+TEST_F(MediaThreadTest, EchoesOverTcpAndTellsOfTheEnd) {
+  start();
+  Fd client = test::connect(thread.tcp_addresses().at(0), SOCK_STREAM);
+  const std::string framed("\0\5\0stun", 7);
+  ASSERT_TRUE(test::write_all(client.get(), framed));
+  EXPECT_EQ(test::read_some(client.get()), framed);
+  client.reset();
+  EXPECT_EQ(next_event(), "closed 1");
+}
+
+TEST_F(MediaThreadTest, KeepsTime) {
+  start();
+  ASSERT_TRUE(thread.post({{}, "timer"}));
+  EXPECT_EQ(next_event(), "timeout");
+}
+
+TEST_F(MediaThreadTest, ABatchThatIsFullIsSentByItself) {
+  start();
+  const Fd client = test::connect(thread.udp_addresses()[0], SOCK_DGRAM);
+  const int big = 8 << 20;
+  ::setsockopt(client.get(), SOL_SOCKET, SO_RCVBUF, &big, sizeof big);
+  // 2 MB, twice the memory of a batch; the client need not hear all of it.
+  ASSERT_TRUE(thread.post({{bound_address(client.get()), {}, 0}, std::string(1000, 'x'), 2000}));
+  EXPECT_EQ(test::read_some(client.get()).size(), 1000u);
+  thread.stop();
+  EXPECT_EQ(thread.counters().udp[0].sent, 2000u);
+}
+
+TEST_F(MediaThreadTest, NoEventIsLostWhileTheControlSideIsSlow) {
+  start();
+  ASSERT_TRUE(thread.post({{}, "tell", 50}));  // and the mailbox takes 4
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(next_event(), std::to_string(i));
+}
+
+TEST_F(MediaThreadTest, HandlesWhatWasPostedBeforeTheEnd) {
+  start();
+  const Fd client = test::connect(thread.udp_addresses()[0], SOCK_DGRAM);
+  ASSERT_TRUE(thread.post({{bound_address(client.get()), {}, 0}, "bye"}));
+  thread.stop();
+  EXPECT_EQ(test::read_some(client.get()), "bye");
+  thread.stop();
+}
+
+TEST_F(MediaThreadTest, RefusesCommandsBeyondItsMailbox) {
+  ASSERT_TRUE(thread.open());
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(thread.post({{}, "tell", 0}));
+  EXPECT_FALSE(thread.post({{}, "tell", 0}));
+  EXPECT_EQ(thread.commands_refused(), 1u);
+  thread.start(std::make_unique<EchoWorker>());
+  thread.stop();
+  EXPECT_EQ(thread.counters().commands, 8u);
+}
+
+TEST_F(MediaThreadTest, CountersAreReadWhileItRuns) {
+  start();
+  const Fd client = test::connect(thread.udp_addresses()[0], SOCK_DGRAM);
+  ASSERT_TRUE(test::write_all(client.get(), "x"));
+  const Instant deadline = now() + Duration::millis(test::kPatienceMs);
+  while (thread.counters().udp[0].received == 0 && now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(thread.counters().udp[0].received, 1u);
+}
+
+TEST_F(MediaThreadTest, RefusesUnusableOptions) {
+  MediaThreadOptions two = options();
+  two.udp = {loopback(0), loopback(0)};
+  EXPECT_EQ(Thread(two, events).open().error().code, "too_many_addresses");
+  MediaThreadOptions pinned = options();
+  pinned.cpu = 100'000;
+  EXPECT_EQ(Thread(pinned, events).open().error().code, "bad_cpu");
+}
+
+}  // namespace
+}  // namespace loopcast::net
