@@ -201,7 +201,7 @@ class Broadcasts {
 
   std::optional<Code> refusal(ClientId id, const PublicUser& user, const std::string& offer) const;
   void refuse(ClientId id, Code code);
-  Client& start(ClientId id, Role role, const PublicUser& user, SlabId broadcast);
+  Client& start(ClientId id, Role role, const PublicUser& user, SlabId key);
   void pass_kept_candidates(Client& client);
   void end(WallTime now, ClientId id, Client& client);
   void end_broadcast(SlabId key);
@@ -209,9 +209,10 @@ class Broadcasts {
   // The client is idle again; its media is stopped.
   void reset(Client& client);
   template <typename What>
-  void tell_others(const Broadcast& broadcast, ClientId about, const Client& client,
+  void tell_others(const Broadcast& broadcast, ClientId about, const Client& viewer,
                    const What& what);
-  const Broadcast* find_on_air(const std::string& broadcast_id) const;
+  // No id if there is none on air.
+  SlabId find_on_air(const std::string& broadcast_id) const;
   static bool may_watch(const Broadcast& broadcast, const std::string& user_id);
   BroadcastInfo describe(const Broadcast& broadcast) const;
   template <typename What>

@@ -1,6 +1,7 @@
 // Token buckets by key, bounded in memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <list>
 #include <string>
