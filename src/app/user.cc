@@ -53,13 +53,13 @@ std::string avatar_svg(std::string_view user_id, std::string_view nickname) {
   // A neighbouring hue, so that the gradient never passes through grey.
   const uint32_t second_hue = (hue + 25 + (h / 360) % 40) % 360;
   return fmt::format(
-      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="96" height="96">)"
-      R"(<defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">)"
-      R"(<stop offset="0" stop-color="hsl({},65%,55%)"/>)"
-      R"(<stop offset="1" stop-color="hsl({},70%,38%)"/></linearGradient></defs>)"
-      R"(<rect width="96" height="96" fill="url(#g)"/>)"
-      R"(<text x="48" y="50" fill="#fff" font-family="system-ui,sans-serif" font-size="46" )"
-      R"(font-weight="600" text-anchor="middle" dominant-baseline="central">{}</text></svg>)",
+      R"svg(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="96" height="96">)svg"
+      R"svg(<defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">)svg"
+      R"svg(<stop offset="0" stop-color="hsl({},65%,55%)"/>)svg"
+      R"svg(<stop offset="1" stop-color="hsl({},70%,38%)"/></linearGradient></defs>)svg"
+      R"svg(<rect width="96" height="96" fill="url(#g)"/>)svg"
+      R"svg(<text x="48" y="50" fill="#fff" font-family="system-ui,sans-serif" font-size="46" )svg"
+      R"svg(font-weight="600" text-anchor="middle" dominant-baseline="central">{}</text></svg>)svg",
       hue, second_hue, initial(nickname));
 }
 
