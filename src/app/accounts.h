@@ -1,0 +1,93 @@
+// Accounts and sessions: who may be somebody here. Synchronous, on the database thread.
+//
+// Hashing a password takes tens of milliseconds and must not hold up the database thread either:
+// a server takes the steps one by one, each on the thread that suits it.
+//   registration: check_registration (anywhere) → PasswordHasher::hash (pool) → add_user (database)
+//   login:        find_credentials (database) → verify_password (pool) → open_session (database)
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "app/nickname.h"
+#include "app/password_hasher.h"
+#include "app/store.h"
+#include "app/user.h"
+#include "base/expected.h"
+#include "base/random.h"
+#include "base/time.h"
+
+namespace loopcast::app {
+
+// Shorter ones fall to guessing at any rate; 128 bytes bound the work and are more than a
+// passphrase.
+inline constexpr size_t kMinPasswordBytes = 6;
+inline constexpr size_t kMaxPasswordBytes = 128;
+// A session ends when it was not used for this long.
+inline constexpr Duration kSessionLifetime = Duration::seconds(30 * 24 * 3600);
+// The use of a session is written down at most this often, so that reading stays reading.
+inline constexpr Duration kSessionTouchInterval = Duration::seconds(3600);
+// Devices and forgotten browsers of one user; beyond it the one unused for longest is signed out.
+inline constexpr uint32_t kMaxSessionsPerUser = 100;
+inline constexpr size_t kMaxUserAgentBytes = 256;
+// 43 characters of 6 bits: 258 random bits.
+inline constexpr size_t kTokenLength = 43;
+
+struct Login {
+  std::string token;  // given to the client only, kept nowhere
+  User user;
+  WallTime expires_at;
+};
+
+// Who wants to sign in, with the hash that the password must match: for an unknown nickname a
+// dummy, so that neither the answer nor its time tells who has an account.
+struct Credentials {
+  std::string password_hash;
+  User user;  // id empty: unknown
+};
+
+// Errors: nickname_invalid, nickname_too_long, password_too_short, password_too_long.
+Expected<Nickname> check_registration(std::string_view nickname, std::string_view password);
+// The user, or bad_credentials. Slow.
+Expected<User> verify_password(const PasswordHasher& hasher, const Credentials& credentials,
+                               std::string_view password);
+TokenHash hash_token(std::string_view token);
+
+class Accounts {
+ public:
+  // `store` and `hasher` outlive this. `seed` must come from the operating system: ids and tokens
+  // follow from it.
+  Accounts(Store& store, const PasswordHasher& hasher, const Random::Seed& seed)
+      : store_(store), hasher_(hasher), random_(seed) {}
+
+  // Whole operations, hashing included.
+  Expected<User> register_user(WallTime now, std::string_view nickname, std::string_view password);
+  Expected<Login> login(WallTime now, std::string_view nickname, std::string_view password,
+                        std::string_view user_agent);
+
+  // Their steps.
+  Expected<User> add_user(WallTime now, const Nickname& nickname, std::string password_hash);
+  Expected<Credentials> find_credentials(std::string_view nickname);
+  // Only for a user that verify_password() returned. `user_agent` is cut to kMaxUserAgentBytes.
+  Expected<Login> open_session(WallTime now, const User& user, std::string_view user_agent);
+
+  // unauthorized: unknown, ended or expired. Using a session prolongs it.
+  Expected<User> authenticate(WallTime now, std::string_view token);
+  // Of a token that is not known: fine.
+  Status logout(std::string_view token);
+  Status logout_everywhere(const std::string& user_id);
+
+  // not_found.
+  Expected<User> find_user(const std::string& id);
+  Expected<User> find_user_by_nickname(std::string_view nickname);
+
+  // Housekeeping, now and then: how many were removed, at most `limit`.
+  Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t limit);
+
+ private:
+  Store& store_;
+  const PasswordHasher& hasher_;
+  Random random_;
+};
+
+}  // namespace loopcast::app

@@ -1,0 +1,229 @@
+#include "app/accounts.h"
+
+#include <map>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/messages.h"
+
+namespace loopcast::app {
+namespace {
+
+constexpr WallTime kNow{1'700'000'000'000'000};
+constexpr WallTime operator+(WallTime t, Duration d) { return {t.us + d.us()}; }
+
+class MemoryStore final : public Store {
+ public:
+  Status add_user(const UserRecord& record) override {
+    if (find_user_by_nickname(record.nickname_key)) return make_error(Code::kNicknameTaken);
+    users[record.user.id] = record;
+    return ok();
+  }
+  Expected<UserRecord> find_user(const std::string& id) override {
+    if (users.contains(id)) return users[id];
+    return make_error(Code::kNotFound);
+  }
+  Expected<UserRecord> find_user_by_nickname(const std::string& key) override {
+    if (down) return make_error(Code::kStoreUnavailable);
+    for (const auto& [id, record] : users)
+      if (record.nickname_key == key) return record;
+    return make_error(Code::kNotFound);
+  }
+  Status add_session(const Session& session, uint32_t) override {
+    if (!users.contains(session.user_id)) return make_error(Code::kNotFound);
+    sessions[session.token_hash] = session;
+    return ok();
+  }
+  Expected<SessionOfUser> find_session(const TokenHash& hash) override {
+    if (!sessions.contains(hash)) return make_error(Code::kNotFound);
+    return SessionOfUser{sessions[hash], users[sessions[hash].user_id].user};
+  }
+  Status touch_session(const TokenHash& hash, WallTime last_used, WallTime expires) override {
+    if (down) return make_error(Code::kStoreUnavailable);
+    ++touches;
+    sessions[hash].last_used_at = last_used;
+    sessions[hash].expires_at = expires;
+    return ok();
+  }
+  Status remove_session(const TokenHash& hash) override {
+    sessions.erase(hash);
+    return ok();
+  }
+  Expected<uint64_t> remove_sessions_of(const std::string& user_id) override {
+    return std::erase_if(sessions, [&](const auto& s) { return s.second.user_id == user_id; });
+  }
+  Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t) override {
+    return std::erase_if(sessions, [&](const auto& s) { return s.second.expires_at <= now; });
+  }
+
+  std::map<std::string, UserRecord> users;
+  std::map<TokenHash, Session> sessions;
+  int touches = 0;
+  bool down = false;
+};
+
+class FakeHasher final : public PasswordHasher {
+ public:
+  Expected<std::string> hash(std::string_view password, const Salt&) const override {
+    return "hash of " + std::string(password);
+  }
+  bool verify(const std::string& hash, std::string_view password) const override {
+    verified.push_back(hash);
+    return hash == "hash of " + std::string(password);
+  }
+  std::string dummy_hash() const override { return "dummy"; }
+  mutable std::vector<std::string> verified;
+};
+
+class AccountsTest : public testing::Test {
+ protected:
+  std::string register_code(std::string_view nickname, std::string_view password) {
+    const auto user = accounts.register_user(kNow, nickname, password);
+    return user ? "ok" : user.error().code;
+  }
+  std::string login_code(std::string_view nickname, std::string_view password) {
+    const auto login = accounts.login(kNow, nickname, password, "test");
+    return login ? "ok" : login.error().code;
+  }
+  Login sign_in() {
+    EXPECT_EQ(register_code("Alice", "secret"), "ok");
+    auto login = accounts.login(kNow, "alice", "secret", "test");
+    EXPECT_TRUE(login);
+    return *login;
+  }
+
+  MemoryStore store;
+  FakeHasher hasher;
+  Accounts accounts{store, hasher, Random::Seed{7}};
+};
+
+TEST_F(AccountsTest, RegistersAndSignsIn) {
+  const auto user = accounts.register_user(kNow, " Alice ", "secret");
+  ASSERT_TRUE(user);
+  EXPECT_EQ(user->nickname, "Alice");
+  EXPECT_EQ(user->id.size(), kIdLength);
+  EXPECT_EQ(store.users[user->id].password_hash, "hash of secret");
+
+  const auto login = accounts.login(kNow, "ALICE", "secret", "browser");
+  ASSERT_TRUE(login);
+  EXPECT_EQ(login->user, *user);
+  EXPECT_EQ(login->token.size(), kTokenLength);
+  EXPECT_EQ(login->expires_at, kNow + kSessionLifetime);
+  const auto known = accounts.authenticate(kNow, login->token);
+  ASSERT_TRUE(known);
+  EXPECT_EQ(*known, *user);
+}
+
+TEST_F(AccountsTest, ChecksNicknameAndPassword) {
+  EXPECT_EQ(register_code("a", "12345"), "password_too_short");
+  EXPECT_EQ(register_code("a", std::string(129, 'x')), "password_too_long");
+  EXPECT_EQ(register_code("a", std::string(128, 'x')), "ok");
+  EXPECT_EQ(register_code("\n", "secret"), "nickname_invalid");
+  EXPECT_EQ(register_code("A", "secret"), "nickname_taken");
+}
+
+TEST_F(AccountsTest, AnUnknownNicknameLooksLikeAWrongPassword) {
+  ASSERT_EQ(register_code("alice", "secret"), "ok");
+  EXPECT_EQ(login_code("alice", "wrong!"), "bad_credentials");
+  EXPECT_EQ(login_code("bob", "secret"), "bad_credentials");
+  EXPECT_EQ(login_code("\xFF", "secret"), "bad_credentials");
+  // Each was verified against some hash: the time is the same.
+  EXPECT_THAT(hasher.verified, testing::ElementsAre("hash of secret", "dummy", "dummy"));
+}
+
+TEST_F(AccountsTest, NobodyIsTheDummy) {
+  const Credentials nobody{"hash of secret", {}};
+  EXPECT_FALSE(verify_password(hasher, nobody, "secret"));
+}
+
+TEST_F(AccountsTest, AnOverlongPasswordIsNotHashed) {
+  EXPECT_EQ(login_code("alice", std::string(1'000'000, 'x')), "bad_credentials");
+  EXPECT_TRUE(hasher.verified.empty());
+}
+
+TEST_F(AccountsTest, AStoreThatIsDownIsNotAWrongPassword) {
+  store.down = true;
+  EXPECT_EQ(login_code("alice", "secret"), "store_unavailable");
+}
+
+TEST_F(AccountsTest, TheTokenIsNotKept) {
+  const Login login = sign_in();
+  ASSERT_EQ(store.sessions.size(), 1u);
+  EXPECT_EQ(store.sessions.begin()->first, hash_token(login.token));
+}
+
+TEST_F(AccountsTest, HashesTokensWithSha256) {
+  // FIPS 180-4 example "abc".
+  EXPECT_THAT(hash_token("abc"),
+              testing::ElementsAre(0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40,
+                                   0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17,
+                                   0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad));
+}
+
+TEST_F(AccountsTest, RefusesUnknownTokens) {
+  sign_in();
+  for (const std::string& token : {std::string(), std::string(43, 'A'), std::string(1000, 'A')}) {
+    const auto user = accounts.authenticate(kNow, token);
+    ASSERT_FALSE(user);
+    EXPECT_EQ(user.error().code, "unauthorized");
+  }
+}
+
+TEST_F(AccountsTest, SessionsSlideAndEnd) {
+  const Login login = sign_in();
+  EXPECT_TRUE(accounts.authenticate(kNow + Duration::seconds(3599), login.token));
+  EXPECT_EQ(store.touches, 0) << "written down once an hour at most";
+  const WallTime later = kNow + kSessionLifetime + Duration::micros(-1);
+  EXPECT_TRUE(accounts.authenticate(later, login.token));
+  EXPECT_EQ(store.touches, 1);
+  EXPECT_TRUE(accounts.authenticate(later + Duration::seconds(24 * 3600), login.token));
+  const auto ended =
+      accounts.authenticate(later + Duration::seconds(24 * 3600) + kSessionLifetime, login.token);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, "unauthorized");
+  ASSERT_TRUE(accounts.remove_expired_sessions(later + kSessionLifetime * 2, 10));
+  EXPECT_TRUE(store.sessions.empty());
+}
+
+TEST_F(AccountsTest, AFullDiskSignsNobodyOut) {
+  const Login login = sign_in();
+  store.down = true;
+  EXPECT_TRUE(accounts.authenticate(kNow + Duration::seconds(7200), login.token));
+}
+
+TEST_F(AccountsTest, SignsOut) {
+  const Login first = sign_in();
+  const auto second = accounts.login(kNow, "alice", "secret", "phone");
+  const auto third = accounts.login(kNow, "alice", "secret", "tablet");
+  ASSERT_TRUE(second && third);
+  ASSERT_TRUE(accounts.logout(first.token));
+  ASSERT_TRUE(accounts.logout(first.token));
+  EXPECT_FALSE(accounts.authenticate(kNow, first.token));
+  EXPECT_TRUE(accounts.authenticate(kNow, second->token));
+  ASSERT_TRUE(accounts.logout_everywhere(first.user.id));
+  EXPECT_FALSE(accounts.authenticate(kNow, second->token));
+  EXPECT_FALSE(accounts.authenticate(kNow, third->token));
+}
+
+TEST_F(AccountsTest, BoundsTheUserAgent) {
+  const Login login = sign_in();
+  const auto session = accounts.open_session(kNow, login.user, std::string(10'000, 'x') + "\n\xFF");
+  ASSERT_TRUE(session);
+  EXPECT_EQ(store.sessions[hash_token(session->token)].user_agent,
+            std::string(kMaxUserAgentBytes, 'x'));
+  const auto strange = accounts.open_session(kNow, login.user, "a\n\xFF\x01z");
+  ASSERT_TRUE(strange);
+  EXPECT_EQ(store.sessions[hash_token(strange->token)].user_agent, "a???z");
+}
+
+TEST_F(AccountsTest, FindsUsers) {
+  const Login login = sign_in();
+  EXPECT_EQ(*accounts.find_user(login.user.id), login.user);
+  EXPECT_EQ(*accounts.find_user_by_nickname("aLICE"), login.user);
+  EXPECT_EQ(accounts.find_user("x").error().code, "not_found");
+  EXPECT_EQ(accounts.find_user_by_nickname("\n").error().code, "not_found");
+}
+
+}  // namespace
+}  // namespace loopcast::app

@@ -1,0 +1,83 @@
+// Token buckets by key, bounded in memory.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/address.h"
+#include "base/random.h"
+#include "base/time.h"
+
+namespace loopcast::app {
+
+struct RateLimit {
+  uint32_t burst = 10;                       // this many at once, then
+  Duration interval = Duration::seconds(6);  // one for each of these
+};
+
+class RateLimiter {
+ public:
+  struct Decision {
+    bool allowed = false;
+    Duration retry_after;  // until the next is allowed; zero if this one was
+  };
+
+  // Remembers at most `capacity` keys; beyond it forgets the one asked for longest ago, which then
+  // has its whole burst again. `seed` keys the hash, so that nobody can make keys that collide.
+  RateLimiter(RateLimit limit, size_t capacity, const Random::Seed& seed);
+
+  Decision take(Instant now, std::string_view key);
+
+  size_t size() const { return buckets_.size(); }
+  uint64_t refused() const { return refused_; }
+  uint64_t forgotten() const { return forgotten_; }
+
+ private:
+  struct Bucket {
+    uint64_t key;
+    // When the bucket is full again: one number says it all (the GCRA of ATM Forum TM 4.0).
+    Instant full_at;
+  };
+  uint64_t hash(std::string_view key) const;
+
+  RateLimit limit_;
+  size_t capacity_;
+  std::array<uint8_t, 16> hash_key_;
+  std::list<Bucket> buckets_;  // most recently used first
+  std::unordered_map<uint64_t, std::list<Bucket>::iterator> index_;
+  uint64_t refused_ = 0;
+  uint64_t forgotten_ = 0;
+};
+
+// One key per host: an IPv4 address, or the /64 of an IPv6 address, of which one host has as many
+// as it likes.
+std::string host_key(const IpAddress& address);
+
+// Guessing passwords and making accounts: both sides of a login are limited, since one address can
+// try many nicknames and many addresses can try one.
+class LoginLimiter {
+ public:
+  struct Limits {
+    RateLimit per_nickname{10, Duration::seconds(6)};
+    // A school or an office is one address.
+    RateLimit per_address{30, Duration::seconds(2)};
+    RateLimit registrations_per_address{10, Duration::seconds(60)};
+    size_t capacity = 65'536;  // keys of each kind, about 100 bytes each
+  };
+
+  LoginLimiter(const Limits& limits, const Random::Seed& seed);
+  RateLimiter::Decision login(Instant now, std::string_view nickname, const IpAddress& from);
+  RateLimiter::Decision registration(Instant now, const IpAddress& from);
+  uint64_t refused() const;
+
+ private:
+  RateLimiter nicknames_;
+  RateLimiter addresses_;
+  RateLimiter registrations_;
+};
+
+}  // namespace loopcast::app

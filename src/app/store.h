@@ -1,0 +1,67 @@
+// The port to the database. Synchronous: called on a database thread, never on the control thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "app/user.h"
+#include "base/expected.h"
+#include "base/time.h"
+
+namespace loopcast::app {
+
+struct UserRecord {
+  User user;
+  std::string nickname_key;  // folded nickname, unique
+  std::string password_hash;
+  bool operator==(const UserRecord&) const = default;
+};
+
+// SHA-256 of a session's token: whoever reads the database cannot sign in with what is there.
+using TokenHash = std::array<uint8_t, 32>;
+
+struct Session {
+  TokenHash token_hash{};
+  std::string user_id;
+  WallTime created_at;
+  WallTime last_used_at;
+  WallTime expires_at;
+  std::string user_agent;
+  bool operator==(const Session&) const = default;
+};
+
+struct SessionOfUser {
+  Session session;
+  User user;
+};
+
+// Every call may also fail with store_unavailable (locked, full, damaged; the message has the
+// detail), and has then changed nothing.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // nickname_taken if another user has the nickname_key: found by the unique index, so that of two
+  // at once one wins.
+  virtual Status add_user(const UserRecord& record) = 0;
+  // not_found.
+  virtual Expected<UserRecord> find_user(const std::string& id) = 0;
+  virtual Expected<UserRecord> find_user_by_nickname(const std::string& nickname_key) = 0;
+
+  // Of more than `max_sessions` sessions of the user those unused for longest are removed.
+  // not_found if there is no such user.
+  virtual Status add_session(const Session& session, uint32_t max_sessions) = 0;
+  // not_found. Expired sessions are found too, until they are removed.
+  virtual Expected<SessionOfUser> find_session(const TokenHash& token_hash) = 0;
+  // Of a session that is not there: no effect.
+  virtual Status touch_session(const TokenHash& token_hash, WallTime last_used_at,
+                               WallTime expires_at) = 0;
+  virtual Status remove_session(const TokenHash& token_hash) = 0;
+  // These return how many were removed.
+  virtual Expected<uint64_t> remove_sessions_of(const std::string& user_id) = 0;
+  // Expired at `now` or before; at most `limit`, so that one call stays short.
+  virtual Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t limit) = 0;
+};
+
+}  // namespace loopcast::app

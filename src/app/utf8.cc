@@ -1,0 +1,38 @@
+#include "app/utf8.h"
+
+#include <cstdint>
+
+namespace loopcast::app {
+
+std::optional<char32_t> next_code_point(std::string_view& text) {
+  if (text.empty()) return std::nullopt;
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+
+  const uint8_t lead = byte(0);
+  size_t length;
+  char32_t value;
+  char32_t smallest;
+  if (lead < 0x80) {
+    text.remove_prefix(1);
+    return lead;
+  } else if ((lead & 0xE0) == 0xC0) {
+    length = 2, value = lead & 0x1F, smallest = 0x80;
+  } else if ((lead & 0xF0) == 0xE0) {
+    length = 3, value = lead & 0x0F, smallest = 0x800;
+  } else if ((lead & 0xF8) == 0xF0) {
+    length = 4, value = lead & 0x07, smallest = 0x10000;
+  } else {
+    return std::nullopt;
+  }
+  if (text.size() < length) return std::nullopt;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return std::nullopt;
+    value = (value << 6) | (byte(i) & 0x3F);
+  }
+  if (value < smallest || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+    return std::nullopt;
+  text.remove_prefix(length);
+  return value;
+}
+
+}  // namespace loopcast::app

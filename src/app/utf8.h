@@ -1,0 +1,14 @@
+// UTF-8 (RFC 3629), one code point at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace loopcast::app {
+
+// The first code point of `text`, which is removed from it. nullopt, with `text` unchanged, if it
+// is empty or does not start with a well-formed one (overlong forms and surrogates are not).
+std::optional<char32_t> next_code_point(std::string_view& text);
+
+}  // namespace loopcast::app

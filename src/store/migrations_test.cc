@@ -1,0 +1,99 @@
+#include "store/migrations.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/sqlite_connection.h"
+#include "store/sqlite_store.h"
+
+namespace loopcast::store {
+namespace {
+
+class MigrationsTest : public testing::Test {
+ protected:
+  MigrationsTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "migrations-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    path_ = (folder_ / "test.db").string();
+    auto opened = SqliteConnection::open(path_);
+    EXPECT_TRUE(opened);
+    db_ = std::move(*opened);
+  }
+  ~MigrationsTest() override { std::filesystem::remove_all(folder_); }
+
+  int64_t version() {
+    Run run = db_->run("PRAGMA user_version");
+    EXPECT_EQ(run.step(), SQLITE_ROW);
+    return run.number(0);
+  }
+  int64_t count(const char* sql) {
+    Run run = db_->run(sql);
+    EXPECT_EQ(run.step(), SQLITE_ROW);
+    return run.number(0);
+  }
+
+  std::filesystem::path folder_;
+  std::string path_;
+  std::unique_ptr<SqliteConnection> db_;
+};
+
+TEST_F(MigrationsTest, AreNumberedWithoutGaps) {
+  int expected = 1;
+  for (const Migration& migration : migrations()) EXPECT_EQ(migration.version, expected++);
+}
+
+TEST_F(MigrationsTest, BringAnEmptyDatabaseToTheCurrentVersion) {
+  EXPECT_EQ(version(), 0);
+  ASSERT_TRUE(db_->migrate(migrations()));
+  EXPECT_EQ(version(), migrations().back().version);
+  EXPECT_EQ(count("SELECT count(*) FROM users"), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM sessions"), 0);
+  ASSERT_TRUE(db_->migrate(migrations())) << "a second time: nothing to do";
+}
+
+TEST_F(MigrationsTest, RunOnlyTheMissingSteps) {
+  const Migration first[] = {{1, "CREATE TABLE t (v INTEGER) STRICT; INSERT INTO t VALUES (1)"}};
+  const Migration both[] = {first[0], {2, "INSERT INTO t VALUES (2)"}};
+  ASSERT_TRUE(db_->migrate(first));
+  ASSERT_TRUE(db_->migrate(both));
+  EXPECT_EQ(version(), 2);
+  EXPECT_EQ(count("SELECT count(*) FROM t"), 2);
+}
+
+TEST_F(MigrationsTest, AFailedStepLeavesTheVersionBefore) {
+  const Migration steps[] = {{1, "CREATE TABLE t (v INTEGER) STRICT"},
+                             {2, "INSERT INTO t VALUES (1); INSERT INTO nothing VALUES (1)"}};
+  const Status migrated = db_->migrate(steps);
+  ASSERT_FALSE(migrated);
+  EXPECT_EQ(migrated.error().code, "store_unavailable");
+  EXPECT_EQ(version(), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM t"), 0);
+}
+
+TEST_F(MigrationsTest, RefuseADatabaseOfANewerVersion) {
+  ASSERT_TRUE(db_->migrate(migrations()));
+  ASSERT_TRUE(db_->execute("PRAGMA user_version = 1000"));
+  const auto store = SqliteStore::open(path_);
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, "store_too_new");
+  EXPECT_THAT(store.error().message, testing::HasSubstr("version 1000"));
+  EXPECT_EQ(version(), 1000);
+}
+
+TEST_F(MigrationsTest, ConnectionsAreDurableAndStrict) {
+  EXPECT_EQ(count("PRAGMA synchronous"), 2) << "FULL";
+  EXPECT_EQ(count("PRAGMA foreign_keys"), 1);
+  Run run = db_->run("PRAGMA journal_mode");
+  ASSERT_EQ(run.step(), SQLITE_ROW);
+  EXPECT_EQ(run.text(0), "wal");
+}
+
+TEST_F(MigrationsTest, ABadStatementIsAnError) {
+  EXPECT_NE(db_->run("SELECT nonsense FROM nowhere").step(), SQLITE_DONE);
+  EXPECT_EQ(db_->execute("nonsense").error().code, "store_unavailable");
+}
+
+}  // namespace
+}  // namespace loopcast::store

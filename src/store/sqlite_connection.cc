@@ -1,0 +1,143 @@
+#include "store/sqlite_connection.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "app/messages.h"
+
+namespace loopcast::store {
+namespace {
+
+// How long a statement waits for another connection's write: longer than any of ours takes.
+constexpr int kBusyTimeoutMs = 5000;
+
+Error unavailable(std::string_view detail) {
+  return app::make_error(app::Code::kStoreUnavailable, detail);
+}
+
+}  // namespace
+
+Run::~Run() {
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+// The bound memory outlives the run in every caller: SQLITE_STATIC saves a copy.
+Run& Run::bind(std::string_view text) {
+  // An empty view may be a null pointer, which SQLite would take for NULL.
+  const char* data = text.empty() ? "" : text.data();
+  const int rc =
+      sqlite3_bind_text(statement_, next_++, data, static_cast<int>(text.size()), SQLITE_STATIC);
+  if (rc != SQLITE_OK) bind_error_ = rc;
+  return *this;
+}
+
+Run& Run::bind(Bytes blob) {
+  const int rc = sqlite3_bind_blob(statement_, next_++, blob.data(), static_cast<int>(blob.size()),
+                                   SQLITE_STATIC);
+  if (rc != SQLITE_OK) bind_error_ = rc;
+  return *this;
+}
+
+Run& Run::bind(int64_t number) {
+  const int rc = sqlite3_bind_int64(statement_, next_++, number);
+  if (rc != SQLITE_OK) bind_error_ = rc;
+  return *this;
+}
+
+int Run::step() {
+  if (statement_ == nullptr) return SQLITE_ERROR;
+  return bind_error_ != SQLITE_OK ? bind_error_ : sqlite3_step(statement_);
+}
+
+std::string Run::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  if (data == nullptr) return {};
+  return std::string(data, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+int64_t Run::number(int column) const { return sqlite3_column_int64(statement_, column); }
+
+Bytes Run::blob(int column) const {
+  const auto* data = static_cast<const uint8_t*>(sqlite3_column_blob(statement_, column));
+  return {data, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+Expected<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::string& path) {
+  // SQLite would make the file readable by everybody, and gives its log the file's permissions.
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);
+
+  sqlite3* raw = nullptr;
+  const int rc =
+      sqlite3_open_v2(path.c_str(), &raw,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  std::unique_ptr<SqliteConnection> connection(new SqliteConnection(raw));
+  if (rc != SQLITE_OK) return unavailable(fmt::format("{}: {}", path, sqlite3_errstr(rc)));
+  sqlite3_busy_timeout(raw, kBusyTimeoutMs);
+  // Accounts are written rarely and must be there after a power cut: every commit reaches the disk.
+  const Status configured = connection->execute(
+      "PRAGMA journal_mode = WAL;"
+      "PRAGMA synchronous = FULL;"
+      "PRAGMA foreign_keys = ON;"
+      "PRAGMA trusted_schema = OFF");
+  if (!configured) return configured.error();
+  return connection;
+}
+
+Expected<int64_t> SqliteConnection::user_version() {
+  Run query = run("PRAGMA user_version");
+  if (query.step() != SQLITE_ROW) return error();
+  return query.number(0);
+}
+
+Status SqliteConnection::migrate(std::span<const Migration> steps) {
+  const int newest = steps.empty() ? 0 : steps.back().version;
+  for (const Migration& step : steps) {
+    Transaction transaction(*this);
+    if (!transaction.begun()) return transaction.begun();
+    // Inside the transaction: another process may be doing the same.
+    const Expected<int64_t> version = user_version();
+    if (!version) return version.error();
+    if (*version > newest)
+      return app::make_error(
+          app::Code::kStoreTooNew,
+          fmt::format("the database has version {}, this program knows {}", *version, newest));
+    if (*version >= step.version) continue;
+    if (Status done = execute(step.sql); !done) return done;
+    const std::string set_version = fmt::format("PRAGMA user_version = {}", step.version);
+    if (Status done = execute(set_version.c_str()); !done) return done;
+    if (Status done = transaction.commit(); !done) return done;
+  }
+  return ok();
+}
+
+Run SqliteConnection::run(const char* sql) {
+  auto& statement = statements_[sql];
+  if (!statement) {
+    sqlite3_stmt* raw = nullptr;
+    sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    statement.reset(raw);
+  }
+  return Run(statement.get());
+}
+
+Status SqliteConnection::execute(const char* sql) {
+  if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error();
+  return ok();
+}
+
+Error SqliteConnection::error() const { return unavailable(sqlite3_errmsg(db_.get())); }
+
+Transaction::~Transaction() {
+  if (begun_ && !committed_) (void)db_.execute("ROLLBACK");
+}
+
+Status Transaction::commit() {
+  Status done = db_.execute("COMMIT");
+  committed_ = done.has_value();
+  return done;
+}
+
+}  // namespace loopcast::store

@@ -1,0 +1,94 @@
+// A thin layer over the sqlite3 C API: a connection, its prepared statements, and what its result
+// codes mean.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <sqlite3.h>
+
+#include "base/bytes.h"
+#include "base/expected.h"
+#include "store/migrations.h"
+
+namespace loopcast::store {
+
+// One run of a prepared statement: bind in order, step, read columns. Resets the statement at its
+// end, so that no read transaction stays open.
+class Run {
+ public:
+  explicit Run(sqlite3_stmt* statement) : statement_(statement) {}
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  Run& bind(std::string_view text);
+  Run& bind(Bytes blob);
+  Run& bind(int64_t number);
+
+  // SQLITE_ROW, SQLITE_DONE or an (extended) error.
+  int step();
+  std::string text(int column) const;
+  int64_t number(int column) const;
+  // Valid until the next step().
+  Bytes blob(int column) const;
+
+ private:
+  sqlite3_stmt* statement_;  // null: could not be prepared, and every step says so
+  int next_ = 1;
+  int bind_error_ = SQLITE_OK;
+};
+
+class SqliteConnection {
+ public:
+  // Opens or makes the file. Errors: store_unavailable.
+  static Expected<std::unique_ptr<SqliteConnection>> open(const std::string& path);
+
+  // Brings the database from its version to the last of `steps`. Errors: store_unavailable,
+  // store_too_new.
+  Status migrate(std::span<const Migration> steps);
+
+  // `sql` must be a string literal: its address is the key of the cache of prepared statements.
+  Run run(const char* sql);
+  // Statements without parameters and results.
+  Status execute(const char* sql);
+  // store_unavailable with what SQLite says of its last call.
+  Error error() const;
+  uint64_t changes() const { return static_cast<uint64_t>(sqlite3_changes64(db_.get())); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* db) const { sqlite3_close(db); }
+  };
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+  explicit SqliteConnection(sqlite3* db) : db_(db) {}
+  Expected<int64_t> user_version();
+
+  std::unique_ptr<sqlite3, Close> db_;
+  std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
+};
+
+// BEGIN IMMEDIATE; ROLLBACK at the end of the scope unless committed.
+class Transaction {
+ public:
+  explicit Transaction(SqliteConnection& db) : db_(db), begun_(db.execute("BEGIN IMMEDIATE")) {}
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  const Status& begun() const { return begun_; }
+  Status commit();
+
+ private:
+  SqliteConnection& db_;
+  Status begun_;
+  bool committed_ = false;
+};
+
+}  // namespace loopcast::store
