@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <new>
-
-#include <openssl/crypto.h>
+#include <optional>
 
 #include "rtc/srtp_cipher.h"
 
@@ -103,7 +102,7 @@ size_t rtp_header_size(Bytes packet) {
 }
 
 // RFC 3711 §3.3.1 and appendix A: the index of `seq` that is nearest to the highest one received.
-// nullopt if that is outside [0, 2^48).
+// Of two equally near, half the number space away, the older. nullopt if outside [0, 2^48).
 std::optional<uint64_t> guess_index(uint64_t highest, uint16_t seq) {
   const auto distance = static_cast<int16_t>(seq - static_cast<uint16_t>(highest));
   const int64_t index = static_cast<int64_t>(highest) + distance;
