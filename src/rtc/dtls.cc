@@ -314,6 +314,9 @@ void Dtls::openssl_failed() {
   const bool fresh = state_ == State::kHandshaking && role_ == Role::kServer &&
                      resend_at_.is_never() && ++fresh_starts_ <= kMaxFreshStarts;
   if (fresh && make_ssl()) {
+    // Its alert would end the peer's handshake, if the message was not the peer's.
+    outgoing_ = {};
+    polled_ = polled_bytes_ = 0;
     last_message_ = answered_ = -1;
     return;
   }

@@ -5,11 +5,11 @@
 // and sends media only to an address that answered it.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -17,20 +17,26 @@
 #include "base/time.h"
 #include "base/transmit.h"
 #include "rtc/ice_credentials.h"
+#include "wire/stun.h"
 
 namespace loopcast::rtc {
 
 class IceAgent {
  public:
   // Addresses that a peer may use at once: a browser with IPv4, IPv6, a VPN, and TCP has some ten
-  // pairs with us. The least recently heard one that is neither validated nor selected makes room.
+  // pairs with us. One whose check went unanswered makes room for another.
   static constexpr size_t kMaxRoutes = 16;
   // Datagrams that wait for poll_transmit(); more are dropped, and repeated by their sender.
   static constexpr size_t kMaxQueued = 32;
+  // A route that is validated but unused and silent for longer makes room too. Chromium checks its
+  // spare pairs every 25 s.
+  static constexpr Duration kRouteIdle = Duration::seconds(30);
   // Before an unanswered check is repeated, doubling each time. RFC 8445 section 14.3 says 500 ms,
   // with many candidate pairs in mind; we check only addresses that have just sent us something,
   // and a lost check delays the first picture by this much.
   static constexpr Duration kFirstRetransmission = Duration::millis(100);
+  // The same for consent checks, where nobody waits: a longer one measures round trips up to that.
+  static constexpr Duration kConsentRetransmission = Duration::millis(500);
   // Requests of one check, the first included (Rc of RFC 8489, section 6.2.1).
   static constexpr int kCheckTries = 7;
   // No address validated this long after the start: kFailed.
@@ -50,10 +56,12 @@ class IceAgent {
     kBadIntegrity,     // a wrong password
     kUnknownAttribute,    // comprehension required, unknown to us (RFC 8489, section 6.3.1)
     kRoleConflict,        // the peer thinks that we control (RFC 8445, section 7.3.1.1)
-    kUnexpectedResponse,  // of no check of ours, or from another address than was checked
+    kUnexpectedResponse,  // to no check of ours, or from another address than was checked
+    kRefused,             // an error response to a check of ours; the check goes on
+    kFailed,              // the agent has failed: it neither answers nor believes anything
     kTooManyRoutes,       // an authenticated request from an address that there is no room for
   };
-  static constexpr size_t kResultCount = 9;
+  static constexpr size_t kResultCount = 11;
 
   enum class State : uint8_t { kChecking, kConnected, kFailed };
 
@@ -74,20 +82,74 @@ class IceAgent {
   // first validated. Null before validation and after failure. Valid until the next call that is
   // not const.
   const Route* selected() const;
-  // Whether media and DTLS from this address may be believed to be the peer's.
+  // Whether this address ever answered a check: what DTLS and media are accepted from. (What they
+  // are sent to must have answered within kConsentTimeout as well.)
   bool is_validated(const Route& route) const;
 
   // ICE restart (RFC 8445, section 9), by new credentials of both sides. The old selected route
   // carries media until a route is validated under the new ones, and requests for the old ones are
-  // answered meanwhile. A failed agent starts again.
+  // answered meanwhile. Without a validated route after kValidationTimeout it fails. A failed agent
+  // starts again.
   void restart(Instant now, IceCredentials local, IceCredentials remote);
 
-  const IceCredentials& local() const;
-  // Of the last answered check that was not repeated; 0 before the first.
+  const IceCredentials& local() const { return local_; }
+  // Of the last answered check that was not repeated, or an upper bound until there is one; 0
+  // before the first.
   Duration last_round_trip() const { return last_round_trip_; }
 
  private:
+  struct Check {
+    wire::TransactionId transaction{};
+    uint32_t generation = 0;
+    int sent = 0;
+    Instant first_sent;
+    Duration wait;  // before the next repeat
+    Instant next_at;
+  };
+  struct Entry {
+    Route route;
+    uint32_t generation = 0;  // of the credentials that last validated it; 0: never validated
+    Instant last_answer;      // to a check of ours
+    Instant last_heard;       // an authenticated request
+    uint64_t nominated = 0;   // the number of the latest nomination; 0: none in this generation
+    std::optional<Check> check;
+  };
+  struct Outgoing {
+    Route to;
+    std::vector<uint8_t> bytes;
+  };
+  static constexpr size_t kNone = kMaxRoutes;
+
+  Result handle_request(Instant now, const Route& from, const wire::StunMessage& request);
+  Result handle_response(Instant now, const Route& from, const wire::StunMessage& response);
+  void answer(const Route& to, const wire::StunMessage& request, const IceCredentials& as);
+  void refuse(const Route& to, const wire::StunMessage& request, uint16_t code,
+              std::string_view password);
+  void queue(const Route& to, Bytes datagram);
+  const Entry* find(const Route& route) const;
+  Entry* find_or_add(Instant now, const Route& route);
+  bool replaceable(Instant now, size_t index) const;
+  bool fresh(Instant now, const Entry& entry) const;
+  void start_check(Instant now, Entry& entry, Duration first_wait);
+  void send_check(Instant now, Entry& entry);
+  void repeat_checks(Instant now);
+  void choose(Instant now);
+  void schedule_consent(Instant now);
+  void fail();
+
+  IceCredentials local_, remote_;
+  std::optional<IceCredentials> old_local_;   // until a route of the new ones is nominated
+  std::optional<IceCredentials> old_remote_;  // with it
+  Random random_;
+  uint64_t tie_breaker_;
+  uint32_t generation_ = 1;
+  uint64_t nominations_ = 0;
   State state_ = State::kChecking;
+  std::vector<Entry> entries_;  // indices stay
+  size_t selected_ = kNone;
+  std::deque<Outgoing> outgoing_;
+  Instant give_up_at_;                     // never, once validated in this generation
+  Instant consent_at_ = Instant::never();  // the next consent check
   Duration last_round_trip_;
 };
 
