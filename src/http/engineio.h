@@ -49,10 +49,11 @@ class EngineHandler {
   virtual ~EngineHandler() = default;
   virtual void on_open(const std::shared_ptr<EngineSocket>& socket) = 0;
   // `data` is UTF-8 text unless `binary`.
-  virtual void on_message(EngineSocket& socket, std::string data, bool binary) = 0;
-  // `reason`: "transport close", "transport error", "ping timeout", "parse error",
-  // "forced server close", "queue overflow".
-  virtual void on_close(EngineSocket& socket, std::string_view reason) = 0;
+  virtual void on_message(const std::shared_ptr<EngineSocket>& socket, std::string data,
+                          bool binary) = 0;
+  // `reason`: "transport close", "transport error", "ping timeout", "parse error", "queue
+  // overflow", "server shutting down", or what the owner closed it with.
+  virtual void on_close(const std::shared_ptr<EngineSocket>& socket, std::string_view reason) = 0;
 };
 
 // One session. Sending on a closed one does nothing.
@@ -60,10 +61,10 @@ class EngineSocket {
  public:
   virtual ~EngineSocket() = default;
   virtual const std::string& id() const = 0;
-  virtual std::shared_ptr<const Handshake> handshake() const = 0;
+  virtual const std::shared_ptr<const Handshake>& handshake() const = 0;
   virtual void send(std::string data, bool binary) = 0;
-  // Ends the session when what was sent before has left. on_close comes at once, or, when called
-  // from inside a callback of the session, after it returns.
+  // Ends the session when what was sent before has left. on_close follows, never from inside this
+  // call.
   virtual void close(std::string_view reason) = 0;
   bool open() const { return open_; }
 
@@ -71,26 +72,27 @@ class EngineSocket {
   bool open_ = true;
 };
 
-class Connection;
+class EngineServer;
 
 class EngineIo {
  public:
-  // All arguments outlive it.
+  // All but `options` must live for as long as `context` runs.
   EngineIo(asio::io_context& context, Random& random, EngineOptions options, EngineHandler& handler,
            HttpCounters& counters);
+  // No callback after this.
   ~EngineIo();
   EngineIo(const EngineIo&) = delete;
   EngineIo& operator=(const EngineIo&) = delete;
 
-  const EngineOptions& options() const;
   size_t sessions() const;
   // Ends every session and refuses new ones.
   void stop();
 
+  // For Server::mount.
+  const std::shared_ptr<EngineServer>& server() const { return server_; }
+
  private:
-  friend class Connection;
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<EngineServer> server_;
 };
 
 }  // namespace loopcast::http

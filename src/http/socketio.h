@@ -5,6 +5,7 @@
 
 #include <any>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,7 +26,9 @@ namespace loopcast::http {
 // Binary attachments: `args` holds {"_placeholder": true, "num": i} where attachment i belongs.
 using Attachments = std::vector<std::string>;
 
+class Socket;
 class SocketClient;
+class SocketServer;
 
 // The acknowledgement that a client may ask for with an event. Copies share one answer: only the
 // first call sends anything.
@@ -38,7 +41,11 @@ class Ack {
 
  private:
   friend class SocketClient;
-  struct State;
+  struct State {
+    std::weak_ptr<Socket> socket;
+    uint64_t id;
+    bool given = false;
+  };
   std::shared_ptr<State> state_;
 };
 
@@ -79,7 +86,9 @@ class Socket {
   std::any data;
 
  private:
-  friend class SocketClient;
+  friend class Socket;
+  class SocketClient;
+  class SocketServer;
   std::string id_;
   std::string name_space_;
   boost::json::value auth_;
@@ -115,9 +124,10 @@ struct SocketIoOptions {
 
 class SocketIo {
  public:
-  // `context`, `random` and `counters` outlive it.
+  // `context`, `random` and `counters` must live for as long as the context runs.
   SocketIo(asio::io_context& context, Random& random, SocketIoOptions options,
            HttpCounters& counters);
+  // No handler is called after this.
   ~SocketIo();
   SocketIo(const SocketIo&) = delete;
   SocketIo& operator=(const SocketIo&) = delete;
@@ -129,8 +139,7 @@ class SocketIo {
   EngineIo& engine();
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<SocketServer> server_;
 };
 
 }  // namespace loopcast::http
