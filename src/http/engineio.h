@@ -1,0 +1,98 @@
+// An Engine.IO server, protocol revision 3 and 4, over long polling and WebSocket with upgrade:
+// https://github.com/socketio/engine.io-protocol
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/random.h"
+#include "http/counters.h"
+#include "http/message.h"
+#include "http/task.h"
+
+namespace loopcast::http {
+
+struct EngineOptions {
+  std::string path = "/socket.io";  // a slash at the end of a request's path is ignored
+  std::chrono::milliseconds ping_interval{25'000};
+  std::chrono::milliseconds ping_timeout{20'000};
+  // Of one POST body or one WebSocket message, in bytes.
+  size_t max_payload = 64 * 1024;
+  // Of what waits for one client, in bytes. A client that lets more pile up is disconnected.
+  size_t max_queue = 1'000'000;
+  size_t max_sessions = 10'000;
+  // From the probe to the upgrade packet.
+  std::chrono::milliseconds upgrade_timeout{10'000};
+  bool allow_eio3 = true;
+  // Pages of these origins may connect; "*" is every origin. Empty: same origin only.
+  std::vector<std::string> cors_origins;
+};
+
+// What is known of a client since its first request.
+struct Handshake {
+  int protocol = 4;  // 3 or 4
+  Query query;
+  Headers headers;
+  SocketAddress remote;
+  bool secure = false;
+};
+
+class EngineSocket;
+
+// Told what happens to sessions. on_open comes first, on_close last, both exactly once.
+class EngineHandler {
+ public:
+  virtual ~EngineHandler() = default;
+  virtual void on_open(const std::shared_ptr<EngineSocket>& socket) = 0;
+  // `data` is UTF-8 text unless `binary`.
+  virtual void on_message(const std::shared_ptr<EngineSocket>& socket, std::string data,
+                          bool binary) = 0;
+  // `reason`: "transport close", "transport error", "ping timeout", "parse error", "queue
+  // overflow", "server shutting down", or what the owner closed it with.
+  virtual void on_close(const std::shared_ptr<EngineSocket>& socket, std::string_view reason) = 0;
+};
+
+// One session. Sending on a closed one does nothing.
+class EngineSocket {
+ public:
+  virtual ~EngineSocket() = default;
+  virtual const std::string& id() const = 0;
+  virtual const std::shared_ptr<const Handshake>& handshake() const = 0;
+  virtual void send(std::string data, bool binary) = 0;
+  // Ends the session when what was sent before has left. on_close follows, never from inside this
+  // call.
+  virtual void close(std::string_view reason) = 0;
+  bool open() const { return open_; }
+
+ protected:
+  bool open_ = true;
+};
+
+class EngineServer;
+
+class EngineIo {
+ public:
+  // All but `options` must live for as long as `context` runs.
+  EngineIo(asio::io_context& context, Random& random, EngineOptions options, EngineHandler& handler,
+           HttpCounters& counters);
+  // No callback after this.
+  ~EngineIo();
+  EngineIo(const EngineIo&) = delete;
+  EngineIo& operator=(const EngineIo&) = delete;
+
+  size_t sessions() const;
+  // Ends every session and refuses new ones.
+  void stop();
+
+  // For Server::mount.
+  const std::shared_ptr<EngineServer>& server() const { return server_; }
+
+ private:
+  std::shared_ptr<EngineServer> server_;
+};
+
+}  // namespace loopcast::http

@@ -1,0 +1,149 @@
+#include "http/router.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace loopcast::http {
+namespace {
+
+std::vector<std::string> split(std::string_view path) {
+  std::vector<std::string> segments;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const size_t end = std::min(path.find('/'), path.size());
+    segments.emplace_back(path.substr(0, end));
+    path.remove_prefix(end);
+  }
+  return segments;
+}
+
+bool is_parameter(std::string_view segment) {
+  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
+
+bool segments_match(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
+  return std::ranges::equal(pattern, path, [](const std::string& p, const std::string& s) {
+    return is_parameter(p) ? !s.empty() : p == s;
+  });
+}
+
+// Whether `a` is more literal than `b`, seen from the left.
+bool more_literal(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return std::ranges::lexicographical_compare(a, b, {}, is_parameter, is_parameter);
+}
+
+std::string join(const std::vector<std::string>& items) {
+  std::string out;
+  for (const std::string& item : items) {
+    if (!out.empty()) out += ", ";
+    out += item;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string allowed_origin(const std::vector<std::string>& origins, std::string_view origin) {
+  if (origin.empty()) return {};
+  for (const std::string& allowed : origins) {
+    if (allowed == "*") return "*";
+    if (allowed == origin) return allowed;
+  }
+  return {};
+}
+
+void Router::add(std::string_view method, std::string_view pattern, Handler handler,
+                 RouteOptions options) {
+  for (const Route& route : routes_)
+    if (route.method == method && route.pattern == pattern)
+      throw std::logic_error("route added twice: " + route.method + ' ' + route.pattern);
+  routes_.push_back(
+      {std::string(method), std::string(pattern), split(pattern), std::move(handler), options});
+}
+
+std::vector<RouteInfo> Router::routes() const {
+  std::vector<RouteInfo> result;
+  for (const Route& route : routes_) result.push_back({route.method, route.pattern});
+  return result;
+}
+
+Router::Match Router::match(std::string_view method, std::string_view path) const {
+  const std::vector<std::string> segments = split(path);
+  Match result;
+  const Route* get = nullptr;
+  const auto prefer = [](const Route*& best, const Route& candidate) {
+    if (!best || more_literal(candidate.segments, best->segments)) best = &candidate;
+  };
+  for (const Route& route : routes_) {
+    if (!segments_match(route.segments, segments)) continue;
+    if (std::ranges::find(result.allowed, route.method) == result.allowed.end())
+      result.allowed.push_back(route.method);
+    if (route.method == method) prefer(result.route, route);
+    if (route.method == "GET") prefer(get, route);
+  }
+  if (!result.route && method == "HEAD") result.route = get;
+  if (get) result.allowed.push_back("HEAD");
+  if (result.route)
+    for (size_t i = 0; i < segments.size(); ++i) {
+      const std::string& name = result.route->segments[i];
+      if (is_parameter(name))
+        result.params.emplace_back(name.substr(1, name.size() - 2), segments[i]);
+    }
+  return result;
+}
+
+const CorsRule* Router::cors_rule(std::string_view path) const {
+  for (const CorsRule& rule : cors_)
+    if (path.starts_with(rule.prefix)) return &rule;
+  return nullptr;
+}
+
+size_t Router::max_body(std::string_view method, std::string_view path) const {
+  const Match found = match(method, path);
+  return found.route ? found.route->options.max_body : kDefaultMaxBody;
+}
+
+Task<Response> Router::answer(Request request) const {
+  Match found = match(request.method, request.path);
+  if (found.route) {
+    request.params = std::move(found.params);
+    co_return co_await found.route->handler(std::move(request));
+  }
+  if (found.allowed.empty() && fallback_ && (request.method == "GET" || request.method == "HEAD"))
+    co_return co_await fallback_(std::move(request));
+  if (found.allowed.empty() && request.method != "OPTIONS")
+    co_return Response::problem(404, "not_found", "There is nothing here");
+
+  std::vector<std::string> allowed = std::move(found.allowed);
+  if (allowed.empty()) allowed = {"GET", "HEAD"};
+  allowed.emplace_back("OPTIONS");
+  Response response =
+      request.method == "OPTIONS"
+          ? Response::empty(204)
+          : Response::problem(405, "method_not_allowed", "This method is not allowed here");
+  response.set("Allow", join(allowed));
+  co_return response;
+}
+
+Task<Response> Router::handle(Request request) const {
+  const CorsRule* rule = cors_rule(request.path);
+  const std::string origin =
+      rule ? allowed_origin(rule->origins, request.header("origin")) : std::string();
+  const bool preflight =
+      request.method == "OPTIONS" && request.headers.has("access-control-request-method");
+  Response response = co_await answer(std::move(request));
+  if (!rule) co_return response;
+  // What is allowed depends on who asks: caches must know.
+  if (origin != "*") response.headers.add("Vary", "Origin");
+  if (origin.empty()) co_return response;
+  response.set("Access-Control-Allow-Origin", origin);
+  response.set("Access-Control-Expose-Headers", rule->expose_headers);
+  if (preflight) {
+    response.set("Access-Control-Allow-Methods", std::string(response.headers.get("allow")));
+    response.set("Access-Control-Allow-Headers", rule->allow_headers);
+    response.set("Access-Control-Max-Age", "600");
+  }
+  co_return response;
+}
+
+}  // namespace loopcast::http

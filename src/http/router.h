@@ -1,0 +1,88 @@
+// Which handler answers a request: by method and path pattern.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/message.h"
+#include "http/task.h"
+
+namespace loopcast::http {
+
+// Runs on the control thread and must not block it. An exception becomes a 500.
+using Handler = std::function<Task<Response>(Request)>;
+
+// Larger bodies get 413 before they are read. 64 kB: an SDP offer of 32 kB in JSON fits with room.
+inline constexpr size_t kDefaultMaxBody = 64 * 1024;
+
+struct RouteOptions {
+  size_t max_body = kDefaultMaxBody;
+};
+
+struct RouteInfo {
+  std::string method;
+  std::string pattern;
+  bool operator==(const RouteInfo&) const = default;
+};
+
+// Cross-origin access (Fetch standard) to the paths that begin with `prefix`.
+struct CorsRule {
+  std::string prefix;
+  std::vector<std::string> origins;  // exact, e.g. "https://example.org"; "*" is every origin
+  // Request headers that a page may send besides the simple ones.
+  std::string allow_headers = "authorization, content-type, if-match, token";
+  // Response headers that a page may read.
+  std::string expose_headers = "location, etag, link, accept-patch";
+};
+
+// The value of Access-Control-Allow-Origin for this Origin: "*", the origin, or empty (no access).
+std::string allowed_origin(const std::vector<std::string>& origins, std::string_view origin);
+
+class Router {
+ public:
+  // `pattern`: "/api/v2/broadcasts/{id}". A {name} stands for one whole, non-empty segment; literal
+  // segments win over names. Adding the same method and pattern twice is a programming error
+  // (std::logic_error).
+  void add(std::string_view method, std::string_view pattern, Handler handler,
+           RouteOptions options = {});
+  void add_cors(CorsRule rule) { cors_.push_back(std::move(rule)); }
+  // Answers GET and HEAD of paths that no pattern matches (static files).
+  void set_fallback(Handler handler) { fallback_ = std::move(handler); }
+
+  // Every route added, in that order: for a test that holds the API's description against them.
+  std::vector<RouteInfo> routes() const;
+
+  // How large a body this request may have. Called when its header has been read.
+  size_t max_body(std::string_view method, std::string_view path) const;
+
+  // Finds the handler and awaits its answer. Unknown path: 404; known path with another method: 405
+  // with Allow; HEAD is answered by GET's handler (the server leaves out the body); OPTIONS is
+  // answered here unless it is a route of its own. Adds the CORS headers.
+  Task<Response> handle(Request request) const;
+
+ private:
+  struct Route {
+    std::string method;
+    std::string pattern;
+    std::vector<std::string> segments;  // "{name}" for a parameter
+    Handler handler;
+    RouteOptions options;
+  };
+  struct Match {
+    const Route* route = nullptr;
+    std::vector<std::pair<std::string, std::string>> params;
+    std::vector<std::string> allowed;  // methods of the path; empty: no such path
+  };
+  Match match(std::string_view method, std::string_view path) const;
+  const CorsRule* cors_rule(std::string_view path) const;
+  Task<Response> answer(Request request) const;
+
+  std::vector<Route> routes_;
+  std::vector<CorsRule> cors_;
+  Handler fallback_;
+};
+
+}  // namespace loopcast::http

@@ -1,0 +1,85 @@
+// The HTTP/1.1 server: listens, reads requests, hands them to the router or to an Engine.IO server,
+// writes the answers. Runs on the one thread of its io_context.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/expected.h"
+#include "http/counters.h"
+#include "http/engineio.h"
+#include "http/router.h"
+#include "http/task.h"
+
+namespace loopcast::http {
+
+struct ListenAddress {
+  SocketAddress address;  // port 0: the system chooses, see Server::addresses()
+  bool tls = false;
+};
+
+struct ServerOptions {
+  std::vector<ListenAddress> listen;
+  // PEM files; needed if one of `listen` is TLS.
+  std::string tls_certificate;
+  std::string tls_key;
+  // Peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Nobody else's are.
+  std::vector<IpAddress> trusted_proxies;
+
+  // 16 kB of header: a token and long cookies fit, a memory attack does not.
+  size_t max_header = 16 * 1024;
+  size_t max_connections = 10'000;
+  // Of one IPv4 address or one IPv6 /64 (what one customer of a provider has). Connections from
+  // trusted proxies are not limited.
+  size_t max_connections_per_ip = 512;
+  // From the first byte of a request (and from the start of a connection) to the end of its header,
+  // and the same for a TLS handshake.
+  std::chrono::milliseconds header_timeout{10'000};
+  // For the whole body.
+  std::chrono::milliseconds body_timeout{30'000};
+  // Between requests of one connection.
+  std::chrono::milliseconds idle_timeout{60'000};
+  // A client that takes no byte of an answer for this long is gone.
+  std::chrono::milliseconds write_timeout{30'000};
+  // How long stop() lets requests finish.
+  std::chrono::milliseconds stop_timeout{5'000};
+
+  // Told what went wrong inside (exceptions of handlers); may be empty. Must not throw.
+  std::function<void(std::string_view)> log;
+};
+
+class Server {
+ public:
+  // `context`, `router` and `counters` outlive the server; run the context on one thread only.
+  Server(asio::io_context& context, Router& router, ServerOptions options, HttpCounters& counters);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Requests to the path of `engine` go there and not to the router. It outlives the server.
+  void mount(EngineIo& engine);
+
+  // Binds every address. On an error ("listen_failed", "tls_invalid") nothing listens.
+  Status start();
+  // Where it listens, in the order of the options.
+  std::vector<SocketAddress> addresses() const;
+
+  // Reads the certificate and the key again; connections made from now on use them. On an error
+  // ("tls_invalid") the old ones stay.
+  Status reload_tls();
+
+  // Closes the listeners and idle connections, ends the Engine.IO sessions, lets requests finish
+  // for stop_timeout, then closes what is left. The server stays stopped.
+  Task<> stop();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace loopcast::http

@@ -1,0 +1,68 @@
+// A connection's bytes, plain or TLS, and what becomes of it after a WebSocket handshake. The heavy
+// templates behind these live in stream_plain.cc and stream_tls.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/context.hpp>
+
+#include "http/message.h"
+#include "http/task.h"
+
+namespace loopcast::http {
+
+struct WebSocketMessage {
+  std::string data;
+  bool binary = false;
+};
+
+// One reader and one writer at a time; close() counts as a writer.
+class WebSocket {
+ public:
+  virtual ~WebSocket() = default;
+  // nullopt: closed by the peer, broken, or a message that is too large or malformed.
+  virtual Task<std::optional<WebSocketMessage>> read() = 0;
+  // False: broken. `data` stays valid until it returns.
+  virtual Task<bool> write(std::string_view data, bool binary) = 0;
+  // The closing handshake, for a few seconds at most.
+  virtual Task<> close() = 0;
+  // Closes the connection at once; what is under way fails.
+  virtual void abort() = 0;
+};
+
+struct ReadResult {
+  error_code error;
+  size_t size = 0;
+};
+
+// One reader and one writer at a time.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  // TLS; does nothing for plain connections.
+  virtual Task<error_code> handshake() = 0;
+  virtual Task<ReadResult> read_some(asio::mutable_buffer buffer) = 0;
+  virtual Task<error_code> write(std::string_view first, std::string_view second) = 0;
+  // Tells the peer that no more comes.
+  virtual Task<> shutdown() = 0;
+  // Closes the connection at once; what is under way fails.
+  virtual void close() = 0;
+  // Answers a WebSocket handshake (RFC 6455, section 4.2). The stream is used up. nullptr: the
+  // request is no good handshake, or the connection broke.
+  virtual Task<std::shared_ptr<WebSocket>> accept_websocket(const Request& request,
+                                                            size_t max_message) = 0;
+};
+
+std::unique_ptr<Stream> make_plain_stream(TcpSocket socket);
+std::unique_ptr<Stream> make_tls_stream(TcpSocket socket,
+                                        const std::shared_ptr<asio::ssl::context>& context);
+
+// Whether the request asks for a WebSocket in a form that accept_websocket() takes.
+bool is_websocket_handshake(const Request& request);
+
+}  // namespace loopcast::http

@@ -1,0 +1,127 @@
+// The streams over any of Asio's layers. Included by stream_plain.cc and stream_tls.cc only: what
+// is in here takes half a minute to compile.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+#include <boost/beast/websocket/stream.hpp>
+
+#include "http/stream.h"
+
+namespace loopcast::http {
+
+// For the WebSocket handshake, and for the closing handshake.
+inline constexpr std::chrono::seconds kWebSocketHandshakeTimeout{10};
+
+template <typename Layer>
+class LayerWebSocket final : public WebSocket {
+ public:
+  // No permessage-deflate: it costs memory per client and has a bug in Boost 1.81.
+  using Beast = boost::beast::websocket::stream<Layer, false>;
+
+  LayerWebSocket(Layer layer, size_t max_message) : beast_(std::move(layer)) {
+    using boost::beast::websocket::stream_base;
+    stream_base::timeout timeouts{};
+    timeouts.handshake_timeout = kWebSocketHandshakeTimeout;
+    timeouts.idle_timeout = stream_base::none();  // Engine.IO looks after that
+    timeouts.keep_alive_pings = false;
+    beast_.set_option(timeouts);
+    beast_.read_message_max(max_message);
+    beast_.auto_fragment(false);
+  }
+
+  Task<bool> accept(const Request& request) {
+    boost::beast::http::request<boost::beast::http::empty_body> handshake;
+    handshake.method(boost::beast::http::verb::get);
+    handshake.target(request.target);
+    for (const auto& [name, value] : request.headers.fields()) handshake.insert(name, value);
+    error_code error;
+    co_await beast_.async_accept(handshake, asio::redirect_error(use_task, error));
+    co_return !error;
+  }
+
+  Task<std::optional<WebSocketMessage>> read() override {
+    error_code error;
+    co_await beast_.async_read(buffer_, asio::redirect_error(use_task, error));
+    if (error) co_return std::nullopt;
+    const auto data = buffer_.cdata();
+    WebSocketMessage message;
+    message.data.assign(static_cast<const char*>(data.data()), data.size());
+    message.binary = beast_.got_binary();
+    buffer_.consume(buffer_.size());
+    buffer_.shrink_to_fit();
+    co_return message;
+  }
+
+  Task<bool> write(std::string_view data, bool binary) override {
+    beast_.binary(binary);
+    error_code error;
+    const auto buffer = asio::buffer(data.data(), data.size());
+    co_await beast_.async_write(buffer, asio::redirect_error(use_task, error));
+    co_return !error;
+  }
+
+  Task<> close() override {
+    error_code ignored;
+    const boost::beast::websocket::close_reason reason(boost::beast::websocket::close_code::normal);
+    co_await beast_.async_close(reason, asio::redirect_error(use_task, ignored));
+  }
+
+  void abort() override {
+    error_code ignored;
+    beast_.next_layer().lowest_layer().close(ignored);
+  }
+
+ private:
+  Beast beast_;
+  boost::beast::flat_buffer buffer_;
+};
+
+// What reads and writes alike on every layer.
+template <typename Layer>
+class LayerStream : public Stream {
+ public:
+  explicit LayerStream(Layer layer) : layer_(std::move(layer)) {}
+
+  Task<ReadResult> read_some(asio::mutable_buffer buffer) final {
+    ReadResult result;
+    result.size =
+        co_await layer_.async_read_some(buffer, asio::redirect_error(use_task, result.error));
+    co_return result;
+  }
+
+  Task<error_code> write(std::string_view first, std::string_view second) final {
+    const std::array<asio::const_buffer, 2> buffers = {
+        asio::const_buffer(first.data(), first.size()),
+        asio::const_buffer(second.data(), second.size())};
+    error_code error;
+    co_await asio::async_write(layer_, buffers, asio::redirect_error(use_task, error));
+    co_return error;
+  }
+
+  void close() final {
+    error_code ignored;
+    layer_.lowest_layer().close(ignored);
+  }
+
+  Task<std::shared_ptr<WebSocket>> accept_websocket(const Request& request,
+                                                    size_t max_message) final {
+    auto websocket = std::make_shared<LayerWebSocket<Layer>>(std::move(layer_), max_message);
+    const bool accepted = co_await websocket->accept(request);
+    if (!accepted) co_return nullptr;
+    co_return websocket;
+  }
+
+ protected:
+  Layer layer_;
+};
+
+}  // namespace loopcast::http
