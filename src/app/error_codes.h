@@ -28,6 +28,8 @@ enum class Code : uint8_t {
   kServerStopping,
   kPublisherGone,
   kMediaLost,
+  // Calls
+  kCannotBeReached,
   // Negotiation of media
   kBadSdp,
   kNoBundle,

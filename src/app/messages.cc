@@ -60,6 +60,9 @@ constexpr std::array<Entry, kCodes> kTable = {{
     {Code::kMediaLost, "media_lost", "与服务器的音视频连接已断开，请检查网络后重新开始。",
      "The media connection to the server was lost. Check your network and start again."},
 
+    {Code::kCannotBeReached, "cannot_be_reached", "现在联系不到对方，请稍后再试。",
+     "This person cannot be reached now. Try again later."},
+
     {Code::kBadSdp, "bad_sdp", "无法理解浏览器发送的媒体描述，请更新浏览器后重试。",
      "The media description that was sent cannot be understood. Update the browser and try again."},
     {Code::kNoBundle, "no_bundle", "客户端没有把音频和视频合并传输（BUNDLE），请使用较新的浏览器。",
