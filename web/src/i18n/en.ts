@@ -1,6 +1,5 @@
 export const en = {
   app: {
-    tagline: 'See what they see.',
     skip: 'Skip to content',
     loading: 'Loading…',
   },
@@ -72,7 +71,7 @@ export const en = {
     more: 'Show more',
     error_title: 'The list could not be loaded',
     stale: 'The list may be out of date: {reason}',
-    hero_title: 'Go live. See what they see.',
+    hero_title: 'Go live.\nSee what they see.',
     hero_text:
       'Broadcast from your browser in one click. Your own picture comes back to you through the server, so you always know what your audience gets.',
     hero_point_loop: 'Your picture, as the audience sees it',
@@ -82,6 +81,7 @@ export const en = {
   },
   live: {
     title: 'Go live',
+    title_live: 'You are live',
     placeholder_title: 'You will see your picture as your audience does',
     placeholder_text:
       'It travels to the server and back first. Whatever the network does to it, you see it too.',
@@ -173,7 +173,6 @@ export const en = {
     retry: 'Try again',
     back: 'See who is live',
     tap_for_sound: 'Tap for sound',
-    play: 'Play',
     mute: 'Mute',
     unmute: 'Unmute',
     volume: 'Volume',

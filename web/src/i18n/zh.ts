@@ -2,7 +2,6 @@ import type { Messages } from './en';
 
 export const zh: Messages = {
   app: {
-    tagline: '所见，即观众所见。',
     skip: '跳到正文',
     loading: '加载中…',
   },
@@ -73,7 +72,7 @@ export const zh: Messages = {
     more: '显示更多',
     error_title: '列表加载失败',
     stale: '列表可能不是最新的：{reason}',
-    hero_title: '一键开播，所见即观众所见。',
+    hero_title: '一键开播，\n所见即观众所见。',
     hero_text: '打开浏览器就能直播。你的画面会经由服务器再回到你这里，观众看到什么，你随时心里有数。',
     hero_point_loop: '看到与观众相同的画面',
     hero_point_fast: '约一秒即可开播',
@@ -82,6 +81,7 @@ export const zh: Messages = {
   },
   live: {
     title: '开始直播',
+    title_live: '你正在直播',
     placeholder_title: '你将看到与观众相同的画面',
     placeholder_text: '画面会先到服务器再回来。网络对它的任何影响，你都能看到。',
     start: '开始直播',
@@ -172,7 +172,6 @@ export const zh: Messages = {
     retry: '重试',
     back: '看看谁在直播',
     tap_for_sound: '点按开启声音',
-    play: '播放',
     mute: '静音',
     unmute: '取消静音',
     volume: '音量',
