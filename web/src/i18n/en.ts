@@ -75,7 +75,7 @@ export const en = {
     hero_text:
       'Broadcast from your browser in one click. Your own picture comes back to you through the server, so you always know what your audience gets.',
     hero_point_loop: 'Your picture, as the audience sees it',
-    hero_point_fast: 'On air in about a second',
+    hero_point_easy: 'One click, nothing to install',
     hero_point_own: 'Runs on your own server',
     hero_note: 'Sign in to see who is on air.',
   },

@@ -75,7 +75,7 @@ export const zh: Messages = {
     hero_title: '一键开播，\n所见即观众所见。',
     hero_text: '打开浏览器就能直播。你的画面会经由服务器再回到你这里，观众看到什么，你随时心里有数。',
     hero_point_loop: '看到与观众相同的画面',
-    hero_point_fast: '约一秒即可开播',
+    hero_point_easy: '一键开播，无需安装',
     hero_point_own: '运行在自己的服务器上',
     hero_note: '登录后查看正在进行的直播。',
   },
