@@ -209,6 +209,7 @@ export const zh: Messages = {
     server_stopping: '服务器正在重启，请稍后再试。',
     publisher_gone: '直播已结束，请返回列表选择其他直播。',
     media_lost: '与服务器的音视频连接已断开，请检查网络后重新开始。',
+    cannot_be_reached: '现在联系不到对方，请稍后再试。',
     bad_sdp: '服务器无法识别此浏览器，请更新浏览器后重试。',
     no_bundle: '此浏览器没有把音频和视频合并传输，请使用较新的浏览器。',
     no_rtcp_mux: '此浏览器不支持 rtcp-mux，请使用较新的浏览器。',
