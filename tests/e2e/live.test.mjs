@@ -1,11 +1,11 @@
 // Going live and watching, as people do: the picture and the sound are the server's, who comes and goes is told once,
 // and every end reaches everybody.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import {
   goLive, grows, LOOPBACK, notices, plays, rtp, signUp, stopLive, waitForState, waitForViewers, watch, WATCH,
 } from '../support/app.mjs';
-import { crash, launchChromium, openPage } from '../support/chromium.mjs';
+import { closePages, crash, launchChromium, openPage } from '../support/chromium.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 
@@ -17,13 +17,13 @@ before(async () => {
   [browser, server] = await Promise.all([launchChromium(), startServer()]);
   for (const name of ['paula', 'bob', 'carl', 'dora']) sessions[name] = await server.register(name);
 });
+afterEach(() => closePages(browser));
 after(async () => {
   await browser?.close();
   await server?.stop();
 });
 
 const open = (name, at = server) => openPage(browser, at, { session: sessions[name] });
-const close = (...pages) => Promise.all(pages.map((page) => page.context().close()));
 
 test('sign up, go live: picture and sound come back from the server', async () => {
   const page = await openPage(browser, server);
@@ -58,7 +58,6 @@ test('sign up, go live: picture and sound come back from the server', async () =
 
   await stopLive(page);
   assert.deepEqual(page.problems, []);
-  await close(page);
 });
 
 test('viewers find the broadcast and watch it; each enters and leaves once', async () => {
@@ -110,7 +109,6 @@ test('viewers find the broadcast and watch it; each enters and leaves once', asy
   await bob.getByTestId('home-empty').waitFor();
   assert.equal(await bob.getByTestId('broadcast-card').count(), 0);
   assert.deepEqual([...presenter.problems, ...bob.problems, ...carl.problems], []);
-  await close(presenter, bob, carl, dora);
 });
 
 for (const [how, end] of [
@@ -128,7 +126,6 @@ for (const [how, end] of [
     await bob.goto(server.url);
     await bob.getByTestId('home-empty').waitFor();
     assert.deepEqual(bob.problems, []);
-    await close(presenter, bob);
   });
 
 test('a server that is told to stop tells its viewers and exits with 0', async () => {
@@ -140,5 +137,4 @@ test('a server that is told to stop tells its viewers and exits with 0', async (
   await watch(viewer, own, id);
   await own.stop();
   await waitForState(viewer, 'watch-state', 'ended');
-  await close(presenter, viewer);
 });

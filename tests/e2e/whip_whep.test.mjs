@@ -1,8 +1,8 @@
 // WHIP and WHEP as a browser speaks them, with a picture that can be told from any other.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { plays, waitForState, watch, WATCH } from '../support/app.mjs';
-import { launchChromium, openPage } from '../support/chromium.mjs';
+import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installBarcodeCamera } from '../support/probe.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
@@ -15,6 +15,7 @@ before(async () => {
   [browser, server] = await Promise.all([launchChromium(), startServer()]);
   session = await server.register('whip');
 });
+afterEach(() => closePages(browser));
 after(async () => {
   await browser?.close();
   await server?.stop();
@@ -66,7 +67,6 @@ async function view(page, id, { mime, tcp = false, token = session.token } = {})
 }
 
 const unpublish = (page) => page.evaluate(() => window.whip.remove(window.published));
-const close = (...pages) => Promise.all(pages.map((page) => page.context().close()));
 
 async function broadcasts(at = server, token = session.token) {
   const response = await fetch(`${at.url}/api/v2/broadcasts`, { headers: { authorization: `Bearer ${token}` } });
@@ -125,7 +125,6 @@ test('what is published by WHIP is watched by WHEP and in the app, through ICE r
   assert.deepEqual(await broadcasts(), []);
   const again = await publisher.evaluate(async () => (await window.whip.send(window.published.token, 'DELETE', window.published.location)).status);
   assert.equal(again, 404);
-  await close(publisher, viewer, watcher);
 });
 
 test('refusals say why', async () => {
@@ -169,7 +168,6 @@ test('refusals say why', async () => {
     nonsense: { status: 400, type, code: 'bad_sdp' },
   });
   assert.equal(await unpublish(page), 200);
-  await close(page);
 });
 
 test('where UDP is blocked, TCP carries the media', async () => {
@@ -178,7 +176,6 @@ test('where UDP is blocked, TCP carries the media', async () => {
   const seen = await view(viewer, id, { tcp: true });
   assert.equal(seen.protocol, 'tcp');
   await unpublish(publisher);
-  await close(publisher, viewer);
 });
 
 test('a publisher chooses the codec by offering no other', async () => {
@@ -188,7 +185,6 @@ test('a publisher chooses the codec by offering no other', async () => {
     assert.equal((await view(viewer, id)).codec.toLowerCase(), `video/${mime}`);
     await unpublish(publisher);
   }
-  await close(publisher, viewer);
 });
 
 test('a server chooses the codec by its order', async () => {
@@ -199,7 +195,7 @@ test('a server chooses the codec by its order', async () => {
     const page = await openTool(own);
     const id = await publish(page, { token });
     assert.equal((await view(page, id, { token })).codec.toLowerCase(), `video/${first}`);
-    await close(page);
+    await closePages(browser);
     await own.stop();
   }
 });

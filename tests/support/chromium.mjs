@@ -21,14 +21,15 @@ const ARGUMENTS = [
   // Nothing outside is looked up.
   '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost',
 ];
-const FAKE_DEVICES = ['--use-fake-device-for-media-stream=fps=30', '--use-fake-ui-for-media-stream'];
+const DEVICES = '--use-fake-device-for-media-stream=fps=30';
+const CONSENT = '--use-fake-ui-for-media-stream';
 
-// With `devices` false there is neither a camera nor somebody who allows it.
-export async function launchChromium({ devices = true } = {}) {
+// Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission.
+export async function launchChromium({ devices = true, consent = true } = {}) {
   if (!existsSync(PROGRAM)) throw new Error(`Chromium is missing: ${PROGRAM}`);
   return chromium.launch({
     executablePath: PROGRAM,
-    args: devices ? [...ARGUMENTS, ...FAKE_DEVICES] : ARGUMENTS,
+    args: [...ARGUMENTS, ...(devices ? [DEVICES] : []), ...(consent ? [CONSENT] : [])],
     headless: true,
     timeout: 60_000,
   });
@@ -68,6 +69,11 @@ export async function openPage(browser, server, options = {}) {
       page.problems.push(`foreign request: ${request.url()}`);
   });
   return page;
+}
+
+// Closes what openPage() opened.
+export async function closePages(browser) {
+  await Promise.all(browser?.contexts().map((context) => context.close()) ?? []);
 }
 
 // The renderer dies at once: no event handler runs, nothing is said to the server.
