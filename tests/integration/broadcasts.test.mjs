@@ -21,13 +21,16 @@ const keep = (thing) => {
   return thing;
 };
 
+// Death between two polls is noticed when the next one is missing: interval and timeout of the ping together.
+const DEATH_MS = 25_000;
+
 const messages = (page, type) =>
   page.events.filter((e) => e.name === 'message' && e.args[0].type === type).map((e) => e.args[0]);
 
 // That `page` has heard of exactly one entry (or leave) of `who`.
 async function heard(page, type, who) {
   const mine = () => messages(page, type).filter((m) => m.from.nickname === who.nickname);
-  await until(() => mine().length > 0, `${type} of ${who.nickname}`, 10_000, 5);
+  await until(() => mine().length > 0, `${type} of ${who.nickname}`, DEATH_MS, 5);
   await page.settle();
   assert.equal(mine().length, 1, `${type} of ${who.nickname}`);
   const [message] = mine();
@@ -83,7 +86,9 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
         await heard(neighbour, 'viewer-leave', guest);
         // The page of the first generation never closes that socket itself.
         await viewer.next('disconnect');
-        assert.equal(viewer.count('presentorgone') + viewer.count('error'), 0);
+        assert.equal(viewer.count('presentorgone'), 0);
+        // A client that lost its network reports that as an error of its own.
+        if (leave !== ENDS['the death of the page']) assert.equal(viewer.count('error'), 0);
         assert.equal(neighbour.count('presentorgone'), 0);
         assert.equal(viewer.count('message'), 0, 'nobody hears of oneself');
         assert.ok((await on_air()).includes(id));
@@ -100,7 +105,7 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
         }
         leave(presenter, network, 'stopPresentor');
         for (const page of viewers) {
-          await page.next('presentorgone');
+          await page.next('presentorgone', DEATH_MS);
           // The page then stops what is gone already.
           page.emit('stopViewer');
           await page.next('disconnect');
