@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { GENERATIONS, MANY_ADDRESSES, Page, account, makeNetwork, offer, present, watch } from '../support/pages.mjs';
 import { startServer } from '../support/server.mjs';
-import { until } from '../support/until.mjs';
+import { sleep, until } from '../support/until.mjs';
 
 let server;
 let host;
@@ -21,16 +21,13 @@ const keep = (thing) => {
   return thing;
 };
 
-// Death between two polls is noticed when the next one is missing: interval and timeout of the ping together.
-const DEATH_MS = 25_000;
-
 const messages = (page, type) =>
   page.events.filter((e) => e.name === 'message' && e.args[0].type === type).map((e) => e.args[0]);
 
 // That `page` has heard of exactly one entry (or leave) of `who`.
 async function heard(page, type, who) {
   const mine = () => messages(page, type).filter((m) => m.from.nickname === who.nickname);
-  await until(() => mine().length > 0, `${type} of ${who.nickname}`, DEATH_MS, 5);
+  await until(() => mine().length > 0, `${type} of ${who.nickname}`, 10_000, 5);
   await page.settle();
   assert.equal(mine().length, 1, `${type} of ${who.nickname}`);
   const [message] = mine();
@@ -42,6 +39,15 @@ async function heard(page, type, who) {
   assert.deepEqual(Object.keys(message).sort(), ['from', 'time', 'type']);
   assert.equal(message.from.avatar, who.user.avatar);
   assert.notEqual(message.from.avatar, '');
+}
+
+// Until the death of this page shows at once: it uses WebSocket if it ever will, or its poll hangs.
+// (Death between two polls is noticed when the next one is missing, as silence is.)
+async function at_rest(page) {
+  const engine = page.socket.io.engine;
+  if (!page.kind.transports) await until(() => engine.transport.name === 'websocket', 'the upgrade');
+  await page.settle();
+  await sleep(300);
 }
 
 async function on_air() {
@@ -62,7 +68,10 @@ const ENDS = {
     page.emit(event);
     page.close();
   },
-  'the death of the page': (page, network) => network.cut(),
+  'the death of the page': async (page, network) => {
+    await at_rest(page);
+    network.cut();
+  },
 };
 
 for (const [name, kind] of Object.entries(GENERATIONS)) {
@@ -81,7 +90,7 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
         await heard(neighbour, 'viewer-entry', guest);
         assert.equal(messages(presenter, 'viewer-leave').length, 0);
 
-        leave(viewer, network, 'stopViewer');
+        await leave(viewer, network, 'stopViewer');
         await heard(presenter, 'viewer-leave', guest);
         await heard(neighbour, 'viewer-leave', guest);
         // The page of the first generation never closes that socket itself.
@@ -103,9 +112,9 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
           const { page } = await watch(server, who, kind, id);
           viewers.push(keep(page));
         }
-        leave(presenter, network, 'stopPresentor');
+        await leave(presenter, network, 'stopPresentor');
         for (const page of viewers) {
-          await page.next('presentorgone', DEATH_MS);
+          await page.next('presentorgone');
           // The page then stops what is gone already.
           page.emit('stopViewer');
           await page.next('disconnect');
