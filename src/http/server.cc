@@ -199,6 +199,8 @@ Task<> Server::stop() {
   }
   const auto left = shared.connections;
   for (Connection* connection : left) connection->abort();
+  // Their timers would hold up the end of the process.
+  for (const auto& engine : shared.engines) engine->end_sessions();
 }
 
 }  // namespace loopcast::http

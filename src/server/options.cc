@@ -12,6 +12,8 @@ namespace loopcast::server {
 namespace {
 
 constexpr const char* kOff = "off";
+// More than one machine can have; and what a negative number would be read as is beyond it.
+constexpr size_t kMaxLimit = 1'000'000'000;
 
 // As they are typed, before they are checked.
 struct Raw {
@@ -72,9 +74,11 @@ void add_options(CLI::App& app, Raw& raw) {
       ->delimiter(',');
   app.add_option("--max-connections-per-ip", raw.max_connections_per_ip,
                  "HTTP connections of one address")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, kMaxLimit));
   app.add_option("--max-viewers", raw.max_viewers, "Viewers of one broadcast")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, kMaxLimit));
 }
 
 // The environment as arguments, for the options that the command line does not have.
