@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -24,6 +25,9 @@ constexpr int kBacklog = 1024;
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 // How often stop() looks whether everybody has left.
 constexpr std::chrono::milliseconds kStopPoll{20};
+// How long sessions over polling have to come for their last packets: between two polls a client
+// is away for a round trip.
+constexpr std::chrono::milliseconds kLastPollTime{1'000};
 constexpr size_t kFileReaders = 2;
 
 tcp::endpoint to_endpoint(const SocketAddress& address) {
@@ -185,13 +189,22 @@ Status Server::reload_tls() {
 Task<> Server::stop() {
   const auto state = state_;
   ServerContext& shared = *state->shared;
+  Timer timer(state->context.get_executor());
+  for (const auto& engine : shared.engines) engine->stop();
+  const auto open = [&] {
+    return std::ranges::any_of(shared.engines, [](const auto& e) { return e->sessions() > 0; });
+  };
+  const Instant last_poll = monotonic_now() + to_duration(kLastPollTime);
+  while (open() && monotonic_now() < last_poll) {
+    timer.expires_after(kStopPoll);
+    error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(use_task, ignored));
+  }
   shared.stopping = true;
   state->close_listeners();
-  for (const auto& engine : shared.engines) engine->stop();
   const auto connections = shared.connections;
   for (Connection* connection : connections) connection->finish();
   const Instant give_up = monotonic_now() + to_duration(shared.options.stop_timeout);
-  Timer timer(state->context.get_executor());
   while (!shared.connections.empty() && monotonic_now() < give_up) {
     timer.expires_after(kStopPoll);
     error_code ignored;
