@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -22,10 +23,11 @@ using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
 constexpr int kBacklog = 1024;
 // How long to wait after a failed accept: descriptors come back when clients leave.
 constexpr std::chrono::milliseconds kAcceptRetry{100};
-// How long stop() waits for polling clients to come back for their last packets.
-constexpr Duration kLastPolls = Duration::seconds(1);
 // How often stop() looks whether everybody has left.
 constexpr std::chrono::milliseconds kStopPoll{20};
+// How long sessions over polling have to come for their last packets: between two polls a client
+// is away for a round trip.
+constexpr std::chrono::milliseconds kLastPollTime{1'000};
 constexpr size_t kFileReaders = 2;
 
 tcp::endpoint to_endpoint(const SocketAddress& address) {
@@ -188,14 +190,12 @@ Task<> Server::stop() {
   const auto state = state_;
   ServerContext& shared = *state->shared;
   Timer timer(state->context.get_executor());
-  // Polling clients fetch what was last sent to them with another request, perhaps on another
-  // connection: they need the listeners for a moment more.
   for (const auto& engine : shared.engines) engine->stop();
-  const auto fetching = [&] {
+  const auto open = [&] {
     return std::ranges::any_of(shared.engines, [](const auto& e) { return e->sessions() > 0; });
   };
-  const Instant fetched_by = monotonic_now() + kLastPolls;
-  while (fetching() && monotonic_now() < fetched_by) {
+  const Instant last_poll = monotonic_now() + to_duration(kLastPollTime);
+  while (open() && monotonic_now() < last_poll) {
     timer.expires_after(kStopPoll);
     error_code ignored;
     co_await timer.async_wait(asio::redirect_error(use_task, ignored));

@@ -73,8 +73,9 @@ class Server {
   // ("tls_invalid") the old ones stay.
   Status reload_tls();
 
-  // Closes the listeners and idle connections, ends the Engine.IO sessions, lets requests finish
-  // for stop_timeout, then closes what is left. The server stays stopped.
+  // Ends the Engine.IO sessions and gives those over polling a second to learn it; then closes the
+  // listeners and idle connections, lets requests finish for stop_timeout, and closes what is left.
+  // The server stays stopped.
   Task<> stop();
 
  private:

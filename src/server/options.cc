@@ -43,6 +43,7 @@ std::string environment_name(std::string option) {
 
 void add_options(CLI::App& app, Raw& raw) {
   app.set_config("--config", "", "Read options from this TOML file");
+  // A name that is mistyped would otherwise leave its option as it was, and nobody would notice.
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--http", raw.http, "Address and port of HTTP, or off")->capture_default_str();
   app.add_option("--https", raw.https, "Address and port of HTTPS, or off")->capture_default_str();
