@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include <boost/asio/redirect_error.hpp>
 #include <fmt/format.h>
 
 #include "api/present.h"

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "http/engineio_server.h"
 #include "http/socketio_client.h"
 
 namespace loopcast::http {
@@ -62,6 +63,14 @@ SocketServer::SocketServer(asio::io_context& io, Random& source, SocketIoOptions
 const NamespaceHandlers* SocketServer::handlers(const std::string& name) const {
   const auto it = namespaces.find(name);
   return it == namespaces.end() ? nullptr : &it->second;
+}
+
+void SocketServer::stop() {
+  stopped = true;
+  engine_.server()->abandon();
+  const auto clients = std::move(clients_);
+  clients_.clear();
+  for (const auto& [engine, client] : clients) client->closed("server shutting down");
 }
 
 void SocketServer::log(std::string_view what) const {

@@ -86,9 +86,8 @@ class Socket {
   std::any data;
 
  private:
-  friend class Socket;
-  class SocketClient;
-  class SocketServer;
+  friend class Ack;
+  friend class SocketClient;
   std::string id_;
   std::string name_space_;
   boost::json::value auth_;

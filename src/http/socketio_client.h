@@ -31,7 +31,8 @@ class SocketServer final : public EngineHandler, public std::enable_shared_from_
                HttpCounters& counters);
 
   EngineIo& engine() { return engine_; }
-  void stop() { stopped = true; }
+  // Calls no handler any more and lets go of every client.
+  void stop();
   const NamespaceHandlers* handlers(const std::string& name) const;
   void log(std::string_view what) const;
 
@@ -40,7 +41,7 @@ class SocketServer final : public EngineHandler, public std::enable_shared_from_
   SocketIoOptions options;
   HttpCounters& counters;
   std::unordered_map<std::string, NamespaceHandlers> namespaces;
-  bool stopped = false;  // call no handler any more
+  bool stopped = false;
 
  private:
   void on_open(const std::shared_ptr<EngineSocket>& socket) override;
@@ -68,7 +69,7 @@ class SocketClient : public std::enable_shared_from_this<SocketClient> {
  private:
   // A socket and what waits for its handlers.
   struct Member {
-    Member(Executor executor) : news(executor) {}
+    explicit Member(Executor executor) : news(executor) {}
     SocketPtr socket;
     const NamespaceHandlers* handlers = nullptr;
     std::deque<Event> events;

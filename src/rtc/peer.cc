@@ -83,6 +83,8 @@ Received Peer::handle_stun(Instant now, const Route& from, Bytes datagram) {
       break;
     case Result::kRoleConflict:
     case Result::kUnexpectedResponse:
+    case Result::kRefused:
+    case Result::kFailed:
       context_.counters.add(Counter::kDropStunUnexpected);
       break;
     case Result::kTooManyRoutes:

@@ -173,8 +173,8 @@ void Worker::handle_command(Instant now, RestartIce&& command, Outlet& out) {
   }
   member->ufrags.push_back(ice.ufrag);
   by_ufrag_[ice.ufrag] = handle;
-  events_.push_back(Restarted{command.id, rtc::write_ice_fragment(ice, options_.candidates,
-                                                                  fragment->media, fragment->mid)});
+  const auto reply = rtc::answer_ice_restart(*fragment, ice, options_.candidates);
+  events_.push_back(Restarted{command.id, rtc::write_ice_fragment(reply)});
   member->peer.restart_ice(now, std::move(ice), std::move(fragment->ice));
   drive(now, handle, *member, out);
 }
@@ -351,12 +351,12 @@ void Worker::flush(Instant now, Outlet& out) {
     Member* source = members_.find(handle);
     if (!source) return true;
     if (!source->publisher->batch_ready(now)) return false;
-    fan_out(now, *source, out);
+    fan_out(*source, out);
     return true;
   });
 }
 
-void Worker::fan_out(Instant now, Member& source, Outlet& out) {
+void Worker::fan_out(Member& source, Outlet& out) {
   std::erase_if(source.subscribers, [&](SlabId handle) {
     Member* viewer = members_.find(handle);
     if (!viewer) return true;

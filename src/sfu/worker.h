@@ -164,7 +164,7 @@ class Worker {
   void learn_route(SlabId handle, Member& member, const Route& from);
   void handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out);
   void drive(Instant now, SlabId handle, Member& member, Outlet& out);
-  void fan_out(Instant now, Member& source, Outlet& out);
+  void fan_out(Member& source, Outlet& out);
   void request_keyframes(Instant now, Member& source);
   void send_reports(Instant now, Member& member, Outlet& out);
   void schedule(SlabId handle, Member& member);

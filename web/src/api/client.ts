@@ -1,0 +1,80 @@
+import { ApiError } from './errors';
+import type { Broadcast, BroadcastPage, Login, User } from './types';
+
+const kTimeoutMs = 10_000;
+
+export interface ApiOptions {
+  fetch?: typeof globalThis.fetch;
+  token(): string | null;
+  /** The server does not know this session (any more). */
+  signed_out(): void;
+}
+
+/** The REST interface of the server. Every method throws ApiError and nothing else. */
+export class Api {
+  constructor(private readonly options_: ApiOptions) {}
+
+  register(nickname: string, password: string): Promise<Login> {
+    return this.call_('POST', '/users', { nickname, password });
+  }
+
+  sign_in(nickname: string, password: string): Promise<Login> {
+    return this.call_('POST', '/sessions', { nickname, password });
+  }
+
+  sign_out(): Promise<void> {
+    return this.call_('DELETE', '/sessions/current');
+  }
+
+  me(): Promise<User> {
+    return this.call_('GET', '/me');
+  }
+
+  broadcasts(page: number, size: number): Promise<BroadcastPage> {
+    return this.call_('GET', `/broadcasts?page=${page}&size=${size}`);
+  }
+
+  broadcast(id: string): Promise<Broadcast> {
+    return this.call_('GET', `/broadcasts/${encodeURIComponent(id)}`);
+  }
+
+  private async call_<Result>(method: string, path: string, body?: object): Promise<Result> {
+    const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' };
+    const token = this.options_.token();
+    if (token !== null) headers.Authorization = `Bearer ${token}`;
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    let response: Response;
+    try {
+      response = await (this.options_.fetch ?? fetch)(`/api/v2${path}`, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal: AbortSignal.timeout(kTimeoutMs),
+      });
+    } catch (cause) {
+      const timeout = cause instanceof DOMException && cause.name === 'TimeoutError';
+      throw new ApiError(timeout ? 'timeout' : 'network', String(cause), 0);
+    }
+    if (!response.ok) {
+      const error = await problem_of(response);
+      if (error.code === 'unauthorized') this.options_.signed_out();
+      throw error;
+    }
+    if (response.status === 204) return undefined as Result;
+    try {
+      return (await response.json()) as Result;
+    } catch (cause) {
+      throw new ApiError('network', String(cause), response.status);
+    }
+  }
+}
+
+async function problem_of(response: Response): Promise<ApiError> {
+  const problem: unknown = await response.json().catch(() => null);
+  const { code, detail, title } = (problem ?? {}) as Record<string, unknown>;
+  const message = typeof detail === 'string' ? detail : typeof title === 'string' ? title : '';
+  if (typeof code === 'string') return new ApiError(code, message, response.status);
+  // A proxy in between answers without our codes.
+  if (response.status === 401) return new ApiError('unauthorized', message, 401);
+  return new ApiError(response.status >= 500 ? 'network' : 'unknown', message, response.status);
+}

@@ -1,0 +1,80 @@
+/** Every code that the server puts into `code` of a problem, an `error` event or an acknowledgement. */
+export const kServerErrorCodes = [
+  'nickname_taken',
+  'nickname_invalid',
+  'nickname_too_long',
+  'password_too_short',
+  'password_too_long',
+  'bad_credentials',
+  'unauthorized',
+  'rate_limited',
+  'already_presenting',
+  'already_watching',
+  'not_active',
+  'too_many_broadcasts',
+  'too_many_streams',
+  'broadcast_full',
+  'server_full',
+  'server_stopping',
+  'publisher_gone',
+  'media_lost',
+  'bad_sdp',
+  'no_bundle',
+  'no_rtcp_mux',
+  'no_fingerprint',
+  'no_ice',
+  'no_media',
+  'no_common_codec',
+  'offer_too_large',
+  'bad_candidate',
+  'bad_request',
+  'bad_json',
+  'too_large',
+  'not_found',
+  'method_not_allowed',
+  'unsupported_media_type',
+  'forbidden',
+  'conflict',
+  'precondition_failed',
+  'timeout',
+  'store_unavailable',
+  'store_too_new',
+  'overloaded',
+  'internal',
+] as const;
+
+/** Failures that this app notices by itself. */
+export const kClientErrorCodes = [
+  'network',
+  'unknown',
+  'connection_lost',
+  'webrtc_failed',
+  'device_denied',
+  'device_missing',
+  'device_busy',
+  'device_gone',
+  'device_insecure',
+  'device_failed',
+  'device_unplugged',
+] as const;
+
+export type ServerErrorCode = (typeof kServerErrorCodes)[number];
+export type ClientErrorCode = (typeof kClientErrorCodes)[number];
+
+/** A request that failed. `message` is the server's own sentence, for codes unknown to this app. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+
+  constructor(
+    readonly code: string,
+    message: string,
+    /** HTTP status; 0 if there was no answer at all. */
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+export function as_api_error(cause: unknown): ApiError {
+  return cause instanceof ApiError ? cause : new ApiError('unknown', String(cause), 0);
+}

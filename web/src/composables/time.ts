@@ -1,0 +1,41 @@
+import { onBeforeUnmount, ref, type Ref } from 'vue';
+
+/** The clock in milliseconds since 1970, renewed every `interval` milliseconds. */
+export function useNow(interval: number): Ref<number> {
+  const now = ref(Date.now());
+  const timer = setInterval(() => {
+    now.value = Date.now();
+  }, interval);
+  onBeforeUnmount(() => clearInterval(timer));
+  return now;
+}
+
+/** 75 000 → "1:15", 3 675 000 → "1:01:15". */
+export function duration_text(milliseconds: number): string {
+  const total = Math.max(0, Math.floor(milliseconds / 1000));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const hours = Math.floor(total / 3600);
+  const minutes = Math.floor(total / 60) % 60;
+  const seconds = two(total % 60);
+  return hours > 0 ? `${hours}:${two(minutes)}:${seconds}` : `${minutes}:${seconds}`;
+}
+
+/** "12 minutes ago" in the given language; null for less than a minute. */
+export function ago_text(milliseconds: number, language: string): string | null {
+  const minutes = Math.floor(milliseconds / 60_000);
+  if (minutes < 1) return null;
+  const format = new Intl.RelativeTimeFormat(language, { numeric: 'always' });
+  if (minutes < 60) return format.format(-minutes, 'minute');
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? format.format(-hours, 'hour') : format.format(-Math.floor(hours / 24), 'day');
+}
+
+/** The time of day with seconds, on a clock of 24 hours. */
+export function clock_time(at: number, language: string): string {
+  return new Intl.DateTimeFormat(language, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  }).format(at);
+}

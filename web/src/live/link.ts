@@ -1,0 +1,201 @@
+import type { SignallingSocket } from './signalling';
+import { live_error, type LiveError, type Notice } from './types';
+
+/** From the first packet to a media path. Covers a slow TLS handshake and a slow ICE. */
+export const kConnectTimeoutMs = 12_000;
+/** ICE often recovers from `disconnected` by itself; longer than this the audience notices. */
+export const kUnstableTimeoutMs = 4000;
+/** Candidates that arrive before the answer wait here. */
+const kMaxEarlyCandidates = 64;
+
+export interface LinkHandlers {
+  /** Media can flow. May come again after `unstable`. */
+  connected(): void;
+  /** The path has stopped answering; it may come back. */
+  unstable(): void;
+  /** The link is dead and closed; another may be tried. */
+  lost(): void;
+  /** The server said no; the link is closed and another would fare no better. */
+  refused(error: LiveError): void;
+  /** The session is not valid any more; the link is closed. */
+  signed_out(): void;
+  /** The broadcast is over, or never was; the link is closed. */
+  gone(): void;
+  notice(notice: Omit<Notice, 'key' | 'at'>): void;
+  stream(stream: MediaStream): void;
+  /** The server accepted a presenter's offer under this id. */
+  accepted(broadcast_id: string): void;
+}
+
+/** Refusals that another attempt a little later may not meet. */
+const kTransient = new Set(['server_stopping', 'overloaded', 'media_lost', 'store_unavailable', 'timeout']);
+/** Refusals that mean that there is nothing to watch. */
+const kGone = new Set(['not_found', 'publisher_gone']);
+
+type Request = 'createPresentor' | 'createViewer';
+
+/**
+ * One attempt: one socket and one peer connection that live and die together. It ends at most once,
+ * by `lost`, `refused`, `signed_out`, `gone` or `close()`, and is silent afterwards.
+ */
+export class MediaLink {
+  private answered_ = false;
+  private up_ = false;
+  private closed_ = false;
+  private early_: RTCIceCandidateInit[] = [];
+  private connect_timer_: ReturnType<typeof setTimeout> | undefined;
+  private unstable_timer_: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly socket_: SignallingSocket,
+    readonly peer: RTCPeerConnection,
+    private readonly handlers_: LinkHandlers,
+  ) {
+    this.listen_to_socket_();
+    this.listen_to_peer_();
+  }
+
+  get closed(): boolean {
+    return this.closed_;
+  }
+
+  /** Sends the offer. The socket need not be connected yet: the request waits in its queue. */
+  async offer(request: Request): Promise<void> {
+    this.connect_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kConnectTimeoutMs);
+    try {
+      const offer = await this.peer.createOffer();
+      if (this.closed_) return;
+      // The offer goes out at once; candidates follow it one by one.
+      const applied = this.peer.setLocalDescription(offer);
+      this.socket_.emit(request, { sdpOffer: offer.sdp }, (ack: unknown) => this.on_ack_(ack));
+      await applied;
+    } catch (cause) {
+      this.end_(() => this.handlers_.refused(live_error('webrtc_failed', String(cause))));
+    }
+  }
+
+  /** Tells the server, then closes. Safe to call twice and after the end. */
+  close(farewell: 'stopPresentor' | 'stopViewer'): void {
+    if (this.closed_) return;
+    if (this.socket_.connected) this.socket_.emit(farewell);
+    this.end_(() => {});
+  }
+
+  private listen_to_socket_(): void {
+    const on = (event: string, listener: (...args: any[]) => void): void => {
+      this.socket_.on(event, (...args: any[]) => {
+        if (!this.closed_) listener(...args);
+      });
+    };
+    on('startResponse', (data) => void this.on_answer_(data?.sdpAnswer));
+    on('iceCandidate', (data) => this.on_candidate_(data?.candidate));
+    on('message', (data) => this.on_message_(data));
+    on('presentorgone', () => this.end_(() => this.handlers_.gone()));
+    on('autherror', () => this.end_(() => this.handlers_.signed_out()));
+    on('error', (data) => {
+      // Once media flow, other errors concern a single request, not the broadcast.
+      if (!this.answered_ || kTransient.has(data?.code)) this.refuse_(data);
+    });
+    on('disconnect', () => this.end_(() => this.handlers_.lost()));
+    on('connect_error', (cause) => {
+      if (this.socket_.active) this.end_(() => this.handlers_.lost());
+      else if (cause?.data?.code === undefined || cause.data.code === 'unauthorized')
+        this.end_(() => this.handlers_.signed_out());
+      else this.refuse_({ code: cause.data.code, message: cause.message });
+    });
+  }
+
+  private listen_to_peer_(): void {
+    this.peer.onicecandidate = ({ candidate }) => {
+      if (candidate !== null && candidate.candidate !== '' && !this.closed_)
+        this.socket_.emit('onIceCandidate', { candidate: candidate.toJSON() });
+    };
+    this.peer.ontrack = ({ streams }) => {
+      const stream = streams[0];
+      if (stream !== undefined && !this.closed_) this.handlers_.stream(stream);
+    };
+    this.peer.onconnectionstatechange = () => {
+      if (this.closed_) return;
+      switch (this.peer.connectionState) {
+        case 'connected':
+          clearTimeout(this.connect_timer_);
+          clearTimeout(this.unstable_timer_);
+          this.up_ = true;
+          this.handlers_.connected();
+          break;
+        case 'disconnected':
+          if (!this.up_) break;
+          clearTimeout(this.unstable_timer_);
+          this.unstable_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kUnstableTimeoutMs);
+          this.handlers_.unstable();
+          break;
+        case 'failed':
+          this.end_(() => this.handlers_.lost());
+          break;
+        default:
+          break;
+      }
+    };
+  }
+
+  private on_ack_(ack: unknown): void {
+    if (this.closed_ || typeof ack !== 'object' || ack === null) return;
+    const { error, presentorId } = ack as { error?: unknown; presentorId?: unknown };
+    if (error !== undefined) this.refuse_(error);
+    else if (typeof presentorId === 'string') this.handlers_.accepted(presentorId);
+  }
+
+  private async on_answer_(sdp: unknown): Promise<void> {
+    if (typeof sdp !== 'string' || this.answered_) return;
+    this.answered_ = true;
+    try {
+      await this.peer.setRemoteDescription({ type: 'answer', sdp });
+    } catch (cause) {
+      this.end_(() => this.handlers_.refused(live_error('webrtc_failed', String(cause))));
+      return;
+    }
+    const early = this.early_;
+    this.early_ = [];
+    for (const candidate of early) this.add_candidate_(candidate);
+  }
+
+  private on_candidate_(candidate: unknown): void {
+    if (typeof candidate !== 'object' || candidate === null) return;
+    if (this.peer.remoteDescription !== null) this.add_candidate_(candidate);
+    else if (this.early_.length < kMaxEarlyCandidates) this.early_.push(candidate);
+  }
+
+  private add_candidate_(candidate: RTCIceCandidateInit): void {
+    // One unusable candidate among several is normal.
+    this.peer.addIceCandidate(candidate).catch(() => {});
+  }
+
+  private on_message_(data: any): void {
+    const kind = data?.type === 'viewer-entry' ? 'entry' : data?.type === 'viewer-leave' ? 'leave' : null;
+    if (kind === null || typeof data.from?.nickname !== 'string') return;
+    const { id, nickname, avatar } = data.from;
+    this.handlers_.notice({ kind, person: { id, nickname, avatar: typeof avatar === 'string' ? avatar : '' } });
+  }
+
+  private refuse_(reason: any): void {
+    const code = typeof reason?.code === 'string' ? reason.code : 'unknown';
+    const message = typeof reason?.message === 'string' ? reason.message : '';
+    if (code === 'unauthorized') this.end_(() => this.handlers_.signed_out());
+    else if (kTransient.has(code)) this.end_(() => this.handlers_.lost());
+    else if (kGone.has(code)) this.end_(() => this.handlers_.gone());
+    else this.end_(() => this.handlers_.refused(live_error(code, message)));
+  }
+
+  private end_(report: () => void): void {
+    if (this.closed_) return;
+    this.closed_ = true;
+    clearTimeout(this.connect_timer_);
+    clearTimeout(this.unstable_timer_);
+    this.peer.onicecandidate = null;
+    this.peer.ontrack = null;
+    this.peer.onconnectionstatechange = null;
+    this.peer.close();
+    this.socket_.disconnect();
+    report();
+  }
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { Audience, kMaxNotices } from './audience';
+import { backoff_ms } from './backoff';
+import { audio_constraints, video_constraints } from './devices';
+import { level_of } from './level';
+
+describe('backoff_ms', () => {
+  it('doubles up to a ceiling', () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 8].map((attempt) => backoff_ms(attempt, 0.5))).toEqual([
+      500, 1000, 2000, 4000, 8000, 8000, 8000, 8000,
+    ]);
+  });
+
+  it('spreads by a quarter', () => {
+    expect(backoff_ms(2, 0)).toBe(750);
+    expect(backoff_ms(2, 0.999)).toBeLessThanOrEqual(1250);
+  });
+});
+
+describe('Audience', () => {
+  const person = { nickname: 'A', avatar: '' };
+
+  it('never counts below zero', () => {
+    const audience = new Audience();
+    audience.add({ kind: 'leave', person }, 1);
+    expect(audience.count).toBe(0);
+    audience.correct(-4);
+    expect(audience.count).toBe(0);
+  });
+
+  it('keeps a bounded list with keys that stay unique', () => {
+    const audience = new Audience();
+    for (let i = 0; i < kMaxNotices + 20; ++i) audience.add({ kind: 'entry', person }, i);
+    expect(audience.notices).toHaveLength(kMaxNotices);
+    expect(audience.count).toBe(kMaxNotices + 20);
+    expect(audience.notices[0]?.at).toBe(kMaxNotices + 19);
+    expect(new Set(audience.notices.map(({ key }) => key)).size).toBe(kMaxNotices);
+  });
+});
+
+describe('device constraints', () => {
+  it('ask for a chosen device exactly, and for sizes only as a wish', () => {
+    const choice = { camera: 'c', microphone: '', resolution: '360p' as const };
+    expect(video_constraints(choice)).toMatchObject({ deviceId: { exact: 'c' }, width: { ideal: 640 } });
+    expect(audio_constraints(choice)).not.toHaveProperty('deviceId');
+  });
+});
+
+describe('level_of', () => {
+  it('is 0 for silence, 1 for full scale, and logarithmic in between', () => {
+    expect(level_of(new Float32Array(8))).toBe(0);
+    expect(level_of(new Float32Array(8).fill(1))).toBe(1);
+    expect(level_of(new Float32Array(8).fill(0.001))).toBeCloseTo(0);
+    expect(level_of(new Float32Array(8).fill(0.0316))).toBeCloseTo(0.5, 2);
+  });
+});

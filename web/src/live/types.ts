@@ -1,0 +1,24 @@
+/** A failure that the page can put into words: `errors.<code>` in the message catalogues. */
+export interface LiveError {
+  code: string;
+  /** What the server said; shown only if the code is unknown to this app. */
+  message: string;
+}
+
+export interface Person {
+  id?: string;
+  nickname: string;
+  avatar: string;
+}
+
+/** Somebody came or went. `at` is this machine's clock in milliseconds since 1970. */
+export interface Notice {
+  key: number;
+  kind: 'entry' | 'leave';
+  at: number;
+  person: Person;
+}
+
+export function live_error(code: string, message = ''): LiveError {
+  return { code, message };
+}

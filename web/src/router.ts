@@ -1,0 +1,59 @@
+import { createRouter, createWebHistory, type RouteLocationNormalized, type Router } from 'vue-router';
+import HomePage from '@/pages/HomePage.vue';
+import { useSession } from '@/stores/session';
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Key below `title` in the message catalogues. */
+    title: string;
+    needs_session?: boolean;
+  }
+}
+
+const AuthPage = () => import('@/pages/AuthPage.vue');
+const LivePage = () => import('@/pages/LivePage.vue');
+const WatchPage = () => import('@/pages/WatchPage.vue');
+const NotFoundPage = () => import('@/pages/NotFoundPage.vue');
+
+/** Fetches the pages of the next likely click, so that the click itself waits for nothing. */
+export function preload_pages(): void {
+  void Promise.all([LivePage(), WatchPage(), AuthPage()]).catch(() => {});
+}
+
+/** Where to go after signing in: only ever a place in this app. */
+export function safe_next(next: unknown): string {
+  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? next : '/';
+}
+
+export function sign_in_from(route: RouteLocationNormalized): { path: string; query: Record<string, string> } {
+  return { path: '/login', query: route.fullPath === '/' ? {} : { next: route.fullPath } };
+}
+
+export function create_router(): Router {
+  const router = createRouter({
+    history: createWebHistory(),
+    scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+    routes: [
+      { path: '/', name: 'home', component: HomePage, meta: { title: 'home' } },
+      { path: '/login', name: 'login', component: AuthPage, meta: { title: 'login' } },
+      { path: '/register', name: 'register', component: AuthPage, meta: { title: 'register' } },
+      { path: '/live', name: 'live', component: LivePage, meta: { title: 'live', needs_session: true } },
+      {
+        path: '/watch/:id',
+        name: 'watch',
+        component: WatchPage,
+        props: true,
+        meta: { title: 'watch', needs_session: true },
+      },
+      { path: '/:rest(.*)*', name: 'not_found', component: NotFoundPage, meta: { title: 'not_found' } },
+    ],
+  });
+
+  router.beforeEach((to) => {
+    const session = useSession();
+    if (to.meta.needs_session === true && !session.signed_in) return sign_in_from(to);
+    if ((to.name === 'login' || to.name === 'register') && session.signed_in) return safe_next(to.query.next);
+    return true;
+  });
+  return router;
+}

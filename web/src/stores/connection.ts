@@ -1,0 +1,75 @@
+import { defineStore } from 'pinia';
+import { ref, watch } from 'vue';
+import { open_socket, type SignallingSocket, type SocketFactory } from '@/live/signalling';
+import { useSession } from './session';
+
+export type ConnectionPhase = 'off' | 'connecting' | 'online' | 'reconnecting';
+
+// A server that closes the socket itself is restarting: socket.io does not come back by itself then.
+const kComeBackMs = 2000;
+
+/** The one socket of a signed-in page, which tells the server that its user can be reached here. */
+export const useConnection = defineStore('connection', () => {
+  const phase = ref<ConnectionPhase>('off');
+  const session = useSession();
+  let socket: SignallingSocket | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function open(token: string, factory: SocketFactory): void {
+    phase.value = 'connecting';
+    const opened = factory({ token, reconnection: true });
+    socket = opened;
+    const on = (event: string, listener: (...args: any[]) => void): void => {
+      opened.on(event, (...args) => {
+        if (socket === opened) listener(...args);
+      });
+    };
+    on('connect', () => {
+      phase.value = 'online';
+      opened.emit('online');
+    });
+    on('autherror', () => session.drop(true));
+    on('disconnect', (reason) => {
+      phase.value = 'reconnecting';
+      if (reason === 'io server disconnect') come_back(opened);
+    });
+    on('connect_error', (cause) => {
+      if (opened.active) {
+        phase.value = 'reconnecting';
+        return;
+      }
+      if (cause?.data?.code === undefined || cause.data.code === 'unauthorized') session.drop(true);
+      else come_back(opened);
+    });
+  }
+
+  function come_back(of: SignallingSocket): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (socket === of) of.connect();
+    }, kComeBackMs);
+  }
+
+  function close(): void {
+    clearTimeout(timer);
+    const closing = socket;
+    socket = null;
+    if (closing?.connected) closing.emit('offline');
+    closing?.disconnect();
+    phase.value = 'off';
+  }
+
+  /** Follows the session from now on. */
+  function follow(factory: SocketFactory = open_socket): void {
+    watch(
+      () => session.token,
+      (token) => {
+        close();
+        if (token !== null) open(token, factory);
+      },
+      { immediate: true, flush: 'sync' },
+    );
+  }
+
+  return { phase, follow };
+});
