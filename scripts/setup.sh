@@ -48,7 +48,7 @@ install_node() {
 npm_ci() {
   local stamp=$1/node_modules/.installed-lock
   cmp -s "$1/package-lock.json" "$stamp" && return
-  (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
+  (cd "$1" && npm ci --include=dev --no-audit --no-fund --loglevel=error)
   cp "$1/package-lock.json" "$stamp"
 }
 

@@ -152,10 +152,11 @@ void Broadcasts::on(WallTime now, MediaAnswered& event, ClientId id, Client& cli
 
 void Broadcasts::on(WallTime now, MediaRefused& event, ClientId id, Client& client) {
   ++counters_.media_refused;
+  // A refused restart leaves the session as it was.
+  if (client.answered) return notify(id, Failed{std::move(event.error)});
   const bool gone =
       client.role == Role::kViewer && event.error.code == name_of(Code::kPublisherGone);
-  // A refused restart leaves the session as it was.
-  if (!client.answered) end(now, id, client);
+  end(now, id, client);
   if (gone)
     notify(id, PresenterGone{});
   else

@@ -45,7 +45,9 @@ class World {
   }
   std::string some_broadcast() {
     if (ids_.empty() || random_.below(10) == 0) return "unknown";
-    return ids_[random_.below(static_cast<uint32_t>(ids_.size()))];
+    // Mostly over already: one of the latest.
+    return ids_[ids_.size() - 1 -
+                random_.below(static_cast<uint32_t>(std::min<size_t>(ids_.size(), 4)))];
   }
 
   void step() {
@@ -124,6 +126,7 @@ class World {
       Seat& seat = seats_[notice.to];
       if (const auto* answer = std::get_if<Answer>(&notice.what)) {
         EXPECT_TRUE((seat.presenting || seat.watching) && !seat.answered);
+        answers_ += seat.watching;
         seat.answered = true;
         if (seat.presenting) ids_.push_back(answer->broadcast_id);
       } else if (const auto* entered = std::get_if<ViewerEntered>(&notice.what)) {
@@ -168,7 +171,6 @@ class World {
         std::count_if(media_.sessions.begin(), media_.sessions.end(),
                       [](const auto& session) { return session.second.stops == 0; });
     EXPECT_EQ(static_cast<size_t>(media_running), running);
-    for (const auto& [id, session] : media_.sessions) EXPECT_LE(session.stops, 1) << id;
     // Presenters believe in exactly the viewers that are there.
     size_t believed = 0;
     for (const auto& [client, seat] : seats_)
@@ -193,12 +195,15 @@ class World {
     const auto& counters = broadcasts_.counters();
     EXPECT_EQ(counters.broadcasts_started, counters.broadcasts_ended);
     EXPECT_EQ(counters.viewers_entered, counters.viewers_left);
+    EXPECT_EQ(counters.viewers_entered, answers_);
+    EXPECT_GT(answers_, 0u) << "a run in which nobody watched shows nothing";
   }
 
   Random random_;
   FakeMedia media_;
   Broadcasts broadcasts_{media_, {}, Random::Seed{9}};
   std::map<ClientId, Seat> seats_;
+  size_t answers_ = 0;
   std::vector<std::string> ids_;
 };
 

@@ -213,6 +213,16 @@ TEST_F(BroadcastsTest, RefusedOffersLeaveNothing) {
   EXPECT_EQ(broadcasts.counters().viewers_entered, 0u);
 }
 
+TEST_F(BroadcastsTest, ARunningViewerIsNotToldThatThePresenterIsGoneByARefusedRestart) {
+  const std::string id = on_air();
+  const MediaId viewer = enter(2, "ben", id);
+  notices();
+  broadcasts.restart_ice(2, "frag");
+  broadcasts.handle(kNow, MediaRefused{viewer, {"publisher_gone", "Gone."}});
+  EXPECT_THAT(notices(), ElementsAre("2:failed publisher_gone"));
+  EXPECT_TRUE(media.running(viewer));
+}
+
 TEST_F(BroadcastsTest, AClientDoesOneThingAtATime) {
   const std::string id = on_air();
   broadcasts.present(kPresenter, test_user("anna"), {"offer", true, {}});

@@ -341,7 +341,7 @@ TEST_F(IceTest, RefusesWhatItCannotBelieve) {
     EXPECT_EQ(sent[0].message().cls, StunClass::kError);
     EXPECT_EQ(sent[0].message().error_code, code);
     EXPECT_LE(sent[0].bytes.size(), d.size());
-    if (!password.empty()) EXPECT_TRUE(sent[0].message().check_integrity(password));
+    EXPECT_EQ(sent[0].message().check_integrity(password), !password.empty());
   };
   refused(browser.request(true, "ours:their", ""), Result::kUnauthenticated, 400, "");
   refused(browser.request(true, "", kOurs.password), Result::kUnauthenticated, 400, "");

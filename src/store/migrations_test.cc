@@ -24,14 +24,14 @@ class MigrationsTest : public testing::Test {
   ~MigrationsTest() override { std::filesystem::remove_all(folder_); }
 
   int64_t version() {
-    Run run = db_->run("PRAGMA user_version");
-    EXPECT_EQ(run.step(), SQLITE_ROW);
-    return run.number(0);
+    Query query = db_->query("PRAGMA user_version");
+    EXPECT_EQ(query.step(), SQLITE_ROW);
+    return query.number(0);
   }
   int64_t count(const char* sql) {
-    Run run = db_->run(sql);
-    EXPECT_EQ(run.step(), SQLITE_ROW);
-    return run.number(0);
+    Query query = db_->query(sql);
+    EXPECT_EQ(query.step(), SQLITE_ROW);
+    return query.number(0);
   }
 
   std::filesystem::path folder_;
@@ -85,13 +85,13 @@ TEST_F(MigrationsTest, RefuseADatabaseOfANewerVersion) {
 TEST_F(MigrationsTest, ConnectionsAreDurableAndStrict) {
   EXPECT_EQ(count("PRAGMA synchronous"), 2) << "FULL";
   EXPECT_EQ(count("PRAGMA foreign_keys"), 1);
-  Run run = db_->run("PRAGMA journal_mode");
-  ASSERT_EQ(run.step(), SQLITE_ROW);
-  EXPECT_EQ(run.text(0), "wal");
+  Query query = db_->query("PRAGMA journal_mode");
+  ASSERT_EQ(query.step(), SQLITE_ROW);
+  EXPECT_EQ(query.text(0), "wal");
 }
 
 TEST_F(MigrationsTest, ABadStatementIsAnError) {
-  EXPECT_NE(db_->run("SELECT nonsense FROM nowhere").step(), SQLITE_DONE);
+  EXPECT_NE(db_->query("SELECT nonsense FROM nowhere").step(), SQLITE_DONE);
   EXPECT_EQ(db_->execute("nonsense").error().code, "store_unavailable");
 }
 

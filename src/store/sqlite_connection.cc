@@ -18,13 +18,13 @@ Error unavailable(std::string_view detail) {
 
 }  // namespace
 
-Run::~Run() {
+Query::~Query() {
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
 }
 
-// The bound memory outlives the run in every caller: SQLITE_STATIC saves a copy.
-Run& Run::bind(std::string_view text) {
+// The bound memory outlives the query (the header asks for it): SQLITE_STATIC saves a copy.
+Query& Query::bind(std::string_view text) {
   // An empty view may be a null pointer, which SQLite would take for NULL.
   const char* data = text.empty() ? "" : text.data();
   const int rc =
@@ -33,36 +33,31 @@ Run& Run::bind(std::string_view text) {
   return *this;
 }
 
-Run& Run::bind(Bytes blob) {
+Query& Query::bind(Bytes blob) {
   const int rc = sqlite3_bind_blob(statement_, next_++, blob.data(), static_cast<int>(blob.size()),
                                    SQLITE_STATIC);
   if (rc != SQLITE_OK) bind_error_ = rc;
   return *this;
 }
 
-Run& Run::bind(int64_t number) {
+Query& Query::bind(int64_t number) {
   const int rc = sqlite3_bind_int64(statement_, next_++, number);
   if (rc != SQLITE_OK) bind_error_ = rc;
   return *this;
 }
 
-int Run::step() {
+int Query::step() {
   if (statement_ == nullptr) return SQLITE_ERROR;
   return bind_error_ != SQLITE_OK ? bind_error_ : sqlite3_step(statement_);
 }
 
-std::string Run::text(int column) const {
+std::string Query::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
   if (data == nullptr) return {};
   return std::string(data, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
 }
 
-int64_t Run::number(int column) const { return sqlite3_column_int64(statement_, column); }
-
-Bytes Run::blob(int column) const {
-  const auto* data = static_cast<const uint8_t*>(sqlite3_column_blob(statement_, column));
-  return {data, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
-}
+int64_t Query::number(int column) const { return sqlite3_column_int64(statement_, column); }
 
 Expected<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::string& path) {
   // SQLite would make the file readable by everybody, and gives its log the file's permissions.
@@ -87,9 +82,9 @@ Expected<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::st
 }
 
 Expected<int64_t> SqliteConnection::user_version() {
-  Run query = run("PRAGMA user_version");
-  if (query.step() != SQLITE_ROW) return error();
-  return query.number(0);
+  Query version = query("PRAGMA user_version");
+  if (version.step() != SQLITE_ROW) return error();
+  return version.number(0);
 }
 
 Status SqliteConnection::migrate(std::span<const Migration> steps) {
@@ -113,14 +108,14 @@ Status SqliteConnection::migrate(std::span<const Migration> steps) {
   return ok();
 }
 
-Run SqliteConnection::run(const char* sql) {
+Query SqliteConnection::query(const char* sql) {
   auto& statement = statements_[sql];
   if (!statement) {
     sqlite3_stmt* raw = nullptr;
     sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
     statement.reset(raw);
   }
-  return Run(statement.get());
+  return Query(statement.get());
 }
 
 Status SqliteConnection::execute(const char* sql) {

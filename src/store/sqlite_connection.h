@@ -19,23 +19,22 @@ namespace loopcast::store {
 
 // One run of a prepared statement: bind in order, step, read columns. Resets the statement at its
 // end, so that no read transaction stays open.
-class Run {
+class Query {
  public:
-  explicit Run(sqlite3_stmt* statement) : statement_(statement) {}
-  ~Run();
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
+  explicit Query(sqlite3_stmt* statement) : statement_(statement) {}
+  ~Query();
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
 
-  Run& bind(std::string_view text);
-  Run& bind(Bytes blob);
-  Run& bind(int64_t number);
+  // What is bound must outlive this.
+  Query& bind(std::string_view text);
+  Query& bind(Bytes blob);
+  Query& bind(int64_t number);
 
   // SQLITE_ROW, SQLITE_DONE or an (extended) error.
   int step();
   std::string text(int column) const;
   int64_t number(int column) const;
-  // Valid until the next step().
-  Bytes blob(int column) const;
 
  private:
   sqlite3_stmt* statement_;  // null: could not be prepared, and every step says so
@@ -53,7 +52,7 @@ class SqliteConnection {
   Status migrate(std::span<const Migration> steps);
 
   // `sql` must be a string literal: its address is the key of the cache of prepared statements.
-  Run run(const char* sql);
+  Query query(const char* sql);
   // Statements without parameters and results.
   Status execute(const char* sql);
   // store_unavailable with what SQLite says of its last call.

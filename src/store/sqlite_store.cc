@@ -1,5 +1,7 @@
 #include "store/sqlite_store.h"
 
+#include <algorithm>
+
 #include "app/messages.h"
 #include "store/migrations.h"
 #include "store/sqlite_connection.h"
@@ -41,26 +43,26 @@ constexpr char kRemoveExpired[] =
 struct SqliteStore::Impl {
   std::unique_ptr<SqliteConnection> db;
 
-  Status finish(Run& run) {
-    if (run.step() != SQLITE_DONE) return db->error();
+  Status finish(Query& query) {
+    if (query.step() != SQLITE_DONE) return db->error();
     return ok();
   }
 
-  Expected<uint64_t> finish_counted(Run& run) {
-    if (run.step() != SQLITE_DONE) return db->error();
+  Expected<uint64_t> finish_counted(Query& query) {
+    if (query.step() != SQLITE_DONE) return db->error();
     return db->changes();
   }
 
-  static app::User user_of(const Run& run) {
-    return {run.text(0), run.text(1), WallTime{run.number(2)}};
+  static app::User user_of(const Query& query) {
+    return {query.text(0), query.text(1), WallTime{query.number(2)}};
   }
 
   Expected<app::UserRecord> find_user(const char* sql, const std::string& key) {
-    Run run = db->run(sql);
-    const int rc = run.bind(key).step();
+    Query query = db->query(sql);
+    const int rc = query.bind(key).step();
     if (rc == SQLITE_DONE) return make_error(Code::kNotFound);
     if (rc != SQLITE_ROW) return db->error();
-    return app::UserRecord{user_of(run), run.text(3), run.text(4)};
+    return app::UserRecord{user_of(query), query.text(3), query.text(4)};
   }
 };
 
@@ -78,10 +80,10 @@ Expected<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path
 }
 
 Status SqliteStore::add_user(const app::UserRecord& record) {
-  Run run = impl_->db->run(kAddUser);
-  run.bind(record.user.id).bind(record.user.nickname).bind(record.nickname_key);
-  run.bind(record.password_hash).bind(record.user.created_at.us);
-  const int rc = run.step();
+  Query query = impl_->db->query(kAddUser);
+  query.bind(record.user.id).bind(record.user.nickname).bind(record.nickname_key);
+  query.bind(record.password_hash).bind(record.user.created_at.us);
+  const int rc = query.step();
   // The only UNIQUE constraint is the nickname; an id that is there already is another code.
   if (rc == SQLITE_CONSTRAINT_UNIQUE) return make_error(Code::kNicknameTaken);
   if (rc != SQLITE_DONE) return impl_->db->error();
@@ -100,60 +102,61 @@ Status SqliteStore::add_session(const app::Session& session, uint32_t max_sessio
   Transaction transaction(*impl_->db);
   if (!transaction.begun()) return transaction.begun();
   {
-    Run run = impl_->db->run(kAddSession);
-    run.bind(Bytes(session.token_hash)).bind(session.user_id).bind(session.created_at.us);
-    run.bind(session.last_used_at.us).bind(session.expires_at.us).bind(session.user_agent);
-    const int rc = run.step();
-    if (rc == SQLITE_CONSTRAINT_FOREIGNKEY) return make_error(Code::kNotFound);
-    if (rc != SQLITE_DONE) return impl_->db->error();
+    // First, so that the new one stays even if the clock went back.
+    Query query = impl_->db->query(kTrimSessions);
+    query.bind(session.user_id).bind(int64_t{std::max(max_sessions, 1u)} - 1);
+    if (query.step() != SQLITE_DONE) return impl_->db->error();
   }
   {
-    Run run = impl_->db->run(kTrimSessions);
-    run.bind(session.user_id).bind(int64_t{max_sessions});
-    if (run.step() != SQLITE_DONE) return impl_->db->error();
+    Query query = impl_->db->query(kAddSession);
+    query.bind(Bytes(session.token_hash)).bind(session.user_id).bind(session.created_at.us);
+    query.bind(session.last_used_at.us).bind(session.expires_at.us).bind(session.user_agent);
+    const int rc = query.step();
+    if (rc == SQLITE_CONSTRAINT_FOREIGNKEY) return make_error(Code::kNotFound);
+    if (rc != SQLITE_DONE) return impl_->db->error();
   }
   return transaction.commit();
 }
 
 Expected<app::SessionOfUser> SqliteStore::find_session(const app::TokenHash& token_hash) {
-  Run run = impl_->db->run(kFindSession);
-  const int rc = run.bind(Bytes(token_hash)).step();
+  Query query = impl_->db->query(kFindSession);
+  const int rc = query.bind(Bytes(token_hash)).step();
   if (rc == SQLITE_DONE) return make_error(Code::kNotFound);
   if (rc != SQLITE_ROW) return impl_->db->error();
   app::SessionOfUser found;
-  found.user = Impl::user_of(run);
+  found.user = Impl::user_of(query);
   found.session = {token_hash,
                    found.user.id,
-                   WallTime{run.number(3)},
-                   WallTime{run.number(4)},
-                   WallTime{run.number(5)},
-                   run.text(6)};
+                   WallTime{query.number(3)},
+                   WallTime{query.number(4)},
+                   WallTime{query.number(5)},
+                   query.text(6)};
   return found;
 }
 
 Status SqliteStore::touch_session(const app::TokenHash& token_hash, WallTime last_used_at,
                                   WallTime expires_at) {
-  Run run = impl_->db->run(kTouchSession);
-  run.bind(last_used_at.us).bind(expires_at.us).bind(Bytes(token_hash));
-  return impl_->finish(run);
+  Query query = impl_->db->query(kTouchSession);
+  query.bind(last_used_at.us).bind(expires_at.us).bind(Bytes(token_hash));
+  return impl_->finish(query);
 }
 
 Status SqliteStore::remove_session(const app::TokenHash& token_hash) {
-  Run run = impl_->db->run(kRemoveSession);
-  run.bind(Bytes(token_hash));
-  return impl_->finish(run);
+  Query query = impl_->db->query(kRemoveSession);
+  query.bind(Bytes(token_hash));
+  return impl_->finish(query);
 }
 
 Expected<uint64_t> SqliteStore::remove_sessions_of(const std::string& user_id) {
-  Run run = impl_->db->run(kRemoveSessionsOf);
-  run.bind(user_id);
-  return impl_->finish_counted(run);
+  Query query = impl_->db->query(kRemoveSessionsOf);
+  query.bind(user_id);
+  return impl_->finish_counted(query);
 }
 
 Expected<uint64_t> SqliteStore::remove_expired_sessions(WallTime now, uint32_t limit) {
-  Run run = impl_->db->run(kRemoveExpired);
-  run.bind(now.us).bind(int64_t{limit});
-  return impl_->finish_counted(run);
+  Query query = impl_->db->query(kRemoveExpired);
+  query.bind(now.us).bind(int64_t{limit});
+  return impl_->finish_counted(query);
 }
 
 }  // namespace loopcast::store

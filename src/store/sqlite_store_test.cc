@@ -131,6 +131,10 @@ TEST_F(SqliteStoreTest, RemovesTheSessionsUnusedForLongestBeyondTheLimit) {
   EXPECT_FALSE(store->find_session(app::TokenHash{2}));
   EXPECT_TRUE(store->find_session(app::TokenHash{3})) << "another user's";
   EXPECT_TRUE(store->find_session(app::TokenHash{5}));
+  ASSERT_TRUE(store->add_session(session(6, "1", -100), 3));
+  EXPECT_TRUE(store->find_session(app::TokenHash{6}))
+      << "the new one stays, whatever the clock says";
+  EXPECT_FALSE(store->find_session(app::TokenHash{1}));
   EXPECT_EQ(*store->remove_sessions_of("1"), 3u);
   EXPECT_EQ(*store->remove_sessions_of("1"), 0u);
   EXPECT_TRUE(store->find_session(app::TokenHash{3}));
@@ -178,17 +182,19 @@ TEST_F(SqliteStoreTest, SaysWhyItCannotOpen) {
 TEST_F(SqliteStoreTest, AFailureUndoesTheWholeOperation) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));
+  ASSERT_TRUE(store->add_session(session(1, "1"), 1));
   // A trigger fails the second half of the transaction, as a full disk would.
   auto other = SqliteConnection::open(path_);
   ASSERT_TRUE(other);
   ASSERT_TRUE(
-      (*other)->execute("CREATE TRIGGER fail BEFORE DELETE ON sessions BEGIN "
+      (*other)->execute("CREATE TRIGGER fail BEFORE INSERT ON sessions BEGIN "
                         "SELECT RAISE(ABORT, 'no'); END"));
-  ASSERT_TRUE(store->add_session(session(1, "1"), 1));
   EXPECT_EQ(store->add_session(session(2, "1"), 1).error().code, "store_unavailable");
+  EXPECT_TRUE(store->find_session(app::TokenHash{1})) << "removed for the new one";
   EXPECT_FALSE(store->find_session(app::TokenHash{2}));
   ASSERT_TRUE((*other)->execute("DROP TRIGGER fail"));
   EXPECT_TRUE(store->add_session(session(2, "1"), 1));
+  EXPECT_FALSE(store->find_session(app::TokenHash{1}));
 }
 
 }  // namespace

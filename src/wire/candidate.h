@@ -32,7 +32,7 @@ struct Candidate {
 // The longest line that is looked at: mDNS names and every known extension fit several times.
 inline constexpr size_t kMaxCandidateLine = 1024;
 
-// RFC 8839, section 5.1 with 15.1. The longest ufrag that the grammar allows.
+// RFC 8839, section 5.4: the longest user name fragment that the grammar allows.
 inline constexpr size_t kMaxIceUfrag = 256;
 
 // Reads "candidate:...", also with "a=" before it and a line end after it. nullopt for all that

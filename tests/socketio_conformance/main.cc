@@ -5,7 +5,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -126,11 +126,11 @@ Handler counters_handler(const HttpCounters& counters) {
 }
 
 int serve(const Arguments& arguments) {
-  asio::io_context context(1);
   auto random = seeded_random();
   if (!random) return 1;
   HttpCounters counters;
   Router router;
+  asio::io_context context(1);
   router.add("GET", "/counters", counters_handler(counters));
   std::unique_ptr<StaticFiles> files;
   if (!arguments.root.empty()) {
@@ -141,12 +141,15 @@ int serve(const Arguments& arguments) {
 
   ServerOptions options;
   const bool tls = !arguments.tls_certificate.empty();
-  options.listen = {{{IpAddress::v4(127, 0, 0, 1), arguments.port}, tls},
-                    {{*IpAddress::parse("::1"), arguments.port}, tls}};
-  if (arguments.port == 0) options.listen.pop_back();
+  options.listen = {{{IpAddress::v4(127, 0, 0, 1), arguments.port}, tls}};
+  // The suites ask for "localhost", which may be either.
+  if (arguments.port != 0 && std::filesystem::exists("/proc/net/if_inet6"))
+    options.listen.push_back({{*IpAddress::parse("::1"), arguments.port}, tls});
   options.tls_certificate = arguments.tls_certificate;
   options.tls_key = arguments.tls_key;
-  options.log = [](std::string_view what) { std::fprintf(stderr, "%s\n", what.data()); };
+  options.log = [](std::string_view what) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(what.size()), what.data());
+  };
   Server server(context, router, options, counters);
 
   Echo echo;

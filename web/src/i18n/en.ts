@@ -146,8 +146,8 @@ export const en = {
     title: 'Audience',
     watching: '{n} watching | {n} watching | {n} watching',
     empty: 'People who come and go will appear here.',
-    entry: '{nickname} joined',
-    leave: '{nickname} left',
+    entry: 'joined',
+    leave: 'left',
   },
   watch: {
     title: 'Live with {nickname}',

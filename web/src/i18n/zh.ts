@@ -145,8 +145,8 @@ export const zh: Messages = {
     title: '观众',
     watching: '{n} 人观看 | {n} 人观看 | {n} 人观看',
     empty: '观众进入和离开时会显示在这里。',
-    entry: '{nickname} 进入直播',
-    leave: '{nickname} 离开直播',
+    entry: '进入直播',
+    leave: '离开直播',
   },
   watch: {
     title: '{nickname} 的直播',

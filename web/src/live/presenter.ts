@@ -39,6 +39,7 @@ export interface PresenterState {
   /** The microphone's track while the broadcast runs, for a level meter. */
   microphone: MediaStreamTrack | null;
   sharing: boolean;
+  /** Which reconnection attempt is under way; 0 while the link stands, however shakily. */
   attempt: number;
   viewers: number;
   notices: readonly Notice[];
@@ -104,7 +105,7 @@ export class Presenter {
       camera_on: this.camera_on_,
       microphone: this.audio_,
       sharing: this.screen_ !== null,
-      attempt: this.attempts_,
+      attempt: this.connected_at_ === null ? this.attempts_ : 0,
       viewers: this.audience_.count,
       notices: this.audience_.notices,
     };

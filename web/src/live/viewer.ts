@@ -22,7 +22,7 @@ export interface ViewerState {
   phase: ViewerPhase;
   error: LiveError | null;
   stream: MediaStream | null;
-  /** Which reconnection attempt is under way; 0 when none is. */
+  /** Which reconnection attempt is under way; 0 while the link stands, however shakily. */
   attempt: number;
   viewers: number;
   notices: readonly Notice[];
@@ -58,7 +58,7 @@ export class Viewer {
       phase: this.phase_,
       error: this.error_,
       stream: this.stream_,
-      attempt: this.attempt_,
+      attempt: this.connected_at_ === null ? this.attempt_ : 0,
       viewers: this.audience_.count,
       notices: this.audience_.notices,
     };

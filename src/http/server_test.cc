@@ -1,0 +1,282 @@
+#include "http/server.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/write.hpp>
+#include <gtest/gtest.h>
+
+#include "http/signal.h"
+
+namespace loopcast::http {
+namespace {
+
+using asio::ip::tcp;
+
+// A server and a client in one io_context: each test ends when its client is done.
+class ServerTest : public ::testing::Test {
+ protected:
+  ServerTest() {
+    options_.listen = {{{IpAddress::v4(127, 0, 0, 1), 0}, false}};
+    options_.log = [this](std::string_view what) { logged_ = what; };
+    router_.add("GET", "/hello",
+                [](Request) -> Task<Response> { co_return Response::text("hello"); });
+    router_.add("POST", "/echo",
+                [](Request request) -> Task<Response> { co_return Response::text(request.body); });
+    router_.add("GET", "/who", [](Request request) -> Task<Response> {
+      co_return Response::text(request.remote.ip.to_string() + (request.secure ? " tls" : ""));
+    });
+    router_.add("GET", "/throw", [](Request) -> Task<Response> {
+      throw std::runtime_error("out of order");
+      co_return Response();
+    });
+  }
+
+  void start() {
+    server_ = std::make_unique<Server>(context_, router_, options_, counters_);
+    const Status status = server_->start();
+    ASSERT_TRUE(status) << status.error().message;
+  }
+
+  Task<TcpSocket> connect() {
+    const tcp::endpoint endpoint(asio::ip::address_v4::loopback(),
+                                 server_->addresses().front().port);
+    TcpSocket socket(context_.get_executor());
+    co_await socket.async_connect(endpoint, use_task);
+    co_return socket;
+  }
+
+  // Everything that comes until the server closes.
+  Task<std::string> read_all(TcpSocket& socket) {
+    std::string text;
+    error_code error;
+    co_await asio::async_read(socket, asio::dynamic_buffer(text),
+                              asio::redirect_error(use_task, error));
+    co_return text;
+  }
+
+  // Sends the pieces on one connection, and returns what comes until the server closes.
+  std::string exchange(const std::vector<std::string>& pieces) {
+    std::string result;
+    run([&]() -> Task<> {
+      TcpSocket socket = co_await connect();
+      for (const std::string& piece : pieces) {
+        error_code error;
+        co_await asio::async_write(socket, asio::buffer(piece),
+                                   asio::redirect_error(use_task, error));
+      }
+      result = co_await read_all(socket);
+    });
+    return result;
+  }
+
+  template <typename F>
+  void run(F client) {
+    bool done = false;
+    asio::co_spawn(context_, client(), [&](const std::exception_ptr& error) {
+      EXPECT_FALSE(error);
+      done = true;
+    });
+    context_.restart();
+    while (!done && context_.run_one() > 0) {
+    }
+  }
+
+  static std::string get(const std::string& path, const std::string& more = {}) {
+    return "GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + more + "\r\n";
+  }
+  static int status_of(const std::string& answer) {
+    return answer.size() > 12 ? std::stoi(answer.substr(9, 3)) : 0;
+  }
+
+  HttpCounters counters_;
+  asio::io_context context_{1};
+  Router router_;
+  ServerOptions options_;
+  std::unique_ptr<Server> server_;
+  std::string logged_;
+};
+
+TEST_F(ServerTest, AnswersARequest) {
+  start();
+  const std::string answer = exchange({get("/hello")});
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nhello"));
+  EXPECT_EQ(counters_.requests, 1u);
+}
+
+TEST_F(ServerTest, AnswersPipelinedRequestsInOrder) {
+  start();
+  const std::string first = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+  const std::string chunked =
+      "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "2\r\nde\r\n1\r\nf\r\n0\r\n\r\n";
+  const std::string answer = exchange({first + chunked + get("/hello")});
+  const size_t a = answer.find("\r\n\r\nabc");
+  const size_t d = answer.find("\r\n\r\ndef");
+  const size_t h = answer.find("\r\n\r\nhello");
+  EXPECT_LT(a, d);
+  EXPECT_LT(d, h);
+  EXPECT_NE(h, std::string::npos);
+}
+
+TEST_F(ServerTest, ReadsRequestsByteByByte) {
+  start();
+  std::vector<std::string> pieces;
+  for (const char c : std::string("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                                  "Content-Length: 4\r\n\r\nabcd"))
+    pieces.emplace_back(1, c);
+  EXPECT_TRUE(exchange(pieces).ends_with("abcd"));
+}
+
+TEST_F(ServerTest, HeadHasNoBody) {
+  start();
+  const std::string answer =
+      exchange({"HEAD /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"});
+  EXPECT_NE(answer.find("Content-Length: 5\r\n"), std::string::npos);
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
+}
+
+TEST_F(ServerTest, RefusesWhatIsMalformed) {
+  start();
+  EXPECT_EQ(status_of(exchange({"nonsense\r\n\r\n"})), 400);
+  EXPECT_EQ(status_of(exchange({"GET / HTTP/1.1\r\n\r\n"})), 400);  // no Host
+  EXPECT_EQ(status_of(exchange({get("/../etc/passwd")})), 400);
+  EXPECT_EQ(status_of(exchange({"GET http://[ HTTP/1.1\r\nHost: a\r\nX Y: z\r\n\r\n"})), 400);
+  EXPECT_EQ(status_of(exchange({"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+                                "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"})),
+            400);
+  EXPECT_EQ(counters_.requests_malformed, 5u);
+  EXPECT_EQ(counters_.connections, 0u);
+}
+
+TEST_F(ServerTest, BoundsHeaders) {
+  start();
+  EXPECT_EQ(status_of(exchange({get("/hello", "X: " + std::string(20'000, 'x') + "\r\n")})), 431);
+  EXPECT_EQ(counters_.requests_header_too_large, 1u);
+}
+
+TEST_F(ServerTest, BoundsBodies) {
+  start();
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+  EXPECT_EQ(status_of(exchange({head + "Content-Length: 65537\r\n\r\n"})), 413);
+  const std::string large(70'000, 'x');
+  EXPECT_EQ(status_of(exchange({head + "Content-Length: 70000\r\n\r\n", large})), 413);
+  EXPECT_EQ(status_of(exchange({head + "Transfer-Encoding: chunked\r\n\r\n11170\r\n" + large})),
+            413);
+  EXPECT_EQ(status_of(exchange({head + "Content-Length: 65536\r\n\r\n", std::string(65'536, 'x')})),
+            200);
+  EXPECT_EQ(counters_.requests_body_too_large, 3u);
+}
+
+TEST_F(ServerTest, SaysContinue) {
+  start();
+  const std::string answer =
+      exchange({"POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+                "ab"});
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
+}
+
+TEST_F(ServerTest, ExceptionsOfHandlersAre500) {
+  start();
+  EXPECT_EQ(status_of(exchange({get("/throw")})), 500);
+  EXPECT_EQ(counters_.handler_exceptions, 1u);
+  EXPECT_EQ(logged_, "out of order");
+}
+
+TEST_F(ServerTest, BelievesNobodyAboutTheClient) {
+  start();
+  const std::string answer =
+      exchange({get("/who", "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n")});
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n127.0.0.1"));
+}
+
+TEST_F(ServerTest, BelievesItsProxies) {
+  options_.trusted_proxies = {IpAddress::v4(127, 0, 0, 1), IpAddress::v4(10, 0, 0, 1)};
+  start();
+  const std::string answer = exchange({get("/who",
+                                           "X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.0.0.1\r\n"
+                                           "X-Forwarded-Proto: https\r\n")});
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n192.0.2.1 tls"));
+}
+
+TEST_F(ServerTest, BoundsConnectionsOfOneAddress) {
+  options_.max_connections_per_ip = 2;
+  start();
+  run([&]() -> Task<> {
+    TcpSocket first = co_await connect();
+    TcpSocket second = co_await connect();
+    TcpSocket third = co_await connect();
+    const std::string nothing = co_await read_all(third);
+    EXPECT_EQ(nothing, "");
+    EXPECT_EQ(counters_.connections, 2u);
+    EXPECT_EQ(counters_.connections_over_ip_limit, 1u);
+  });
+}
+
+TEST_F(ServerTest, BoundsAllConnections) {
+  options_.max_connections = 1;
+  start();
+  run([&]() -> Task<> {
+    TcpSocket first = co_await connect();
+    TcpSocket second = co_await connect();
+    const std::string nothing = co_await read_all(second);
+    EXPECT_EQ(nothing, "");
+    EXPECT_EQ(counters_.connections_over_limit, 1u);
+  });
+}
+
+TEST_F(ServerTest, DropsClientsThatTakeTheirTime) {
+  options_.header_timeout = std::chrono::milliseconds(20);
+  options_.idle_timeout = std::chrono::milliseconds(20);
+  start();
+  EXPECT_EQ(exchange({"GET / HT"}), "");
+  EXPECT_EQ(exchange({}), "");
+  const std::string kept = exchange({"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"});
+  EXPECT_TRUE(kept.ends_with("hello"));  // closed after it was idle
+  EXPECT_EQ(counters_.requests_timed_out, 1u);
+}
+
+TEST_F(ServerTest, StopLetsARequestFinish) {
+  Signal go(context_.get_executor());
+  router_.add("GET", "/slow", [&](Request) -> Task<Response> {
+    co_await go.wait();
+    co_return Response::text("finished");
+  });
+  start();
+  run([&]() -> Task<> {
+    TcpSocket idle = co_await connect();
+    TcpSocket busy = co_await connect();
+    const std::string request = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";
+    co_await asio::async_write(busy, asio::buffer(request), use_task);
+    while (counters_.requests == 0) {
+      // Lets the server go on.
+      Timer turn(context_.get_executor(), Timer::duration::zero());
+      co_await turn.async_wait(use_task);
+    }
+    bool stopped = false;
+    asio::co_spawn(context_, server_->stop(), [&](const std::exception_ptr&) { stopped = true; });
+    const std::string nothing = co_await read_all(idle);
+    EXPECT_EQ(nothing, "");
+    EXPECT_FALSE(stopped);
+    go.notify();
+    const std::string answer = co_await read_all(busy);
+    EXPECT_TRUE(answer.ends_with("finished"));
+  });
+}
+
+TEST_F(ServerTest, SaysWhyItCannotListen) {
+  start();
+  ServerOptions same = options_;
+  same.listen = {{server_->addresses().front(), false}};
+  Server second(context_, router_, same, counters_);
+  EXPECT_EQ(second.start().error().code, "listen_failed");
+  same.listen = {{{IpAddress::v4(127, 0, 0, 1), 0}, true}};
+  Server third(context_, router_, same, counters_);
+  EXPECT_EQ(third.start().error().code, "tls_invalid");
+}
+
+}  // namespace
+}  // namespace loopcast::http
