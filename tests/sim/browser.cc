@@ -109,9 +109,11 @@ void Browser::begin_srtp(Instant now) {
 }
 
 void Browser::handle_rtp(Instant now, MutableBytes datagram) {
-  // What fails here was damaged or duplicated on its way; a wrong key would show as no pictures.
   const auto size = srtp_in_->unprotect_rtp(datagram);
-  if (!size) return;
+  if (!size) {
+    ++undecryptable_;
+    return;
+  }
   const auto packet = wire::RtpPacket::parse(datagram.first(*size));
   if (!packet) {
     violations_.add("an RTP packet is malformed");
@@ -140,7 +142,10 @@ void Browser::handle_rtp(Instant now, MutableBytes datagram) {
 
 void Browser::handle_rtcp(Instant now, MutableBytes datagram) {
   const auto size = srtp_in_->unprotect_rtcp(datagram);
-  if (!size) return;
+  if (!size) {
+    ++undecryptable_;
+    return;
+  }
   wire::RtcpReader reader(datagram.first(*size));
   while (const auto packet = reader.next()) {
     if (sender_) sender_->handle_rtcp(now, *packet, *this);

@@ -76,6 +76,10 @@ class Browser : private PacketOut {
   // The other side began a stream anew.
   void forgive_restart();
 
+  // Packets that could not be decrypted: damaged, duplicates, or not for us.
+  uint64_t undecryptable() const { return undecryptable_; }
+  const Agreed& agreed() const { return agreed_; }
+
   // Sends a plain compound of the caller's making, protected, as a hostile browser might.
   void send_compound(Bytes compound) { send_rtcp(compound); }
   // Our source as RTCP names it, and the other side's.
@@ -114,6 +118,7 @@ class Browser : private PacketOut {
   Instant connected_at_ = Instant::never();
   Instant next_report_ = Instant::never();
   std::optional<Duration> lip_sync_error_;
+  uint64_t undecryptable_ = 0;
 };
 
 }  // namespace loopcast::sim

@@ -105,8 +105,8 @@ void MediaReceiver::note_sample(Instant now, int64_t index, const wire::RtpPacke
   auto [it, added] = frames_.try_emplace(sample.frame);
   Frame& frame = it->second;
   if (added) {
-    frame = {index - sample.packet, sample.packets,  0,
-             packet.timestamp,      sample.keyframe, sample.captured_us};
+    frame = {index - sample.packet, sample.packets,     0,    packet.timestamp,
+             sample.keyframe,       sample.captured_us, false};
     check_neighbours(sample.frame, frame);
     if (frames_.size() > kMaxFrames) frames_.erase(frames_.begin());
   } else if (frame.base != index - sample.packet && !forgiving_) {
@@ -120,7 +120,8 @@ void MediaReceiver::note_sample(Instant now, int64_t index, const wire::RtpPacke
   ++frame.arrived;
   if (!frame.complete()) return;
   ++figures_.complete;
-  if (now.us() - frame.captured_us <= StreamFigures::kInTime.us()) ++figures_.in_time;
+  frame.in_time = now.us() - frame.captured_us <= StreamFigures::kInTime.us();
+  if (frame.in_time) ++figures_.in_time;
   decode(now);
 }
 
@@ -149,8 +150,12 @@ void MediaReceiver::show(Instant now, uint32_t number, const Frame& frame) {
   if (figures_.first == 0) {
     figures_.first = number;
     figures_.first_at = now;
-    // Those of before its keyframe could not be complete.
-    figures_.complete = figures_.in_time = 1;
+    // What came of earlier frames does not count.
+    figures_.complete = figures_.in_time = 0;
+    for (auto it = frames_.find(number); it != frames_.end(); ++it) {
+      figures_.complete += it->second.complete() ? 1 : 0;
+      figures_.in_time += it->second.in_time ? 1 : 0;
+    }
   } else {
     const Duration gap = now - figures_.last_at;
     figures_.longest_gap = std::max(figures_.longest_gap, gap);

@@ -89,6 +89,7 @@ class MediaReceiver {
     uint32_t timestamp = 0;
     bool keyframe = false;
     int64_t captured_us = 0;
+    bool in_time = false;
     bool complete() const { return arrived == packets; }
   };
   struct Missing {

@@ -37,7 +37,7 @@ struct SenderOptions {
   std::optional<uint32_t> first_timestamp;  // likewise
   // Bandwidth probes of padding only, 0: none. Of the RTX source if `probe_by_rtx`, else of the
   // video source itself, as a browser that has not agreed on RTX sends them.
-  Duration probe_interval;
+  Duration probe_interval = {};
   bool probe_by_rtx = true;
   // What the presenter's wall clock shows at Instant 0.
   WallTime epoch{1'790'000'000'000'000};

@@ -14,13 +14,13 @@ namespace loopcast::sim {
 struct LinkOptions {
   Duration delay = Duration::millis(5);
   // Added to each datagram, uniform from nothing to this; alone it does not change their order.
-  Duration jitter;
+  Duration jitter = {};
   double loss = 0;  // of each datagram, independently of the others
   // Loss in bursts (Gilbert): the probabilities, for each datagram, to enter and to leave a state
   // in which everything is lost.
   double burst_enter = 0;
   double burst_leave = 1;
-  Bitrate rate;                     // of the bottleneck; 0: none
+  Bitrate rate = {};                // of the bottleneck; 0: none
   size_t queue_bytes = 256 * 1024;  // before the bottleneck; what does not fit is lost
   double reorder = 0;               // share of datagrams that come `reorder_delay` late
   Duration reorder_delay = Duration::millis(6);

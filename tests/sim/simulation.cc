@@ -158,9 +158,10 @@ void Simulation::send(TransmitBatch& batch) {
     for (size_t at = 0; at < all.size(); at += transmit.segment) {
       const Bytes datagram = all.subspan(at, std::min<size_t>(transmit.segment, all.size() - at));
       if (owner == by_address_.end()) {
-        Strayed& strayed = strayed_[transmit.route.remote];
-        ++strayed.datagrams;
-        strayed.bytes += datagram.size();
+        if (const auto it = strayed_.find(transmit.route.remote); it != strayed_.end()) {
+          ++it->second.datagrams;
+          it->second.bytes += datagram.size();
+        }
         continue;
       }
       fly(clients_.at(owner->second).down, false, server(), transmit.route.remote,

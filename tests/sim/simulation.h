@@ -78,11 +78,12 @@ class Simulation : private TransmitSink {
 
   // A datagram straight to the worker, from any address, now.
   void inject(const SocketAddress& from, Bytes datagram);
-  // Datagrams and bytes that the worker sent to an address which is no browser's.
+  // Datagrams and bytes that the worker sent to an address of no browser since watch_address().
   struct Strayed {
     size_t datagrams = 0;
     size_t bytes = 0;
   };
+  void watch_address(const SocketAddress& address) { strayed_[address] = {}; }
   Strayed strayed(const SocketAddress& to) const;
   // Sees each datagram that a browser sends, when it arrives at the worker.
   using Tap = std::function<void(const SocketAddress& from, Bytes datagram)>;

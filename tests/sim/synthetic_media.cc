@@ -37,7 +37,7 @@ void add_h264(Prefix& prefix, const Sample& sample, size_t size) {
     if (sample.packet == 0) {
       prefix.add(0x78);
       prefix.add16(4);
-      for (const uint8_t b : {0x67, 0x42, 0xe0, 0x1f}) prefix.add(b);
+      for (const int b : {0x67, 0x42, 0xe0, 0x1f}) prefix.add(static_cast<uint8_t>(b));
       prefix.add16(size - prefix.size - 2);
       prefix.add(0x68);
       return;
