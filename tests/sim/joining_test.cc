@@ -75,6 +75,7 @@ TEST_F(Joining, ViewerBeforeThePresentersFirstPictureWaitsForIt) {
   simulation.run_for(Duration::seconds(3));
   EXPECT_EQ(simulation.browser(id).video().first, 1u);
   EXPECT_GE(simulation.browser(id).video().in_time_share(), 1.0);
+  EXPECT_EQ(simulation.browser(source).sender()->keyframe_requests(), 0u);
   expect_no_violations(simulation, id);
 }
 
