@@ -16,16 +16,13 @@ namespace json = boost::json;
 
 // One signed-in socket.
 struct LiveSockets::Line {
-  enum class Role : uint8_t { kNone, kPresenter, kViewer };
-
   http::Socket* socket = nullptr;
   app::PublicUser user;
   app::TokenHash token{};
   app::Language language = app::Language::kChinese;
   app::ClientId client = 0;
   std::string presenter_id;  // the broadcast that this socket came to watch; empty: none
-  Role role = Role::kNone;
-  Ack pending;  // of the offer that has not been answered
+  Ack pending;               // of the offer that has not been answered
 };
 
 namespace {
@@ -53,7 +50,8 @@ void LiveSockets::mount(http::SocketIo& io) {
 Task<> LiveSockets::connect(SocketPtr socket) {
   auto token = text_member(socket->auth(), "token").value_or(std::string(socket->query("token")));
   const auto user = co_await sign_in_.authenticate(token);
-  if (!user || sockets_of_user_[user->id] >= kMaxSocketsPerUser) {
+  const auto opened = user ? sockets_of_user_.find(user->id) : sockets_of_user_.end();
+  if (!user || (opened != sockets_of_user_.end() && opened->second >= kMaxSocketsPerUser)) {
     const auto language = language_of(socket->header("accept-language"));
     const Code code = user ? Code::kTooManyStreams : Code::kUnauthorized;
     socket->emit("autherror", {json::object{{"message", app::message(code, language)},
@@ -109,9 +107,16 @@ Task<> LiveSockets::handle(SocketPtr socket, Event event) {
   } else if (event.name == "onIceCandidate") {
     add_candidate(*line, request);
   } else if (event.name == "stopPresentor" || event.name == "stopViewer" || event.name == "stop") {
-    stop(*line);
+    live_.stop(line->client);
+    line->pending = {};
     event.ack({json::object{{"ok", true}}});
-  } else if (event.name == "online" || event.name == "offline") {
+    // A first-generation page that leaves a broadcast never closes the socket that it watched with.
+    if (event.name == "stopViewer" || !line->presenter_id.empty()) socket->disconnect();
+  } else if (event.name == "inviteViewer") {
+    refuse_call(*line, event.ack);
+  } else if (event.name == "online" || event.name == "offline" || event.name == "acceptcall" ||
+             event.name == "rejectcall") {
+    // No call is ringing that could be accepted or declined.
     event.ack({json::object{{"ok", true}}});
   } else {
     fail(*line, event.ack, make_error(Code::kBadRequest));
@@ -125,32 +130,40 @@ void LiveSockets::fail(Line& line, const Ack& ack, const Error& error) {
   ack({json::object{{"error", what}}});
 }
 
-void LiveSockets::create_presenter(Line& line, const json::value& request, Ack ack) {
+// Nobody can be reached by a call.
+void LiveSockets::refuse_call(Line& line, const Ack& ack) {
+  const auto message = app::message(Code::kCannotBeReached, line.language);
+  line.socket->emit("callerror", {json::object{{"message", message}}});
+  ack({json::object{
+      {"error", {{"code", app::name_of(Code::kCannotBeReached)}, {"message", message}}}}});
+}
+
+template <typename Start>
+void LiveSockets::negotiate(Line& line, const json::value& request, Ack ack, Start start) {
   auto offer = text_member(request, "sdpOffer");
   if (!offer) return fail(line, ack, make_error(Code::kBadRequest));
-  if (const auto invite = text_member(request, "invite"); invite && !invite->empty()) {
-    // Nobody can be reached by a call.
-    const auto message = app::message(Code::kCannotBeReached, line.language);
-    line.socket->emit("callerror", {json::object{{"message", message}}});
-    ack({json::object{
-        {"error", {{"code", app::name_of(Code::kCannotBeReached)}, {"message", message}}}}});
-    return;
-  }
-  if (line.role == Line::Role::kNone) line.role = Line::Role::kPresenter;
-  line.pending = ack;
-  app::PresentOptions options;
-  options.offer = std::move(*offer);
-  const auto* record = request.as_object().if_contains("record");
-  options.record = !record || !record->is_bool() || record->as_bool();
-  live_.present(line.client, line.user, std::move(options));
+  const Ack waiting = std::exchange(line.pending, std::move(ack));
+  start(std::move(*offer));
+  // An earlier offer still waits, so that this one has been refused: the answer is the other's.
+  if (waiting.wanted()) line.pending = waiting;
+}
+
+void LiveSockets::create_presenter(Line& line, const json::value& request, Ack ack) {
+  if (const auto invite = text_member(request, "invite"); invite && !invite->empty())
+    return refuse_call(line, ack);
+  negotiate(line, request, std::move(ack), [&](std::string offer) {
+    app::PresentOptions options;
+    options.offer = std::move(offer);
+    const auto* record = request.as_object().if_contains("record");
+    options.record = !record || !record->is_bool() || record->as_bool();
+    live_.present(line.client, line.user, std::move(options));
+  });
 }
 
 void LiveSockets::create_viewer(Line& line, const json::value& request, Ack ack) {
-  auto offer = text_member(request, "sdpOffer");
-  if (!offer) return fail(line, ack, make_error(Code::kBadRequest));
-  if (line.role == Line::Role::kNone) line.role = Line::Role::kViewer;
-  line.pending = ack;
-  live_.watch(line.client, line.user, line.presenter_id, std::move(*offer));
+  negotiate(line, request, std::move(ack), [&](std::string offer) {
+    live_.watch(line.client, line.user, line.presenter_id, std::move(offer));
+  });
 }
 
 void LiveSockets::add_candidate(Line& line, const json::value& request) {
@@ -160,15 +173,6 @@ void LiveSockets::add_candidate(Line& line, const json::value& request) {
   if (!candidate) return;
   if (auto text = text_member(*candidate, "candidate"); text && !text->empty())
     live_.add_candidate(line.client, std::move(*text));
-}
-
-void LiveSockets::stop(Line& line) {
-  live_.stop(line.client);
-  line.pending = {};
-  // A first-generation page that leaves a broadcast never closes the socket that it watched with.
-  const bool watched = std::exchange(line.role, Line::Role::kNone) == Line::Role::kViewer ||
-                       !line.presenter_id.empty();
-  if (watched) line.socket->disconnect();
 }
 
 void LiveSockets::on_notice(Line& line, app::Notice& notice) {
@@ -181,10 +185,8 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
   } else if (auto* failed = std::get_if<app::Failed>(&notice.what)) {
     fail(line, std::exchange(line.pending, {}), failed->error);
   } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {
-    line.role = Line::Role::kNone;
     fail(line, std::exchange(line.pending, {}), closed->error);
   } else if (std::holds_alternative<app::PresenterGone>(notice.what)) {
-    line.role = Line::Role::kNone;
     socket.emit("presentorgone");
     const json::object what = {{"code", app::name_of(Code::kPublisherGone)},
                                {"message", app::message(Code::kPublisherGone, line.language)}};

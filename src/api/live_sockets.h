@@ -34,10 +34,13 @@ class LiveSockets {
   http::Task<> handle(http::SocketPtr socket, http::Event event);
   void leave(const http::SocketPtr& socket);
 
+  // The offer in `request`, whose answer or refusal goes to `ack`, is made by `start`.
+  template <typename Start>
+  void negotiate(Line& line, const boost::json::value& request, http::Ack ack, Start start);
   void create_presenter(Line& line, const boost::json::value& request, http::Ack ack);
   void create_viewer(Line& line, const boost::json::value& request, http::Ack ack);
   void add_candidate(Line& line, const boost::json::value& request);
-  void stop(Line& line);
+  void refuse_call(Line& line, const http::Ack& ack);
   void on_notice(Line& line, app::Notice& notice);
   void fail(Line& line, const http::Ack& ack, const Error& error);
 

@@ -58,6 +58,11 @@ void EngineServer::stop() {
   for (const auto& [id, socket] : sessions) socket->close("server shutting down");
 }
 
+void EngineServer::end_sessions() {
+  const auto sessions = sessions_;
+  for (const auto& [id, socket] : sessions) socket->fail("server shutting down");
+}
+
 void EngineServer::abandon() {
   handler_ = nullptr;
   stopping_ = true;

@@ -46,6 +46,8 @@ class EngineServer : public std::enable_shared_from_this<EngineServer> {
   const EngineOptions& options() const { return options_; }
   size_t sessions() const { return sessions_.size(); }
   void stop();
+  // Ends the sessions that stop() left, whose last packets nobody has fetched.
+  void end_sessions();
   // Ends every session without a callback.
   void abandon();
 

@@ -173,8 +173,32 @@ TEST(EngineSession, ClosingWaitsForWhatWasSent) {
   session.send(message("too late"));
   EXPECT_EQ(session.receive(at(11), message("x")), std::nullopt);
   session.begin_poll();
+  EXPECT_EQ(session.take_poll(), (std::vector<EnginePacket>{message("bye")}));
+  EXPECT_EQ(session.phase(), EngineSession::Phase::kClosing);
+  session.begin_poll();
+  EXPECT_TRUE(session.poll_ready());
+  EXPECT_EQ(session.take_poll(), kClose);
+  EXPECT_EQ(session.phase(), EngineSession::Phase::kClosed);
+  EXPECT_EQ(session.close_reason(), "kicked");
+}
+
+TEST(EngineSession, ClosingInRevision3TakesOnePoll) {
+  EngineSession session = opened(3);
+  session.send(message("bye"));
+  session.close_when_sent(at(10), "kicked");
+  session.begin_poll();
   EXPECT_EQ(session.take_poll(),
             (std::vector<EnginePacket>{message("bye"), {EngineType::kClose, ""}}));
+  EXPECT_EQ(session.phase(), EngineSession::Phase::kClosed);
+}
+
+TEST(EngineSession, ClosingEndsWithoutAnotherPoll) {
+  EngineSession session = opened(4);
+  session.send(message("bye"));
+  session.close_when_sent(at(10), "kicked");
+  session.begin_poll();
+  session.take_poll();
+  session.handle_timeout(at(210));
   EXPECT_EQ(session.phase(), EngineSession::Phase::kClosed);
   EXPECT_EQ(session.close_reason(), "kicked");
 }

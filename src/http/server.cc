@@ -22,6 +22,8 @@ using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
 constexpr int kBacklog = 1024;
 // How long to wait after a failed accept: descriptors come back when clients leave.
 constexpr std::chrono::milliseconds kAcceptRetry{100};
+// How long stop() waits for polling clients to come back for their last packets.
+constexpr Duration kLastPolls = Duration::seconds(1);
 // How often stop() looks whether everybody has left.
 constexpr std::chrono::milliseconds kStopPoll{20};
 constexpr size_t kFileReaders = 2;
@@ -185,13 +187,24 @@ Status Server::reload_tls() {
 Task<> Server::stop() {
   const auto state = state_;
   ServerContext& shared = *state->shared;
+  Timer timer(state->context.get_executor());
+  // Polling clients fetch what was last sent to them with another request, perhaps on another
+  // connection: they need the listeners for a moment more.
+  for (const auto& engine : shared.engines) engine->stop();
+  const auto fetching = [&] {
+    return std::ranges::any_of(shared.engines, [](const auto& e) { return e->sessions() > 0; });
+  };
+  const Instant fetched_by = monotonic_now() + kLastPolls;
+  while (fetching() && monotonic_now() < fetched_by) {
+    timer.expires_after(kStopPoll);
+    error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(use_task, ignored));
+  }
   shared.stopping = true;
   state->close_listeners();
-  for (const auto& engine : shared.engines) engine->stop();
   const auto connections = shared.connections;
   for (Connection* connection : connections) connection->finish();
   const Instant give_up = monotonic_now() + to_duration(shared.options.stop_timeout);
-  Timer timer(state->context.get_executor());
   while (!shared.connections.empty() && monotonic_now() < give_up) {
     timer.expires_after(kStopPoll);
     error_code ignored;
@@ -199,6 +212,8 @@ Task<> Server::stop() {
   }
   const auto left = shared.connections;
   for (Connection* connection : left) connection->abort();
+  // Their timers would hold up the end of the process.
+  for (const auto& engine : shared.engines) engine->end_sessions();
 }
 
 }  // namespace loopcast::http

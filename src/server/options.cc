@@ -12,6 +12,8 @@ namespace loopcast::server {
 namespace {
 
 constexpr const char* kOff = "off";
+// More than one machine can have; and what a negative number would be read as is beyond it.
+constexpr size_t kMaxLimit = 1'000'000'000;
 
 // As they are typed, before they are checked.
 struct Raw {
@@ -41,6 +43,7 @@ std::string environment_name(std::string option) {
 
 void add_options(CLI::App& app, Raw& raw) {
   app.set_config("--config", "", "Read options from this TOML file");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_option("--http", raw.http, "Address and port of HTTP, or off")->capture_default_str();
   app.add_option("--https", raw.https, "Address and port of HTTPS, or off")->capture_default_str();
   app.add_option("--tls-cert", raw.tls_cert,
@@ -72,9 +75,11 @@ void add_options(CLI::App& app, Raw& raw) {
       ->delimiter(',');
   app.add_option("--max-connections-per-ip", raw.max_connections_per_ip,
                  "HTTP connections of one address")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, kMaxLimit));
   app.add_option("--max-viewers", raw.max_viewers, "Viewers of one broadcast")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, kMaxLimit));
 }
 
 // The environment as arguments, for the options that the command line does not have.

@@ -19,6 +19,7 @@ Error unavailable(std::string_view detail) {
 }  // namespace
 
 Query::~Query() {
+  if (statement_ == nullptr) return;
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
 }
@@ -69,7 +70,7 @@ Expected<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::st
       sqlite3_open_v2(path.c_str(), &raw,
                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(raw));
-  if (rc != SQLITE_OK) return unavailable(fmt::format("{}: {}", path, sqlite3_errstr(rc)));
+  if (rc != SQLITE_OK) return unavailable(sqlite3_errstr(rc));
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
   // Accounts are written rarely and must be there after a power cut: every commit reaches the disk.
   const Status configured = connection->execute(

@@ -70,10 +70,14 @@ SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SqliteStore::~SqliteStore() = default;
 
 Expected<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
+  // Whoever reads it wants to know which file.
+  const auto about = [&](const Error& error) {
+    return Error{error.code, path + ": " + error.message};
+  };
   auto connection = SqliteConnection::open(path);
-  if (!connection) return connection.error();
+  if (!connection) return about(connection.error());
   if (const Status migrated = (*connection)->migrate(migrations()); !migrated)
-    return migrated.error();
+    return about(migrated.error());
   auto impl = std::make_unique<Impl>();
   impl->db = std::move(*connection);
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));

@@ -1,0 +1,207 @@
+// Version 2 of HTTP: resources, statuses, problem+json, and the document that describes them.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { GENERATIONS, MANY_ADDRESSES, Page, account, offer, present, watch } from '../support/pages.mjs';
+import { startServer } from '../support/server.mjs';
+
+let server;
+let user;
+before(async () => {
+  server = await startServer({ args: MANY_ADDRESSES });
+  user = await account(server, 'Somebody');
+});
+after(() => server.stop());
+
+let asked = 0;
+async function call(method, path, { body, token, type = 'application/json', from, headers = {} } = {}) {
+  ++asked;
+  const all = { 'x-forwarded-for': from ?? `10.2.${asked >> 8}.${asked & 255}`, ...headers };
+  if (body !== undefined) all['content-type'] = type;
+  if (token !== undefined) all.authorization = `Bearer ${token}`;
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  return fetch(`${server.url}${path}`, { method, headers: all, body: text });
+}
+
+async function problem(response, status, code) {
+  const what = await response.json();
+  assert.equal(response.status, status, JSON.stringify(what));
+  assert.match(response.headers.get('content-type'), /^application\/problem\+json/);
+  assert.equal(what.code, code);
+  assert.equal(what.status, status);
+  assert.equal(typeof what.title, 'string');
+  return what;
+}
+
+const users = '/api/v2/users';
+const sessions = '/api/v2/sessions';
+
+test('an account, its session, and its end', async () => {
+  const made = await call('POST', users, { body: { nickname: 'Dora', password: 'secret12' } });
+  assert.equal(made.status, 201);
+  const { token, expires_at, user: dora } = await made.json();
+  assert.ok(new Date(expires_at) > new Date());
+  const again = await call('POST', sessions, { body: { nickname: 'dora', password: 'secret12' } });
+  assert.equal(again.status, 201);
+  const second = await again.json();
+  const me = await call('GET', '/api/v2/me', { token });
+  assert.equal(me.status, 200);
+  assert.deepEqual(await me.json(), dora);
+
+  const kinds = [GENERATIONS['first generation'], GENERATIONS['second generation']];
+  const pages = kinds.map((kind) => new Page(server, token, kind));
+  await Promise.all(pages.map((page) => page.settle()));
+  const out = await call('DELETE', `${sessions}/current`, { token });
+  assert.equal(out.status, 204);
+  for (const page of pages) {
+    await page.next('autherror');
+    await page.next('disconnect');
+  }
+  const refused = await call('GET', '/api/v2/me', { token });
+  assert.equal(refused.headers.get('www-authenticate'), 'Bearer');
+  await problem(refused, 401, 'unauthorized');
+  await problem(await call('DELETE', `${sessions}/current`, { token }), 401, 'unauthorized');
+  assert.equal((await call('GET', '/api/v2/me', { token: second.token })).status, 200);
+});
+
+test('what is refused, and how', async () => {
+  const good = { nickname: 'Emil', password: 'secret12' };
+  const cases = [
+    [{ ...good, nickname: 'SOMEBODY' }, 409, 'nickname_taken'],
+    [{ ...good, nickname: '' }, 400, 'nickname_invalid'],
+    [{ ...good, nickname: 'a\u202eb' }, 400, 'nickname_invalid'],
+    [{ ...good, nickname: 'a\u200bb' }, 400, 'nickname_invalid'],
+    [{ ...good, nickname: 'a\nb' }, 400, 'nickname_invalid'],
+    [{ ...good, nickname: 'x'.repeat(33) }, 400, 'nickname_too_long'],
+    [{ ...good, nickname: 'x'.repeat(5000) }, 400, 'nickname_too_long'],
+    [{ ...good, password: '12345' }, 400, 'password_too_short'],
+    [{ ...good, password: 'x'.repeat(129) }, 400, 'password_too_long'],
+    [{ nickname: 'Emil' }, 400, 'bad_request'],
+    ['{', 400, 'bad_json'],
+    ['"\ud800"', 400, 'bad_request'],
+  ];
+  for (const [body, status, code] of cases) await problem(await call('POST', users, { body }), status, code);
+  for (const [nickname, password] of [['Somebody', 'secret13'], ['Nobody', 'secret12'], ['', ''], ['x'.repeat(5000), 'x']])
+    await problem(await call('POST', sessions, { body: { nickname, password } }), 401, 'bad_credentials');
+  for (const path of ['/api/v2/me', '/api/v2/broadcasts', '/api/v2/broadcasts/x'])
+    for (const token of [undefined, '', 'x', 'x'.repeat(43)])
+      await problem(await call('GET', path, { token }), 401, 'unauthorized');
+});
+
+test('odd nicknames are shown as they were given', async () => {
+  const odd = ['字'.repeat(32), '😀'.repeat(32), 'O\'Brien & <b>"x"</b>', '../../x', '%2e%2e', 'a b', 'Ångström', 'null'];
+  for (const nickname of odd) {
+    const made = await call('POST', users, { body: { nickname, password: 'secret12' } });
+    assert.equal(made.status, 201, nickname);
+    assert.equal((await made.json()).user.nickname, nickname);
+    const login = await call('POST', sessions, { body: { nickname, password: 'secret12' } });
+    assert.equal((await login.json()).user.nickname, nickname);
+  }
+  const trimmed = await call('POST', users, { body: { nickname: ' \u3000 Frida \u00a0 B ', password: 'secret12' } });
+  assert.equal((await trimmed.json()).user.nickname, 'Frida B');
+});
+
+test('broadcasts', async () => {
+  const { page, id } = await present(server, user, GENERATIONS['second generation']);
+  const viewer = await watch(server, user, GENERATIONS['second generation'], id);
+  const one = await (await call('GET', `/api/v2/broadcasts/${id}`, { token: user.token })).json();
+  assert.deepEqual(Object.keys(one).sort(), ['id', 'started_at', 'user', 'viewers']);
+  assert.equal(one.viewers, 1);
+  assert.ok(Math.abs(new Date(one.started_at) - Date.now()) < 30_000);
+  const list = await (await call('GET', '/api/v2/broadcasts', { token: user.token })).json();
+  assert.deepEqual(list, { broadcasts: [one], page: 1, size: 24, total: 1 });
+  page.close();
+  await viewer.page.next('presentorgone');
+  viewer.page.close();
+  await problem(await call('GET', `/api/v2/broadcasts/${id}`, { token: user.token }), 404, 'not_found');
+});
+
+test('every operation that is described is there, and answers as described', async () => {
+  const response = await call('GET', '/api/v2/openapi.json');
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get('content-type'), /json/);
+  const document = await response.json();
+  assert.match(document.openapi, /^3\.1\./);
+  const described = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.keys(item).filter((method) => method !== 'parameters').map((method) => [path, method, item[method]]));
+  assert.ok(described.length >= 10);
+  const resolve = (ref) => ref.slice(2).split('/').reduce((node, key) => node[key], document);
+  for (const reference of JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g))
+    assert.ok(resolve(reference[1]), reference[1]);
+  for (const [path, method, operation] of described) {
+    const actual = path.replaceAll(/\{\w+\}/g, 'none');
+    const answer = await call(method.toUpperCase(), actual, method === 'get' ? {} : { body: '{}' });
+    const text = await answer.text();
+    assert.ok(!text.includes('There is nothing here'), `${method} ${path}`);
+    assert.notEqual(answer.status, 405, `${method} ${path}`);
+    const open = Array.isArray(operation.security) && operation.security.length === 0;
+    if (!open) assert.equal(answer.status, 401, `${method} ${path}`);
+    assert.ok(answer.status in operation.responses, `${method} ${path} answers ${answer.status}`);
+    const allowed = (await call('OPTIONS', actual)).headers.get('allow');
+    assert.ok(allowed.split(', ').includes(method.toUpperCase()), `${allowed} of ${path}`);
+  }
+});
+
+test('other methods are 405 and say what is allowed', async () => {
+  for (const [method, path, allow] of [
+    ['PUT', sessions, /POST/], ['DELETE', '/api/v2/me', /GET/], ['GET', sessions, /POST/],
+    ['PATCH', users, /POST/], ['POST', '/api/v2/openapi.json', /GET/], ['POST', '/healthz', /GET/]]) {
+    const response = await call(method, path, method === 'GET' ? {} : { body: '{}' });
+    assert.match(response.headers.get('allow'), allow);
+    await problem(response, 405, 'method_not_allowed');
+  }
+  await problem(await call('GET', '/api/v2/nothing'), 404, 'not_found');
+  await problem(await call('POST', '/nothing', { body: '' }), 404, 'not_found');
+});
+
+test('bodies of more than 64 kB are 413', async () => {
+  const fits = JSON.stringify({ nickname: 'Somebody', password: 'secret12' });
+  const padded = fits + ' '.repeat(64 * 1024 - fits.length);
+  assert.equal((await call('POST', sessions, { body: padded })).status, 201);
+  await problem(await call('POST', sessions, { body: `${padded} ` }), 413, 'body_too_large');
+  const response = await call('POST', '/whip', { body: 'x'.repeat(200_000), token: user.token, type: 'application/sdp' });
+  await problem(response, 413, 'body_too_large');
+});
+
+test('logins are limited: of one nickname, and of one address', async () => {
+  const statuses = async (requests) => Promise.all(requests.map(async (r) => (await r).status));
+  const victim = await account(server, 'Victim');
+  const guess = (from, nickname) => call('POST', sessions, { from, body: { nickname, password: 'guess123' } });
+  const many = await statuses(Array.from({ length: 14 }, (_, i) => guess(`10.3.0.${i}`, 'Victim')));
+  assert.ok(many.filter((s) => s === 429).length >= 2, String(many));
+  assert.ok(many.filter((s) => s === 401).length >= 10, String(many));
+  const limited = await guess('10.3.1.1', 'victim');
+  await problem(limited, 429, 'rate_limited');
+  // Who is signed in is not touched by that, and neither is anybody else.
+  assert.equal((await call('GET', '/api/v2/me', { token: victim.token })).status, 200);
+  assert.equal((await guess('10.3.1.2', 'Nobody at all')).status, 401);
+
+  const one = await statuses(Array.from({ length: 40 }, (_, i) => guess('10.4.0.1', `n${i}`)));
+  assert.ok(one.includes(429), String(one));
+  assert.equal((await guess('10.4.0.2', 'n1')).status, 401);
+  const accounts = await statuses(Array.from({ length: 12 }, (_, i) =>
+    call('POST', users, { from: '10.5.0.1', body: { nickname: `robot ${i}`, password: 'secret12' } })));
+  assert.equal(accounts.filter((s) => s === 201).length, 10, String(accounts));
+  const metric = (await server.metrics())['loopcast_http_events_total{event="login_rate_limited"}'];
+  assert.ok(metric >= 5);
+});
+
+test('WHIP and WHEP: an answer with everything, and the end', async () => {
+  const whip = await call('POST', '/whip', { body: offer('obs_whip'), token: user.token, type: 'application/sdp' });
+  assert.equal(whip.status, 201);
+  assert.match(whip.headers.get('content-type'), /^application\/sdp/);
+  assert.match(whip.headers.get('etag'), /^"[^"]+"$/);
+  assert.match(await whip.text(), /a=candidate:/);
+  const id = /broadcasts\/([\w-]+)>/.exec(whip.headers.get('link'))[1];
+  const whep = await call('POST', `/whep/${id}`, { body: offer('chromium_viewer'), token: user.token, type: 'application/sdp' });
+  assert.equal(whep.status, 201);
+  assert.match(await whep.text(), /a=sendonly/);
+  const place = whep.headers.get('location');
+  const other = await account(server);
+  await problem(await call('DELETE', place, { token: other.token }), 404, 'not_found');
+  assert.equal((await call('DELETE', place, { token: user.token })).status, 200);
+  await problem(await call('DELETE', place, { token: user.token }), 404, 'not_found');
+  assert.equal((await call('DELETE', whip.headers.get('location'), { token: user.token })).status, 200);
+  await problem(await call('POST', `/whep/${id}`, { body: offer('chromium_viewer'), token: user.token, type: 'application/sdp' }), 404, 'publisher_gone');
+  await problem(await call('POST', '/whip', { body: 'v=0', token: user.token, type: 'text/plain' }), 415, 'unsupported_media_type');
+  await problem(await call('POST', '/whip', { body: 'v=0', token: user.token, type: 'application/sdp' }), 400, 'bad_sdp');
+});
