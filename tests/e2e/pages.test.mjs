@@ -80,7 +80,8 @@ for (const [language, locale, names] of [
     }
 
     const [host, friend] = [await server.register(names[0]), await server.register(names[1])];
-    const presenter = await openPage(browser, server, { session: host, locale, init: [installSceneCamera] });
+    const studio = { session: host, locale, init: [installSceneCamera], resolution: '720p' };
+    const presenter = await openPage(browser, server, studio);
     const viewer = await openPage(browser, server, { session: friend, locale });
     await viewer.goto(server.url);
     await viewer.getByTestId('home-empty').waitFor();

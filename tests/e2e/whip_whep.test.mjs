@@ -123,7 +123,10 @@ test('what is published by WHIP is watched by WHEP and in the app, through ICE r
   assert.equal(await unpublish(publisher), 200);
   await waitForState(watcher, 'watch-state', 'ended');
   assert.deepEqual(await broadcasts(), []);
-  const again = await publisher.evaluate(async () => (await window.whip.send(window.published.token, 'DELETE', window.published.location)).status);
+  const again = await publisher.evaluate(async () => {
+    const { token, location } = window.published;
+    return (await window.whip.send(token, 'DELETE', location)).status;
+  });
   assert.equal(again, 404);
 });
 

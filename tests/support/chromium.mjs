@@ -38,17 +38,18 @@ export async function launchChromium({ devices = true, consent = true } = {}) {
 // Opens a page in a profile of its own (so two pages are two people on two machines).
 //
 // options: `session` ({ token, user } of the server: the page is signed in), `init` (functions that run in each
-// document first, as [function, argument] or function), `permissions`, `viewport`, `locale`.
+// document first, as [function, argument] or function), `permissions`, `viewport`, `locale`, `resolution` (of the
+// camera, as the app names it).
 //
 // Answers the page; `page.problems` are the errors on its console, what it threw, and requests to other machines.
 export async function openPage(browser, server, options = {}) {
   const { session, init = [], permissions = ['camera', 'microphone'], viewport = { width: 1280, height: 800 } } = options;
-  const localStorage = session
-    ? [
-        { name: 'loopcast.token', value: session.token },
-        { name: 'loopcast.user', value: JSON.stringify(session.user) },
-      ]
-    : [];
+  const stored = {
+    // What is tested does not depend on the size of the picture; the machine's load does.
+    'loopcast.resolution': options.resolution ?? '360p',
+    ...(session ? { 'loopcast.token': session.token, 'loopcast.user': JSON.stringify(session.user) } : {}),
+  };
+  const localStorage = Object.entries(stored).map(([name, value]) => ({ name, value }));
   const context = await browser.newContext({
     viewport,
     permissions,

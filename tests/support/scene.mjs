@@ -65,9 +65,9 @@ export function installSceneCamera({ width = 960, height = 540 } = {}) {
       context.fillRect(sun.x - w / 2 + sway * 9 * depth, y, w, 1.5 + depth * 4);
     }
 
-    const boat = { x: width * 0.3 + Math.sin(seconds * 0.2) * 26, y: horizon + height * 0.16 + Math.sin(seconds * 1.1) * 2.5 };
     context.save();
-    context.translate(boat.x, boat.y);
+    const bob = Math.sin(seconds * 1.1) * 2.5;
+    context.translate(width * 0.3 + Math.sin(seconds * 0.2) * 26, horizon + height * 0.16 + bob);
     context.scale(height / 720, height / 720);
     const shape = (colour, x, y, curve) => {
       context.fillStyle = colour;
