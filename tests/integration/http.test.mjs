@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { io } from 'socket.io-client';
 import { once } from 'node:events';
-import { startServer } from './conformance.mjs';
+import { startServer, until } from './conformance.mjs';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'loopcast-http-'));
 const root = path.join(folder, 'root');
@@ -75,8 +75,7 @@ test('TLS: files, 1.2 at least, and Socket.IO', async () => {
   await assert.rejects(get({ minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }));
   const socket = io(`https://127.0.0.1:${tls.port}`, { rejectUnauthorized: false, auth: { a: 1 } });
   assert.deepEqual(await once(socket, 'auth'), [{ a: 1 }]);
-  const upgraded = once(socket.io.engine, 'upgrade');
-  await upgraded;
+  await until(() => socket.io.engine.transport.name === 'websocket', 'the upgrade');
   const back = once(socket, 'message-back');
   socket.emit('message', 'x'.repeat(100_000));
   assert.equal((await back)[0].length, 100_000);
