@@ -8,7 +8,9 @@
 #include "api/live.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
+#include "app/argon2.h"
 #include "http/router.h"
+#include "store/sqlite_store.h"
 
 namespace loopcast::api {
 namespace {
@@ -29,10 +31,15 @@ TEST(OpenApi, DescribesEveryRoute) {
   app::Broadcasts broadcasts(media, {}, random.fork());
   Live live(broadcasts, [] { return WallTime{}; });
   http::Router router;
-  // Never called: adding the routes is all that is needed.
-  SignIn* sign_in = nullptr;
-  Whip whip(context, *sign_in, live, random);
-  add_rest_v2(router, *sign_in, live, [](const std::string&) {});
+  const auto store = store::SqliteStore::open(testing::TempDir() + "/openapi_test.db");
+  ASSERT_TRUE(store);
+  const app::Argon2 hasher;
+  app::Accounts accounts(**store, hasher, random.fork());
+  http::asio::thread_pool database(1), hashing(1);
+  SignIn sign_in(accounts, hasher, database, hashing,
+                 {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());
+  Whip whip(context, sign_in, live, random);
+  add_rest_v2(router, sign_in, live, [](const std::string&) {});
   whip.add_routes(router);
   std::set<std::string> routes;
   for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);

@@ -221,6 +221,7 @@ Task<Response> EngineServer::poll(std::shared_ptr<EngineSocketImpl> socket, Hang
       if (const auto s = weak.lock()) s->fail("transport close");
     });
   const std::vector<EnginePacket> packets = co_await socket->finish_poll();
+  if (packets.empty()) co_return refuse(kBadRequest);
   const auto& config = socket->session().config();
   EngineFrame frame = encode_engine_payload(config.protocol, packets, config.binary_allowed);
   Response response = Response::text(std::move(frame.data));

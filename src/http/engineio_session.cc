@@ -8,6 +8,10 @@ namespace {
 
 // What a queued packet costs besides its data, so that empty ones are bounded too.
 constexpr size_t kPacketOverhead = 64;
+// Clients upgrade when their poll has ended. A poll that comes at the same time as the upgrade
+// packet is not answered before that packet has had its chance. (engine.io's own server takes 100
+// ms.)
+constexpr Duration kNoopDelay = Duration::millis(50);
 
 }  // namespace
 
@@ -88,25 +92,28 @@ void EngineSession::close(std::string_view reason) {
   phase_ = Phase::kClosed;
   queue_.clear();
   queued_ = 0;
-  ping_at_ = dead_at_ = upgrade_by_ = Instant::never();
+  ping_at_ = dead_at_ = upgrade_by_ = noop_at_ = Instant::never();
 }
 
-EngineSession::Poll EngineSession::begin_poll() {
+EngineSession::Poll EngineSession::begin_poll(Instant now) {
   if (websocket_ || phase_ == Phase::kClosed) return Poll::kElsewhere;
   if (polling_) {
     close("transport error");
     return Poll::kConflict;
   }
   polling_ = true;
+  if (probed_) noop_at_ = now + kNoopDelay;
   return Poll::kWait;
 }
 
 bool EngineSession::poll_ready() const {
-  return !queue_.empty() || phase_ != Phase::kOpen || probed_ || websocket_;
+  return !queue_.empty() || phase_ != Phase::kOpen || noop_due_ || websocket_;
 }
 
 std::vector<EnginePacket> EngineSession::take_poll() {
   polling_ = false;
+  noop_at_ = Instant::never();
+  const bool noop = std::exchange(noop_due_, false);
   std::vector<EnginePacket> packets;
   if (phase_ == Phase::kClosed) {
     packets.push_back({closed_by_client_ ? EngineType::kNoop : EngineType::kClose, {}});
@@ -125,7 +132,7 @@ std::vector<EnginePacket> EngineSession::take_poll() {
       close(close_reason_);
     }
   }
-  if (packets.empty()) packets.push_back({EngineType::kNoop, {}});
+  if (packets.empty() && noop) packets.push_back({EngineType::kNoop, {}});
   return packets;
 }
 
@@ -153,12 +160,13 @@ std::optional<EngineSession::ProbeAnswer> EngineSession::receive_probe(Instant n
   if (packet.type == EngineType::kPing && packet.data == "probe" && !packet.binary) {
     alive(now);
     probed_ = true;
+    if (polling_) noop_at_ = now + kNoopDelay;
     return ProbeAnswer::kPong;
   }
   if (packet.type == EngineType::kUpgrade && probed_) {
     alive(now);
     probing_ = probed_ = false;
-    upgrade_by_ = Instant::never();
+    upgrade_by_ = noop_at_ = Instant::never();
     websocket_ = true;
     return ProbeAnswer::kUpgraded;
   }
@@ -167,10 +175,12 @@ std::optional<EngineSession::ProbeAnswer> EngineSession::receive_probe(Instant n
 
 void EngineSession::end_probe() {
   probing_ = probed_ = false;
-  upgrade_by_ = Instant::never();
+  upgrade_by_ = noop_at_ = Instant::never();
 }
 
-Instant EngineSession::next_timeout() const { return std::min({ping_at_, dead_at_, upgrade_by_}); }
+Instant EngineSession::next_timeout() const {
+  return std::min({ping_at_, dead_at_, upgrade_by_, noop_at_});
+}
 
 void EngineSession::handle_timeout(Instant now) {
   if (dead_at_ <= now) {
@@ -183,6 +193,10 @@ void EngineSession::handle_timeout(Instant now) {
     ping_at_ = Instant::never();
     waiting_for_pong_ = true;
     send({EngineType::kPing, {}});
+  }
+  if (noop_at_ <= now) {
+    noop_due_ = true;
+    noop_at_ = Instant::never();
   }
   if (upgrade_by_ <= now) end_probe();
 }

@@ -55,10 +55,9 @@ class EngineSession {
   void close(std::string_view reason);
 
   // Long polling: a GET begins; its answer is due when poll_ready(), and is take_poll().
-  Poll begin_poll();
-  bool polling() const { return polling_; }
+  Poll begin_poll(Instant now);
   bool poll_ready() const;
-  // Never empty.
+  // Empty: the session went to WebSocket in the meantime, and the request is refused.
   std::vector<EnginePacket> take_poll();
 
   // WebSocket: whether the writer has something to do, and the next packet to write; nullopt if
@@ -91,12 +90,14 @@ class EngineSession {
   bool websocket_;
   bool polling_ = false;
   bool probing_ = false;
-  bool probed_ = false;            // the probe was answered: polls end at once
+  bool probed_ = false;  // the probe was answered: polls end soon
+  bool noop_due_ = false;
   bool closed_by_client_ = false;  // the last poll gets a noop and not a close packet
   bool waiting_for_pong_ = false;
   Instant ping_at_ = Instant::never();  // revision 4: the server pings
   Instant dead_at_ = Instant::never();  // unless the client is heard
   Instant upgrade_by_ = Instant::never();
+  Instant noop_at_ = Instant::never();  // ends the poll that hangs during an upgrade
 };
 
 }  // namespace loopcast::http

@@ -28,7 +28,7 @@ const std::vector<EnginePacket> kClose{{EngineType::kClose, ""}};
 // A polling session whose open packet has left.
 EngineSession opened(int protocol) {
   EngineSession session = make(protocol);
-  session.begin_poll();
+  session.begin_poll(kStart);
   session.take_poll();
   return session;
 }
@@ -36,7 +36,7 @@ EngineSession opened(int protocol) {
 TEST(EngineSession, FirstPollHasTheOpenPacketAndWhatFollowed) {
   EngineSession session = make(3);
   session.send(message("0"));
-  EXPECT_EQ(session.begin_poll(), EngineSession::Poll::kWait);
+  EXPECT_EQ(session.begin_poll(kStart), EngineSession::Poll::kWait);
   EXPECT_TRUE(session.poll_ready());
   const auto packets = session.take_poll();
   ASSERT_EQ(packets.size(), 2u);
@@ -47,17 +47,17 @@ TEST(EngineSession, FirstPollHasTheOpenPacketAndWhatFollowed) {
 
 TEST(EngineSession, SecondPollAtOnceClosesAndTheFirstLearnsIt) {
   EngineSession session = opened(4);
-  EXPECT_EQ(session.begin_poll(), EngineSession::Poll::kWait);
-  EXPECT_EQ(session.begin_poll(), EngineSession::Poll::kConflict);
+  EXPECT_EQ(session.begin_poll(kStart), EngineSession::Poll::kWait);
+  EXPECT_EQ(session.begin_poll(kStart), EngineSession::Poll::kConflict);
   EXPECT_EQ(session.phase(), EngineSession::Phase::kClosed);
   EXPECT_TRUE(session.poll_ready());
   EXPECT_EQ(session.take_poll(), kClose);
-  EXPECT_EQ(session.begin_poll(), EngineSession::Poll::kElsewhere);
+  EXPECT_EQ(session.begin_poll(kStart), EngineSession::Poll::kElsewhere);
 }
 
 TEST(EngineSession, CloseByTheClientEndsTheHangingPollWithANoop) {
   EngineSession session = opened(3);
-  session.begin_poll();
+  session.begin_poll(kStart);
   session.receive(at(1), {EngineType::kClose, ""});
   EXPECT_EQ(session.close_reason(), "transport close");
   EXPECT_EQ(session.take_poll(), kNoop);
@@ -105,32 +105,49 @@ TEST(EngineSession, ClientMustNotPingInRevision4) {
 
 TEST(EngineSession, UpgradeEndsPollsAndLosesNothing) {
   EngineSession session = opened(4);
-  session.begin_poll();
+  session.begin_poll(at(0));
   EXPECT_TRUE(session.begin_probe(at(1)));
   EXPECT_FALSE(session.begin_probe(at(1)));
-  EXPECT_FALSE(session.poll_ready());
   EXPECT_EQ(session.receive_probe(at(2), kProbe), EngineSession::ProbeAnswer::kPong);
+  EXPECT_FALSE(session.poll_ready());
+  EXPECT_EQ(session.next_timeout(), at(52));
+  session.handle_timeout(at(52));
   EXPECT_TRUE(session.poll_ready());
   EXPECT_EQ(session.take_poll(), kNoop);
 
   session.send(message("queued"));
   EXPECT_FALSE(session.write_ready());
-  EXPECT_EQ(session.receive_probe(at(3), kUpgrade), EngineSession::ProbeAnswer::kUpgraded);
+  EXPECT_EQ(session.receive_probe(at(60), kUpgrade), EngineSession::ProbeAnswer::kUpgraded);
   EXPECT_TRUE(session.on_websocket());
   EXPECT_EQ(session.take_packet(), message("queued"));
   EXPECT_EQ(session.take_packet(), std::nullopt);
-  EXPECT_EQ(session.begin_poll(), EngineSession::Poll::kElsewhere);
-  EXPECT_FALSE(session.begin_probe(at(4)));
+  EXPECT_EQ(session.begin_poll(at(61)), EngineSession::Poll::kElsewhere);
+  EXPECT_FALSE(session.begin_probe(at(61)));
 }
 
-TEST(EngineSession, PollThatHangsDuringTheUpgradeTakesNothingAlong) {
-  EngineSession session = opened(3);
-  session.begin_poll();
+TEST(EngineSession, PollsDuringTheUpgradeEndToo) {
+  EngineSession session = opened(4);
   session.begin_probe(at(1));
   session.receive_probe(at(2), kProbe);
+  session.begin_poll(at(10));
+  EXPECT_FALSE(session.poll_ready());
+  session.handle_timeout(at(60));
+  EXPECT_EQ(session.take_poll(), kNoop);
+  session.begin_poll(at(61));
+  EXPECT_FALSE(session.poll_ready());
+  session.send(message("x"));
+  EXPECT_EQ(session.take_poll(), std::vector<EnginePacket>{message("x")});
+}
+
+TEST(EngineSession, PollThatTheUpgradeOvertakesIsRefusedAndTakesNothingAlong) {
+  EngineSession session = opened(3);
+  session.begin_probe(at(1));
+  session.receive_probe(at(2), kProbe);
+  session.begin_poll(at(3));
   session.receive_probe(at(3), kUpgrade);
   session.send(message("later"));
-  EXPECT_EQ(session.take_poll(), kNoop);
+  EXPECT_TRUE(session.poll_ready());
+  EXPECT_EQ(session.take_poll(), std::vector<EnginePacket>{});
   EXPECT_EQ(session.take_packet(), message("later"));
 }
 
@@ -141,7 +158,7 @@ TEST(EngineSession, FailedProbeLeavesPollingAsItWas) {
   EXPECT_EQ(session.receive_probe(at(2), message("x")), std::nullopt);
   session.receive_probe(at(3), kProbe);
   session.end_probe();
-  session.begin_poll();
+  session.begin_poll(kStart);
   EXPECT_FALSE(session.poll_ready());
   EXPECT_TRUE(session.begin_probe(at(4)));
 }
@@ -172,10 +189,10 @@ TEST(EngineSession, ClosingWaitsForWhatWasSent) {
   EXPECT_EQ(session.phase(), EngineSession::Phase::kClosing);
   session.send(message("too late"));
   EXPECT_EQ(session.receive(at(11), message("x")), std::nullopt);
-  session.begin_poll();
+  session.begin_poll(kStart);
   EXPECT_EQ(session.take_poll(), (std::vector<EnginePacket>{message("bye")}));
   EXPECT_EQ(session.phase(), EngineSession::Phase::kClosing);
-  session.begin_poll();
+  session.begin_poll(kStart);
   EXPECT_TRUE(session.poll_ready());
   EXPECT_EQ(session.take_poll(), kClose);
   EXPECT_EQ(session.phase(), EngineSession::Phase::kClosed);
@@ -186,7 +203,7 @@ TEST(EngineSession, ClosingInRevision3TakesOnePoll) {
   EngineSession session = opened(3);
   session.send(message("bye"));
   session.close_when_sent(at(10), "kicked");
-  session.begin_poll();
+  session.begin_poll(kStart);
   EXPECT_EQ(session.take_poll(),
             (std::vector<EnginePacket>{message("bye"), {EngineType::kClose, ""}}));
   EXPECT_EQ(session.phase(), EngineSession::Phase::kClosed);
@@ -196,7 +213,7 @@ TEST(EngineSession, ClosingEndsWithoutAnotherPoll) {
   EngineSession session = opened(4);
   session.send(message("bye"));
   session.close_when_sent(at(10), "kicked");
-  session.begin_poll();
+  session.begin_poll(kStart);
   session.take_poll();
   session.handle_timeout(at(210));
   EXPECT_EQ(session.phase(), EngineSession::Phase::kClosed);

@@ -99,7 +99,7 @@ void EngineSocketImpl::arm_timer() {
 }
 
 EngineSession::Poll EngineSocketImpl::begin_poll() {
-  const auto result = session_.begin_poll();
+  const auto result = session_.begin_poll(monotonic_now());
   update();
   return result;
 }

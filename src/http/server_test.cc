@@ -148,6 +148,9 @@ TEST_F(ServerTest, RefusesWhatIsMalformed) {
                                 "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"})),
             400);
   EXPECT_EQ(counters_.requests_malformed, 5u);
+  // Refused connections linger for a moment, so that the client reads why.
+  while (counters_.connections > 0 && context_.run_one_for(std::chrono::seconds(10)) > 0) {
+  }
   EXPECT_EQ(counters_.connections, 0u);
 }
 

@@ -17,7 +17,7 @@ struct StaticOptions {
   // own router shows it), unless it begins with one of these.
   bool single_page_app = true;
   std::vector<std::string> api_prefixes = {"/api/", "/socket.io/", "/whip", "/whep"};
-  std::string content_security_policy;  // empty: no such header
+  std::string content_security_policy = {};  // empty: no such header
 };
 
 // The headers that every answer to a browser carries.

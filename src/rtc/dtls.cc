@@ -10,7 +10,10 @@
 //
 // The last flight of the handshake has no timer on either side of this: whoever sent it sees the
 // peer repeat its own Finished and answers that, which OpenSSL does by itself as long as datagrams
-// are fed to it. That, and close_notify, are why the SSL object lives as long as the peer.
+// are fed to it. That, and close_notify (which a browser sends when its page closes the connection,
+// long before ICE notices), are why the SSL object lives as long as the peer. It takes 41 kB once
+// its record buffers are freed; 22 kB of them are the message buffer that OpenSSL keeps for
+// repeats.
 #include "rtc/dtls.h"
 
 #include <algorithm>

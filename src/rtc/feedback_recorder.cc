@@ -3,6 +3,18 @@
 #include <algorithm>
 
 namespace loopcast::rtc {
+namespace {
+
+// Two arrivals that one message can name: their delta has 16 bits of 250 us.
+constexpr Duration kMaxApart = Duration::seconds(8);
+
+bool within_one_message(const wire::PacketArrival& before, const wire::PacketArrival& after) {
+  const Duration apart = after.at - before.at;
+  return after.sequence - before.sequence < wire::kMaxFeedbackStatuses && apart <= kMaxApart &&
+         -apart <= kMaxApart;
+}
+
+}  // namespace
 
 void FeedbackRecorder::record(Instant now, Seq16 sequence) {
   if (arrivals_.size() == kMaxArrivals) return;
@@ -23,7 +35,7 @@ bool FeedbackRecorder::write(ByteWriter& w, Ssrc sender, Ssrc media) {
   // A message tells of losses only between the arrivals it names: the last one told before a gap is
   // told once more, so that a loss between two messages is not passed over in silence.
   const bool gap = last_told_ && arrivals_.front().sequence > last_told_->sequence + 1 &&
-                   arrivals_.front().sequence - last_told_->sequence < wire::kMaxFeedbackStatuses;
+                   within_one_message(*last_told_, arrivals_.front());
   if (gap) arrivals_.insert(arrivals_.begin(), *last_told_);
   const size_t told = wire::write_transport_feedback(w, sender, media, count_, arrivals_);
   const size_t progress = gap ? 1 : 0;

@@ -250,11 +250,14 @@ void IceAgent::choose(Instant now) {
 // Checks.
 
 void IceAgent::start_check(Instant now, Entry& entry, Duration first_wait) {
-  Check& check = entry.check.emplace();
-  random_.fill(check.transaction);
-  check.generation = generation_;
-  check.first_sent = now;
-  check.wait = first_wait;
+  wire::TransactionId transaction;
+  random_.fill(transaction);
+  entry.check = Check{.transaction = transaction,
+                      .generation = generation_,
+                      .sent = 0,
+                      .first_sent = now,
+                      .wait = first_wait,
+                      .next_at = now};
   send_check(now, entry);
 }
 

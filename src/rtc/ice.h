@@ -99,9 +99,9 @@ class IceAgent {
 
  private:
   struct Check {
-    wire::TransactionId transaction{};
-    uint32_t generation = 0;
-    int sent = 0;
+    wire::TransactionId transaction;
+    uint32_t generation;
+    int sent;
     Instant first_sent;
     Duration wait;  // before the next repeat
     Instant next_at;

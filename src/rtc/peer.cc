@@ -247,11 +247,14 @@ Received Peer::handle_rtp(Instant now, const Route& from, MutableBytes datagram)
       in.stream->take_over(packet->ssrc);
     }
     if (!in.stream) in.stream.emplace(packet->ssrc, agreed.clock_rate);
+    const uint32_t restarts = in.stream->restarts();
     const auto index = in.stream->on_packet(now, *packet);
     if (!index) {
       counters.add(Counter::kDropRtpOffSequence);
       return {};
     }
+    // The packet that a new sequence began with is lost, and perhaps more: no NACK can mend that.
+    if (in.stream->restarts() != restarts) in.keyframe_wanted = may_want_keyframe(*media);
     received.index = *index;
     counters.add(Counter::kRtpReceived);
   }
@@ -261,7 +264,8 @@ Received Peer::handle_rtp(Instant now, const Route& from, MutableBytes datagram)
   if (const Bytes value = packet->extension(agreed.extension_id(ExtensionKind::kAudioLevel));
       value.size() == 1)
     received.audio_level = value[0];
-  if (agreed.nack && !in.nack.on_packet(now, received.index)) in.keyframe_wanted = true;
+  if (agreed.nack && !in.nack.on_packet(now, received.index))
+    in.keyframe_wanted = may_want_keyframe(*media);
   return received;
 }
 
@@ -301,7 +305,10 @@ void Peer::handle_timeout(Instant now) {
 Instant Peer::next_timeout() const {
   if (state_ == State::kFailed || state_ == State::kClosed) return Instant::never();
   Instant at = std::min({timers_.next(), ice_.next_timeout(), dtls_->next_timeout()});
-  for (const Media& m : media_) at = std::min(at, m.in.nack.next_timeout());
+  for (const Media& m : media_) {
+    at = std::min(at, m.in.nack.next_timeout());
+    if (m.in.keyframe_wanted) at = std::min(at, m.in.keyframe_allowed);
+  }
   return at;
 }
 
@@ -329,6 +336,11 @@ void Peer::write_feedback_header(ByteWriter& w) const {
   wire::write_receiver_report(w, reporter(), {});
 }
 
+bool Peer::may_want_keyframe(size_t media) const {
+  const NegotiatedMedia& agreed = negotiated_.media[media];
+  return media_[media].in.stream && (agreed.pli || agreed.fir);
+}
+
 void Peer::flush_feedback(Instant now, Outlet& out) {
   MutableBytes slot = out.slot();
   ByteWriter w(slot.first(kMaxFeedbackSize));
@@ -345,10 +357,11 @@ void Peer::flush_feedback(Instant now, Outlet& out) {
     if (const uint64_t abandoned = in.nack.abandoned(); abandoned != in.abandoned_counted) {
       context_.counters.add(Counter::kNackAbandoned, abandoned - in.abandoned_counted);
       in.abandoned_counted = abandoned;
-      in.keyframe_wanted = agreed.kind == MediaKind::kVideo;
+      in.keyframe_wanted = may_want_keyframe(i);
     }
-    if (in.keyframe_wanted && (agreed.pli || agreed.fir)) {
+    if (in.keyframe_wanted && now >= in.keyframe_allowed) {
       in.keyframe_wanted = false;
+      in.keyframe_allowed = now + kKeyframeInterval;
       const wire::FirEntry fir{in.stream->ssrc(), ++in.fir_sequence};
       if (agreed.pli ? wire::write_pli(w, reporter(), in.stream->ssrc())
                      : wire::write_fir(w, reporter(), {&fir, 1}))
@@ -451,7 +464,9 @@ bool Peer::send_rtx(Outlet& out, size_t media, uint32_t timestamp, bool marker,
   return true;
 }
 
-void Peer::request_keyframe(size_t media) { media_[media].in.keyframe_wanted = true; }
+void Peer::request_keyframe(size_t media) {
+  if (may_want_keyframe(media)) media_[media].in.keyframe_wanted = true;
+}
 
 std::optional<ClockMark> Peer::clock_mark(size_t media) const {
   const auto& stream = media_[media].in.stream;

@@ -79,6 +79,9 @@ class Peer {
   // that overtook the answer to our check, in two or three datagrams.
   static constexpr size_t kMaxHeldDatagrams = 4;
   static constexpr Duration kReportInterval = Duration::seconds(1);
+  // The least time between two requests for a keyframe of one stream, whoever wants it: more would
+  // be ignored by a browser's encoder, or starve the picture.
+  static constexpr Duration kKeyframeInterval = Duration::millis(300);
   // Of everything we send, in SDP and RTCP alike.
   static constexpr const char* kCname = "loopcast";
 
@@ -107,7 +110,8 @@ class Peer {
   bool send_rtx(Outlet& out, size_t media, uint32_t timestamp, bool marker,
                 std::span<const wire::RtpExtension> extensions, Bytes payload);
 
-  // Asks the sender of `media` for a keyframe with the next flush.
+  // Asks the sender of `media` for a keyframe with the next flush, or kKeyframeInterval after the
+  // last request. A sender that has sent nothing yet is not asked: it begins with one.
   void request_keyframe(size_t media);
   // Whether it is time for reports; then the next are due after kReportInterval.
   bool take_reports_due(Instant now);
@@ -134,6 +138,7 @@ class Peer {
     std::optional<Ssrc> rtx_ssrc;
     NackGenerator nack;
     bool keyframe_wanted = false;
+    Instant keyframe_allowed;  // not asked for before
     uint8_t fir_sequence = 0;
     uint64_t abandoned_counted = 0;
   };
@@ -157,6 +162,7 @@ class Peer {
   void handle_sender_report(Instant now, const wire::SenderReport& report);
   void after_progress(Instant now);
   void begin_srtp();
+  bool may_want_keyframe(size_t media) const;
   void flush_feedback(Instant now, Outlet& out);
   void write_feedback_header(ByteWriter& w) const;
   Ssrc reporter() const;

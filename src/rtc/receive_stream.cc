@@ -36,6 +36,7 @@ void ReceiveStream::restart(Seq16 sequence) {
   expected_before_ = 0;
   has_transit_ = false;
   restarting_ = false;
+  ++restarts_;
 }
 
 void ReceiveStream::take_over(Ssrc ssrc) {

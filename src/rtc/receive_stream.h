@@ -48,6 +48,9 @@ class ReceiveStream {
   Ssrc ssrc() const { return ssrc_; }
   uint64_t packets() const { return received_; }
   Instant last_packet() const { return last_packet_; }
+  // How often the sequence began anew: each time packets may have been lost that no number tells
+  // of.
+  uint32_t restarts() const { return restarts_; }
 
  private:
   void restart(Seq16 sequence);
@@ -60,6 +63,7 @@ class ReceiveStream {
   int64_t first_ = 0;
   bool restarting_ = false;         // the next packet begins a new sequence
   std::optional<Seq16> probation_;  // the number that a restarted sender would continue with
+  uint32_t restarts_ = 0;
   uint64_t received_ = 0;
   int64_t expected_before_ = 0;
   uint64_t received_before_ = 0;

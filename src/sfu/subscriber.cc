@@ -105,12 +105,13 @@ void Subscriber::start(Instant now, Publisher& publisher, rtc::Peer& peer, rtc::
       continue;
     }
     counters.add(rtc::Counter::kKeyframeReplays);
-    // What is pending comes by itself, with the others'.
-    const int64_t end = source.pending.empty()
-                            ? source.cache.highest() + 1
-                            : *std::min_element(source.pending.begin(), source.pending.end());
-    for (int64_t i = *from; i < end; ++i)
-      if (const CachedPacket* packet = source.cache.find(i))
+    // What is pending comes by itself, with the others'. It need not be the newest: among it may be
+    // packets that were sent again.
+    const auto is_pending = [&](int64_t index) {
+      return std::find(source.pending.begin(), source.pending.end(), index) != source.pending.end();
+    };
+    for (int64_t i = *from; i <= source.cache.highest(); ++i)
+      if (const CachedPacket* packet = source.cache.find(i); packet && !is_pending(i))
         forward(stream, source, *packet, peer, counters, out);
   }
 }

@@ -19,6 +19,7 @@ Error unavailable(std::string_view detail) {
 }  // namespace
 
 Query::~Query() {
+  if (statement_ == nullptr) return;
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
 }

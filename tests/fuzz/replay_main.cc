@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
       // A copy of exact size for each prefix, so that AddressSanitizer sees a read past its end.
       const size_t step = content.size() / 256 + 1;
       for (size_t size = 0; size < content.size(); size += step) {
-        const std::vector<uint8_t> prefix(content.begin(), content.begin() + static_cast<long>(size));
+        const std::vector<uint8_t> prefix(content.begin(),
+                                          content.begin() + static_cast<long>(size));
         LLVMFuzzerTestOneInput(prefix.data(), prefix.size());
       }
       const std::vector<uint8_t> whole(content.begin(), content.end());

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const build = path.resolve(root, process.env.LOOPCAST_BUILD ?? 'build/debug');
+const build = path.resolve(process.env.LOOPCAST_BUILD ?? path.join(root, 'build/debug'));
 
 export const PING_INTERVAL = 300;
 export const PING_TIMEOUT = 200;

@@ -134,7 +134,9 @@ int serve(const Arguments& arguments) {
   router.add("GET", "/counters", counters_handler(counters));
   std::unique_ptr<StaticFiles> files;
   if (!arguments.root.empty()) {
-    files = std::make_unique<StaticFiles>(StaticOptions{.root = arguments.root});
+    StaticOptions options;
+    options.root = arguments.root;
+    files = std::make_unique<StaticFiles>(std::move(options));
     router.set_fallback(
         [&files](Request request) -> Task<Response> { co_return files->handle(request); });
   }

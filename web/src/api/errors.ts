@@ -18,6 +18,7 @@ export const kServerErrorCodes = [
   'server_stopping',
   'publisher_gone',
   'media_lost',
+  'cannot_be_reached',
   'bad_sdp',
   'no_bundle',
   'no_rtcp_mux',

@@ -75,7 +75,7 @@ export const en = {
     hero_text:
       'Broadcast from your browser in one click. Your own picture comes back to you through the server, so you always know what your audience gets.',
     hero_point_loop: 'Your picture, as the audience sees it',
-    hero_point_fast: 'On air in about a second',
+    hero_point_easy: 'One click, nothing to install',
     hero_point_own: 'Runs on your own server',
     hero_note: 'Sign in to see who is on air.',
   },
@@ -211,6 +211,7 @@ export const en = {
     server_stopping: 'The server is restarting. Please try again in a moment.',
     publisher_gone: 'The broadcast is over. Please choose another one from the list.',
     media_lost: 'The media connection to the server was lost. Check your network and start again.',
+    cannot_be_reached: 'This person cannot be reached now. Try again later.',
     bad_sdp: 'The server did not understand this browser. Update the browser and try again.',
     no_bundle: 'This browser does not bundle audio and video. Please use a recent browser.',
     no_rtcp_mux: 'This browser lacks rtcp-mux. Please use a recent browser.',

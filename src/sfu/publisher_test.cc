@@ -1,0 +1,162 @@
+#include "sfu/publisher.h"
+
+#include <gtest/gtest.h>
+
+#include "sfu/media_testing.h"
+
+namespace loopcast::sfu {
+namespace {
+
+constexpr size_t kAudio = 0, kVideo = 1;
+constexpr Instant kStart = Instant::from_us(5'000'000);
+
+class PublisherTest : public ::testing::Test {
+ protected:
+  bool video(int64_t index, uint32_t timestamp, Part part, bool marker = true) {
+    const auto payload = vp8(part);
+    return publisher.accept(now, received(kVideo, index, timestamp, payload, marker), counters);
+  }
+  bool audio(int64_t index) {
+    const std::vector<uint8_t> payload{0x78, 1};
+    return publisher.accept(now, received(kAudio, index, 1, payload), counters);
+  }
+  bool padding(int64_t index) {
+    return publisher.accept(now, received(kVideo, index, 1, {}), counters);
+  }
+  SourceStream& stream() { return *publisher.stream_of(kVideo); }
+
+  Publisher publisher{publishing()};
+  rtc::Counters counters;
+  Instant now = kStart;
+};
+
+TEST_F(PublisherTest, HasAStreamForEachMediaThatIsReceived) {
+  EXPECT_EQ(publisher.streams().size(), 2u);
+  EXPECT_EQ(Publisher(watching()).streams().size(), 0u);
+  const auto sources = publisher.sources(publishing());
+  ASSERT_EQ(sources.size(), 2u);
+  EXPECT_EQ(sources[1].codec, wire::Codec::kVp8);
+}
+
+TEST_F(PublisherTest, PaddingIsTakenOutOfTheNumbering) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_FALSE(padding(101));
+  EXPECT_FALSE(padding(102));
+  EXPECT_TRUE(video(103, 2, Part::kDelta));
+  EXPECT_FALSE(padding(104));
+  EXPECT_TRUE(video(105, 3, Part::kDelta));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102}));
+}
+
+TEST_F(PublisherTest, LatePacketKeepsItsPlaceBeforeThePadding) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_FALSE(padding(102));
+  EXPECT_TRUE(video(103, 3, Part::kDelta));
+  EXPECT_TRUE(video(101, 2, Part::kDelta));  // overtaken
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 102, 101}));
+}
+
+TEST_F(PublisherTest, PaddingThatComesLateLeavesItsGap) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_TRUE(video(102, 2, Part::kDelta));
+  EXPECT_FALSE(padding(101));
+  EXPECT_TRUE(video(103, 3, Part::kDelta));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 102, 103}));
+}
+
+TEST_F(PublisherTest, MorePaddingThanIsRememberedStaysRight) {
+  int64_t raw = 100, own = 100;
+  EXPECT_TRUE(video(raw++, 1, Part::kKeyframe));
+  for (uint32_t i = 0; i < 300; ++i) {
+    EXPECT_FALSE(padding(raw++));
+    EXPECT_TRUE(video(raw++, 2 + i, Part::kDelta));
+    EXPECT_EQ(stream().pending.back(), ++own);
+  }
+}
+
+TEST_F(PublisherTest, MalformedVideoIsTakenOutAsWell) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  const std::vector<uint8_t> broken{0x80};  // an extension is announced, nothing follows
+  EXPECT_FALSE(publisher.accept(now, received(kVideo, 101, 2, broken), counters));
+  EXPECT_TRUE(video(102, 3, Part::kDelta));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101}));
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpMalformed), 1u);
+}
+
+TEST_F(PublisherTest, DuplicateIsCountedAndNotPending) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_FALSE(video(100, 1, Part::kKeyframe));
+  EXPECT_EQ(stream().pending.size(), 1u);
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpDuplicate), 1u);
+}
+
+TEST_F(PublisherTest, RemembersTheNewestKeyframe) {
+  EXPECT_EQ(stream().keyframe_index, -1);
+  EXPECT_FALSE(publisher.replay_start(stream(), now));
+  EXPECT_TRUE(video(100, 1, Part::kDelta));
+  EXPECT_TRUE(video(101, 2, Part::kKeyframe, false));
+  EXPECT_TRUE(video(102, 2, Part::kInside));
+  EXPECT_TRUE(video(110, 5, Part::kKeyframe));
+  EXPECT_TRUE(video(105, 3, Part::kKeyframe)) << "an older one, overtaken";
+  EXPECT_EQ(stream().keyframe_index, 110);
+  EXPECT_EQ(stream().keyframe_timestamp, 5u);
+  EXPECT_EQ(publisher.replay_start(stream(), now), 110);
+}
+
+TEST_F(PublisherTest, KeyframeFulfilsTheWish) {
+  stream().keyframes.want(now);
+  EXPECT_TRUE(video(100, 1, Part::kDelta));
+  EXPECT_FALSE(stream().keyframes.next_timeout().is_never());
+  EXPECT_TRUE(video(101, 2, Part::kKeyframe));
+  EXPECT_TRUE(stream().keyframes.next_timeout().is_never());
+}
+
+TEST_F(PublisherTest, OldOrLongStretchesAreNotReplayed) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_TRUE(publisher.replay_start(stream(), now + Publisher::kMaxReplayAge));
+  EXPECT_FALSE(
+      publisher.replay_start(stream(), now + Publisher::kMaxReplayAge + Duration::micros(1)));
+  EXPECT_TRUE(video(100 + Publisher::kMaxReplay - 1, 2, Part::kDelta));
+  EXPECT_TRUE(publisher.replay_start(stream(), now));
+  EXPECT_TRUE(video(100 + Publisher::kMaxReplay, 3, Part::kDelta));
+  EXPECT_FALSE(publisher.replay_start(stream(), now));
+}
+
+TEST_F(PublisherTest, BatchIsReadyWithTheFrameOrAfterAWait) {
+  EXPECT_FALSE(publisher.has_pending());
+  EXPECT_TRUE(publisher.batch_due().is_never());
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe, false));
+  EXPECT_TRUE(publisher.has_pending());
+  EXPECT_FALSE(publisher.batch_ready(now));
+  EXPECT_EQ(publisher.batch_due(), now + Publisher::kFrameWait);
+  EXPECT_TRUE(publisher.batch_ready(now + Publisher::kFrameWait));
+  now = now + Duration::micros(100);
+  EXPECT_TRUE(audio(7));
+  EXPECT_FALSE(publisher.batch_ready(now)) << "audio does not end the frame";
+  EXPECT_EQ(publisher.batch_due(), kStart + Publisher::kFrameWait) << "nor prolongs the wait";
+  EXPECT_TRUE(video(101, 1, Part::kInside, true));
+  EXPECT_TRUE(publisher.batch_ready(now));
+  publisher.clear_pending();
+  EXPECT_FALSE(publisher.has_pending());
+  EXPECT_FALSE(publisher.batch_ready(now + Duration::seconds(1)));
+  EXPECT_TRUE(audio(8));
+  EXPECT_TRUE(publisher.batch_ready(now)) << "audio alone waits for nothing";
+}
+
+TEST_F(PublisherTest, RetransmissionDoesNotOpenAFrame) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe, true));
+  publisher.clear_pending();
+  const auto payload = vp8(Part::kInside);
+  auto again = received(kVideo, 99, 1, payload, false);
+  again.recovered = true;
+  EXPECT_TRUE(publisher.accept(now, again, counters));
+  EXPECT_TRUE(publisher.batch_ready(now));
+}
+
+TEST_F(PublisherTest, PendingIsBounded) {
+  for (int64_t i = 0; i < 5000; ++i) video(100 + i, 1, Part::kInside, false);
+  EXPECT_EQ(stream().pending.size(), Publisher::kVideoCache);
+}
+
+}  // namespace
+}  // namespace loopcast::sfu

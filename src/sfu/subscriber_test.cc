@@ -1,0 +1,246 @@
+#include "sfu/subscriber.h"
+
+#include <array>
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "rtc/peer_testing.h"
+#include "sfu/media_testing.h"
+
+namespace loopcast::sfu {
+namespace {
+
+using rtc::Counter;
+using ::testing::ElementsAre;
+
+constexpr size_t kAudio = 0, kVideo = 1;
+constexpr Instant kStart = Instant::from_us(5'000'000);
+
+// What the viewer got, in the order in which it was sent.
+struct Got {
+  std::vector<std::vector<uint8_t>> raw;
+  std::vector<wire::RtpPacket> packets;
+};
+
+class SubscriberTest : public ::testing::Test {
+ protected:
+  SubscriberTest()
+      : viewer(kStart, watching()),
+        random(Random::from_number(4)),
+        subscriber(publisher, viewer.peer().negotiated(), random) {}
+
+  void accept(int64_t index, uint32_t timestamp, Part part, uint8_t tag = 0, bool marker = true) {
+    const auto payload = vp8(part, tag);
+    publisher.accept(now, received(kVideo, index, timestamp, payload, marker), viewer.counters());
+  }
+  void hand_on() {
+    subscriber.forward_pending(publisher, viewer.peer(), viewer.counters(), viewer.out());
+    publisher.clear_pending();
+  }
+  void start() { subscriber.start(now, publisher, viewer.peer(), viewer.counters(), viewer.out()); }
+  Got got() {
+    Got got;
+    got.raw = viewer.take_rtp();
+    for (const auto& raw : got.raw) got.packets.push_back(*wire::RtpPacket::parse(raw));
+    return got;
+  }
+  std::vector<uint8_t> tags() {
+    std::vector<uint8_t> tags;
+    for (const auto& packet : got().packets) tags.push_back(packet.payload.back());
+    return tags;
+  }
+  void feedback(const std::function<void(ByteWriter&)>& write) {
+    std::array<uint8_t, 1400> buffer;
+    ByteWriter w(buffer);
+    write(w);
+    subscriber.handle_rtcp(now, w.written(), publisher, viewer.peer(), viewer.counters(),
+                           viewer.out());
+  }
+  void nack(std::vector<Seq16> numbers, Ssrc media = Ssrc{0x1111}) {
+    feedback([&](ByteWriter& w) { wire::write_nack(w, Ssrc{1}, media, numbers); });
+  }
+  void pli() {
+    feedback([&](ByteWriter& w) { wire::write_pli(w, Ssrc{1}, Ssrc{0x1111}); });
+  }
+  SourceStream& stream() { return *publisher.stream_of(kVideo); }
+
+  Publisher publisher{publishing()};
+  rtc::ConnectedPeer viewer;
+  Random random;
+  Subscriber subscriber;
+  Instant now = kStart;
+};
+
+TEST_F(SubscriberTest, NothingIsSentBeforeTheStart) {
+  accept(100, 1, Part::kKeyframe);
+  hand_on();
+  EXPECT_TRUE(got().packets.empty());
+}
+
+TEST_F(SubscriberTest, RewritesNumbersAndKeepsDistances) {
+  start();
+  accept(100, 9000, Part::kKeyframe, 1);
+  accept(101, 12'000, Part::kDelta, 2, false);
+  accept(103, 12'000, Part::kInside, 4);
+  hand_on();
+  const Got first = got();
+  ASSERT_EQ(first.packets.size(), 3u);
+  const wire::RtpPacket& a = first.packets[0];
+  const wire::RtpPacket& c = first.packets[2];
+  EXPECT_EQ(a.ssrc, Ssrc{0x1111});
+  EXPECT_EQ(a.payload_type, 96);
+  EXPECT_LT(a.sequence.value, 1 << 15) << "so that the receiver sees the first wrap";
+  EXPECT_TRUE(a.marker);
+  EXPECT_FALSE(first.packets[1].marker);
+  EXPECT_EQ(c.sequence.distance_from(a.sequence), 3) << "a gap stays a gap";
+  EXPECT_EQ(c.timestamp - a.timestamp, 3000u);
+  EXPECT_EQ(c.payload.back(), 4);
+}
+
+TEST_F(SubscriberTest, VideoBeginsWithAKeyframe) {
+  start();
+  EXPECT_FALSE(stream().keyframes.next_timeout().is_never()) << "one is asked for";
+  accept(100, 1, Part::kDelta, 1);
+  accept(101, 2, Part::kKeyframe, 2);
+  accept(102, 3, Part::kDelta, 3);
+  hand_on();
+  EXPECT_THAT(tags(), ElementsAre(2, 3));
+}
+
+TEST_F(SubscriberTest, AudioBeginsAtOnce) {
+  start();
+  const std::vector<uint8_t> payload{0x78, 5};
+  publisher.accept(now, received(kAudio, 7, 1, payload), viewer.counters());
+  hand_on();
+  const Got first = got();
+  ASSERT_EQ(first.packets.size(), 1u);
+  EXPECT_EQ(first.packets[0].payload_type, 111);
+}
+
+TEST_F(SubscriberTest, StartReplaysFromTheNewestKeyframe) {
+  accept(100, 1, Part::kKeyframe, 1);
+  accept(101, 2, Part::kKeyframe, 2);
+  accept(102, 3, Part::kDelta, 3);
+  hand_on();
+  start();
+  EXPECT_THAT(tags(), ElementsAre(2, 3));
+  EXPECT_EQ(viewer.counters().get(Counter::kKeyframeReplays), 1u);
+  EXPECT_TRUE(stream().keyframes.next_timeout().is_never());
+}
+
+TEST_F(SubscriberTest, StartLeavesWhatIsPendingToTheNextBatch) {
+  accept(100, 1, Part::kKeyframe, 1);
+  accept(101, 2, Part::kDelta, 2);
+  hand_on();
+  accept(102, 3, Part::kDelta, 3);
+  start();
+  hand_on();
+  EXPECT_THAT(tags(), ElementsAre(1, 2, 3));
+}
+
+TEST_F(SubscriberTest, StartReplaysAllWhileARepairedPacketIsPending) {
+  accept(100, 1, Part::kKeyframe, 1, false);
+  accept(102, 2, Part::kDelta, 3);
+  accept(103, 3, Part::kDelta, 4);
+  hand_on();
+  // The rest of the keyframe comes by retransmission just when the viewer starts.
+  accept(101, 1, Part::kInside, 2);
+  start();
+  hand_on();
+  EXPECT_THAT(tags(), ::testing::UnorderedElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(SubscriberTest, LatePacketsOfTheFirstFrameFollowOlderOnesDoNot) {
+  start();
+  accept(102, 2, Part::kKeyframe, 3);
+  hand_on();
+  const Got first = got();
+  ASSERT_EQ(first.packets.size(), 1u);
+  accept(101, 2, Part::kInside, 2, false);
+  accept(100, 1, Part::kDelta, 1);
+  hand_on();
+  const Got late = got();
+  ASSERT_EQ(late.packets.size(), 1u);
+  EXPECT_EQ(late.packets[0].payload.back(), 2);
+  EXPECT_EQ(late.packets[0].sequence, first.packets[0].sequence - 1);
+}
+
+TEST_F(SubscriberTest, AnswersANackByRtx) {
+  start();
+  accept(100, 1000, Part::kKeyframe, 1);
+  hand_on();
+  const Got first = got();
+  nack({first.packets[0].sequence});
+  nack({first.packets[0].sequence});
+  const Got again = got();
+  ASSERT_EQ(again.packets.size(), 2u);
+  for (const wire::RtpPacket& packet : again.packets) {
+    EXPECT_EQ(packet.ssrc, Ssrc{0x2222});
+    EXPECT_EQ(packet.payload_type, 97);
+    EXPECT_EQ(packet.timestamp, first.packets[0].timestamp);
+    EXPECT_EQ(packet.marker, first.packets[0].marker);
+    ASSERT_EQ(packet.payload.size(), first.packets[0].payload.size() + 2);
+    EXPECT_EQ(load_u16(packet.payload.data()), first.packets[0].sequence.value);
+    EXPECT_EQ(packet.payload.back(), 1);
+  }
+  EXPECT_EQ(again.packets[1].sequence, again.packets[0].sequence + 1);
+  EXPECT_EQ(viewer.counters().get(Counter::kRetransmissionsSent), 2u);
+}
+
+TEST_F(SubscriberTest, NackOfWhatWasNeverSentIsNotAnswered) {
+  nack({Seq16{1}});
+  start();
+  accept(99, 0, Part::kDelta, 1);
+  accept(100, 1, Part::kKeyframe, 2);
+  nack({Seq16{1}});
+  hand_on();
+  const Seq16 sent = got().packets.at(0).sequence;
+  nack({sent - 1, sent + 1, sent + 200, sent - 3000});
+  nack({sent}, Ssrc{0x9999});
+  EXPECT_TRUE(got().packets.empty());
+  EXPECT_EQ(viewer.counters().get(Counter::kDropRetransmissionGone), 4u);
+}
+
+TEST_F(SubscriberTest, RetransmissionsHaveABudgetThatRefills) {
+  start();
+  accept(100, 1, Part::kKeyframe, 1);
+  hand_on();
+  const Seq16 sent = got().packets.at(0).sequence;
+  for (int i = 0; i < 1000; ++i) nack({sent});
+  EXPECT_EQ(got().packets.size(), static_cast<size_t>(Subscriber::kRetransmissionBurst));
+  EXPECT_GT(viewer.counters().get(Counter::kDropRetransmissionLimit), 0u);
+  now = now + Duration::millis(100);
+  for (int i = 0; i < 1000; ++i) nack({sent});
+  EXPECT_EQ(got().packets.size(), static_cast<size_t>(Subscriber::kRetransmissionsPerSecond / 10));
+  // Refilled in steps that are smaller than one retransmission each.
+  size_t earned = 0;
+  for (int i = 0; i < 1000; ++i) {
+    now = now + Duration::micros(100);
+    nack({sent});
+    earned += got().packets.size();
+  }
+  EXPECT_NEAR(static_cast<double>(earned), Subscriber::kRetransmissionsPerSecond / 10.0, 2);
+}
+
+TEST_F(SubscriberTest, KeyframeRequestsOfOneViewerAreLimited) {
+  start();
+  accept(100, 1, Part::kKeyframe, 1);
+  pli();
+  EXPECT_FALSE(stream().keyframes.next_timeout().is_never());
+  stream().keyframes.on_keyframe();
+  now = now + Subscriber::kKeyframeInterval - Duration::micros(1);
+  pli();
+  EXPECT_TRUE(stream().keyframes.next_timeout().is_never());
+  now = now + Duration::micros(1);
+  feedback([&](ByteWriter& w) {
+    const wire::FirEntry entry{Ssrc{0x1111}, 3};
+    wire::write_fir(w, Ssrc{1}, {&entry, 1});
+  });
+  EXPECT_FALSE(stream().keyframes.next_timeout().is_never());
+  EXPECT_EQ(viewer.counters().get(Counter::kKeyframeRequestsReceived), 2u);
+}
+
+}  // namespace
+}  // namespace loopcast::sfu

@@ -1,0 +1,127 @@
+// Every page, in both languages, on a desktop and on a telephone: whole, without errors on the console.
+// With LOOPCAST_SCREENSHOTS=<folder> each is kept as a picture.
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { goLive, LOOPBACK, plays, stopLive, waitForState, waitForViewers, watch, WATCH } from '../support/app.mjs';
+import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
+import { installSceneCamera } from '../support/scene.mjs';
+import { startServer } from '../support/server.mjs';
+
+const SCREENSHOTS = process.env.LOOPCAST_SCREENSHOTS;
+const DESKTOP = { width: 1280, height: 800 };
+const TELEPHONE = { width: 390, height: 844 };
+// A name of the message catalogues on the screen is a text that is missing there.
+const MISSING_TEXT = /\b(app|nav|title|connection|auth|home|live|audience|watch|not_found|time|errors)\.[a-z_]+\b/;
+
+let browser;
+let server;
+before(async () => {
+  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  if (SCREENSHOTS) await mkdir(SCREENSHOTS, { recursive: true });
+});
+afterEach(() => closePages(browser));
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+// Looks at what is open, in both sizes.
+async function look(page, name, language) {
+  for (const [size, viewport] of [['desktop', DESKTOP], ['telephone', TELEPHONE]]) {
+    await page.setViewportSize(viewport);
+    await page.mouse.move(0, 0);
+    const seen = await page.evaluate(async () => {
+      await document.fonts.ready;
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      // What moves only for a moment must not be in the picture; what moves for ever stays.
+      const passing = document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity);
+      for (const animation of passing) animation.finish();
+      const root = document.documentElement;
+      return {
+        width: Math.max(root.scrollWidth, document.body.scrollWidth),
+        language: root.lang,
+        heading: document.querySelector('h1')?.innerText ?? '',
+        text: document.body.innerText,
+      };
+    });
+    const where = `${name}, ${size}, ${language}`;
+    assert.ok(seen.width <= viewport.width, `${where}: ${seen.width} px wide`);
+    assert.ok(seen.language.startsWith(language), `${where}: lang=${seen.language}`);
+    assert.ok(seen.heading !== '', `${where}: no heading`);
+    assert.equal(MISSING_TEXT.exec(seen.text)?.[0], undefined, where);
+    if (SCREENSHOTS) await page.screenshot({ path: path.join(SCREENSHOTS, `${name}-${size}-${language}.png`) });
+  }
+  await page.setViewportSize(DESKTOP);
+  assert.deepEqual(page.problems, [], name);
+}
+
+// A browser writes on the console that what is over is not found.
+function forgetUnknown(page, id) {
+  page.problems = page.problems.filter((text) => !(text.includes('404') && text.endsWith(`/api/v2/broadcasts/${id}`)));
+}
+
+for (const [language, locale, names] of [
+  ['en', 'en-US', ['Maya', 'Jonas']],
+  ['zh', 'zh-CN', ['小雨', '阿明']],
+])
+  test(`pages in ${language}`, async () => {
+    const guest = await openPage(browser, server, { locale });
+    for (const [name, where] of [
+      ['welcome', '/'],
+      ['login', '/login'],
+      ['register', '/register'],
+      ['lost', '/no/such/page'],
+    ]) {
+      await guest.goto(server.url + where);
+      await guest.locator('h1').first().waitFor();
+      await look(guest, name, language);
+    }
+
+    const [host, friend] = [await server.register(names[0]), await server.register(names[1])];
+    const studio = { session: host, locale, init: [installSceneCamera], resolution: '720p' };
+    const presenter = await openPage(browser, server, studio);
+    const viewer = await openPage(browser, server, { session: friend, locale });
+    await viewer.goto(server.url);
+    await viewer.getByTestId('home-empty').waitFor();
+    await look(viewer, 'home-empty', language);
+    await presenter.goto(`${server.url}/live`);
+    await presenter.getByTestId('go-live').waitFor();
+    await look(presenter, 'live-idle', language);
+
+    const id = await goLive(presenter, server);
+    await viewer.locator(`[data-testid=broadcast-card][data-id="${id}"]`).waitFor();
+    await look(viewer, 'home', language);
+    await watch(viewer, server, id);
+    await look(viewer, 'watch', language);
+    await waitForViewers(presenter, 1);
+    // The encoder starts blurred.
+    await plays(presenter, LOOPBACK, 20);
+    await look(presenter, 'live', language);
+
+    await stopLive(presenter);
+    await waitForState(viewer, 'watch-state', 'ended');
+    assert.equal(await viewer.getByTestId(WATCH).count(), 0);
+    forgetUnknown(viewer, id);
+    await look(viewer, 'watch-ended', language);
+    await look(presenter, 'live-ended', language);
+    await viewer.goto(`${server.url}/watch/${id}`);
+    await waitForState(viewer, 'watch-state', 'unknown');
+    forgetUnknown(viewer, id);
+    await look(viewer, 'watch-unknown', language);
+  });
+
+test('the language changes with a click, and stays', async () => {
+  const page = await openPage(browser, server);
+  await page.goto(`${server.url}/login`);
+  const heading = page.locator('h1').first();
+  const english = await heading.innerText();
+  await page.getByTestId('lang-switch').click();
+  await page.locator('html[lang^=zh]').waitFor();
+  const chinese = await heading.innerText();
+  assert.notEqual(chinese, english);
+  await page.reload();
+  await page.locator('html[lang^=zh]').waitFor();
+  assert.equal(await heading.innerText(), chinese);
+});
