@@ -156,7 +156,8 @@ bool EngineSession::begin_probe(Instant now) {
 
 std::optional<EngineSession::ProbeAnswer> EngineSession::receive_probe(Instant now,
                                                                        const EnginePacket& packet) {
-  if (phase_ != Phase::kOpen || !probing_) return std::nullopt;
+  // Also while it closes: a client that is about to change over fetches its last packets there.
+  if (phase_ == Phase::kClosed || !probing_) return std::nullopt;
   if (packet.type == EngineType::kPing && packet.data == "probe" && !packet.binary) {
     alive(now);
     probed_ = true;

@@ -220,6 +220,20 @@ TEST(EngineSession, ClosingEndsWithoutAnotherPoll) {
   EXPECT_EQ(session.close_reason(), "kicked");
 }
 
+TEST(EngineSession, ClosingDuringTheUpgradeLosesNothing) {
+  EngineSession session = opened(4);
+  session.begin_probe(at(1));
+  session.receive_probe(at(2), kProbe);
+  session.send(message("bye"));
+  session.close_when_sent(at(3), "kicked");
+  EXPECT_EQ(session.receive_probe(at(4), kUpgrade), EngineSession::ProbeAnswer::kUpgraded);
+  EXPECT_TRUE(session.write_ready());
+  EXPECT_EQ(session.take_packet(), message("bye"));
+  EXPECT_EQ(session.phase(), EngineSession::Phase::kClosing);
+  EXPECT_EQ(session.take_packet(), std::nullopt);
+  EXPECT_EQ(session.phase(), EngineSession::Phase::kClosed);
+}
+
 TEST(EngineSession, ClosingOverWebSocketAndItsDeadline) {
   EngineSession session = make(4, true);
   session.close_when_sent(at(10), "kicked");

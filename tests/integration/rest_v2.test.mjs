@@ -186,13 +186,14 @@ test('logins are limited: of one nickname, and of one address', async () => {
 });
 
 test('WHIP and WHEP: an answer with everything, and the end', async () => {
-  const whip = await call('POST', '/whip', { body: offer('obs_whip'), token: user.token, type: 'application/sdp' });
+  const post = (path, body, type = 'application/sdp') => call('POST', path, { body, token: user.token, type });
+  const whip = await post('/whip', offer('obs_whip'));
   assert.equal(whip.status, 201);
   assert.match(whip.headers.get('content-type'), /^application\/sdp/);
   assert.match(whip.headers.get('etag'), /^"[^"]+"$/);
   assert.match(await whip.text(), /a=candidate:/);
   const id = /broadcasts\/([\w-]+)>/.exec(whip.headers.get('link'))[1];
-  const whep = await call('POST', `/whep/${id}`, { body: offer('chromium_viewer'), token: user.token, type: 'application/sdp' });
+  const whep = await post(`/whep/${id}`, offer('chromium_viewer'));
   assert.equal(whep.status, 201);
   assert.match(await whep.text(), /a=sendonly/);
   const place = whep.headers.get('location');
@@ -201,7 +202,7 @@ test('WHIP and WHEP: an answer with everything, and the end', async () => {
   assert.equal((await call('DELETE', place, { token: user.token })).status, 200);
   await problem(await call('DELETE', place, { token: user.token }), 404, 'not_found');
   assert.equal((await call('DELETE', whip.headers.get('location'), { token: user.token })).status, 200);
-  await problem(await call('POST', `/whep/${id}`, { body: offer('chromium_viewer'), token: user.token, type: 'application/sdp' }), 404, 'publisher_gone');
-  await problem(await call('POST', '/whip', { body: 'v=0', token: user.token, type: 'text/plain' }), 415, 'unsupported_media_type');
-  await problem(await call('POST', '/whip', { body: 'v=0', token: user.token, type: 'application/sdp' }), 400, 'bad_sdp');
+  await problem(await post(`/whep/${id}`, offer('chromium_viewer')), 404, 'publisher_gone');
+  await problem(await post('/whip', 'v=0', 'text/plain'), 415, 'unsupported_media_type');
+  await problem(await post('/whip', 'v=0'), 400, 'bad_sdp');
 });
