@@ -1,4 +1,7 @@
 // Loss, jitter, reordering and duplicates on both legs: what retransmission must make of them.
+#include <cstdlib>
+#include <vector>
+
 #include "sim/scenario.h"
 
 namespace loopcast::sim {
@@ -76,15 +79,17 @@ TEST_P(BadNetwork, BurstsOfLossAreRepaired) {
 
 TEST_P(BadNetwork, HopelessLossAsksThePresenterForFewKeyframes) {
   const Instant begun = simulation.now();
+  BrowserOptions options = presenter();
+  options.sender.frame_bytes = 9'000;
   source = add_connected_presenter(
-      presenter(), {.up = lossy(Duration::millis(100), 0.4), .down = link(Duration::millis(100))});
+      options, {.up = lossy(Duration::millis(100), 0.45), .down = link(Duration::millis(100))});
   const ClientId id =
       simulation.add_viewer(source, viewer(), both_ways(link(Duration::millis(20))));
   simulation.run_for(Duration::seconds(10));
   const auto most = static_cast<uint64_t>((simulation.now() - begun).us() /
                                           sfu::KeyframeRequester::kMinInterval.us());
   EXPECT_LE(simulation.counters().get(rtc::Counter::kKeyframeRequestsSent), most + 1);
-  EXPECT_GT(simulation.browser(id).video().decoded, 50u);
+  EXPECT_GT(simulation.browser(id).video().decoded, 10u);
   expect_no_violations(simulation, id);
 }
 
@@ -138,7 +143,15 @@ TEST_P(BadNetwork, SlowBottleneckAtTheViewerHurtsNobodyElse) {
   EXPECT_LE(simulation.browser(id).sender()->keyframe_requests(), 10u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, BadNetwork, ::testing::Values(1, 2));
+// LOOPCAST_SIM_SEEDS=N runs the seeds 1 to N, to look for rare luck.
+std::vector<uint64_t> seeds() {
+  const char* wanted = std::getenv("LOOPCAST_SIM_SEEDS");
+  const uint64_t count = wanted ? std::strtoull(wanted, nullptr, 10) : 2;
+  std::vector<uint64_t> seeds;
+  for (uint64_t seed = 1; seed <= count; ++seed) seeds.push_back(seed);
+  return seeds;
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, BadNetwork, ::testing::ValuesIn(seeds()));
 
 }  // namespace
 }  // namespace loopcast::sim
