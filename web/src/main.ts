@@ -2,6 +2,7 @@ import { createPinia } from 'pinia';
 import { createApp } from 'vue';
 import App from './App.vue';
 import { i18n } from './i18n';
+import { warm_up_webrtc } from './live/warm_up';
 import { create_router, preload_pages } from './router';
 import { useConnection } from './stores/connection';
 import { usePreferences } from './stores/preferences';
@@ -20,3 +21,4 @@ app.mount('#app');
 void session.refresh();
 // After the first page is on the screen; Safari has no requestIdleCallback.
 setTimeout(preload_pages, 300);
+setTimeout(() => void warm_up_webrtc(), 600);
