@@ -115,7 +115,7 @@ void MediaSender::send_audio(Instant now, PacketOut& out) {
   audio_.last_capture = now;
 }
 
-void MediaSender::send_probe(Instant now, PacketOut& out) {
+void MediaSender::send_probe(PacketOut& out) {
   ++probes_;
   const bool rtx = options_.probe_by_rtx && video_.media->rtx_payload_type;
   const int64_t index = rtx ? video_.rtx_index++ : video_.index++;
@@ -133,7 +133,6 @@ void MediaSender::send_probe(Instant now, PacketOut& out) {
   packet[0] |= 0x20;
   packet[header_size + kProbePadding - 1] = kProbePadding;
   out.send_raw_rtp(Bytes(packet).first(header_size + kProbePadding), header_size, index);
-  static_cast<void>(now);
 }
 
 void MediaSender::send_reports(Instant now, PacketOut& out) {
@@ -159,7 +158,7 @@ void MediaSender::handle_timeout(Instant now, PacketOut& out) {
     next_audio_ = next_audio_ + kAudioInterval;
   }
   if (now >= next_probe_) {
-    if (!paused_) send_probe(now, out);
+    if (!paused_) send_probe(out);
     next_probe_ = next_probe_ + options_.probe_interval;
   }
   if (now >= next_report_) {

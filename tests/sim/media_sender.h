@@ -106,7 +106,7 @@ class MediaSender {
                   std::vector<uint8_t> payload, PacketOut& out);
   void send_frame(Instant now, PacketOut& out);
   void send_audio(Instant now, PacketOut& out);
-  void send_probe(Instant now, PacketOut& out);
+  void send_probe(PacketOut& out);
   void send_reports(Instant now, PacketOut& out);
   void retransmit(Instant now, Ssrc media, Seq16 sequence, PacketOut& out);
   void take_transport_feedback(const wire::TransportFeedback& feedback);
