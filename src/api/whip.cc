@@ -169,7 +169,7 @@ Task<Expected<Whip::ResourcePtr>> Whip::find(Kind kind, const Request& request) 
 Task<Response> Whip::patch(Kind kind, Request request) {
   const auto found = co_await find(kind, request);
   if (!found) co_return problem(request, found.error());
-  const ResourcePtr resource = *found;
+  const ResourcePtr& resource = *found;
   if (!has_type(request, kFragment)) {
     auto refused = problem(request, make_error(Code::kUnsupportedMediaType));
     refused.set("accept-patch", std::string(kFragment));

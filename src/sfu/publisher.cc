@@ -62,6 +62,7 @@ SourceStream* Publisher::stream_of(size_t media) {
 
 std::vector<rtc::SourceMedia> Publisher::sources(const rtc::Negotiated& negotiated) const {
   std::vector<rtc::SourceMedia> sources;
+  sources.reserve(streams_.size());
   for (const SourceStream& stream : streams_)
     sources.push_back(rtc::source_of(negotiated.media[stream.media]));
   return sources;

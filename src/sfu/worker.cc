@@ -42,7 +42,8 @@ Worker::Worker(WorkerOptions options, const Random::Seed& seed)
 Worker::~Worker() = default;
 
 void Worker::handle(Instant now, Command&& command, Outlet& out) {
-  std::visit([&](auto&& c) { handle_command(now, std::move(c), out); }, std::move(command));
+  std::visit([&](auto&& c) { handle_command(now, std::forward<decltype(c)>(c), out); },
+             std::move(command));
 }
 
 rtc::IceCredentials Worker::new_credentials() {
