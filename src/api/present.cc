@@ -113,4 +113,13 @@ std::optional<std::string> text_member(const boost::json::value& value, std::str
   return std::string(member->as_string());
 }
 
+Expected<NicknameAndPassword> credentials_of(const http::Request& request) {
+  const auto body = http::parse_json(request.body);
+  if (!body) return app::make_error(app::Code::kBadJson);
+  auto nickname = text_member(*body, "nickname");
+  auto password = text_member(*body, "password");
+  if (!nickname || !password) return app::make_error(app::Code::kBadRequest);
+  return NicknameAndPassword{std::move(*nickname), std::move(*password)};
+}
+
 }  // namespace loopcast::api

@@ -36,4 +36,11 @@ size_t positive(std::string_view text, size_t otherwise, size_t largest);
 // The string member `name`; nullopt if it is absent or of another type.
 std::optional<std::string> text_member(const boost::json::value& value, std::string_view name);
 
+// The JSON body of a registration or login. Errors: bad_json, bad_request (a member is missing).
+struct NicknameAndPassword {
+  std::string nickname;
+  std::string password;
+};
+Expected<NicknameAndPassword> credentials_of(const http::Request& request);
+
 }  // namespace loopcast::api

@@ -29,20 +29,6 @@ Response refused(const Request& request, const Error& error) {
   return Response::json({{"status", status}, {"msg", text}, {"data", nullptr}});
 }
 
-struct NicknameAndPassword {
-  std::string nickname;
-  std::string password;
-};
-
-std::optional<NicknameAndPassword> credentials_of(const Request& request) {
-  const auto body = http::parse_json(request.body);
-  if (!body) return std::nullopt;
-  auto nickname = text_member(*body, "nickname");
-  auto password = text_member(*body, "password");
-  if (!nickname || !password) return std::nullopt;
-  return NicknameAndPassword{std::move(*nickname), std::move(*password)};
-}
-
 Task<Response> register_user(SignIn& sign_in, Request request) {
   const auto asked = credentials_of(request);
   if (!asked) co_return refused(request, app::make_error(app::Code::kBadJson));

@@ -23,20 +23,6 @@ json::object session_json(const app::Login& login) {
           {"user", to_json(app::public_user(login.user))}};
 }
 
-struct NicknameAndPassword {
-  std::string nickname;
-  std::string password;
-};
-
-Expected<NicknameAndPassword> credentials_of(const Request& request) {
-  const auto body = http::parse_json(request.body);
-  if (!body) return make_error(Code::kBadJson);
-  auto nickname = text_member(*body, "nickname");
-  auto password = text_member(*body, "password");
-  if (!nickname || !password) return make_error(Code::kBadRequest);
-  return NicknameAndPassword{std::move(*nickname), std::move(*password)};
-}
-
 Task<Response> create_user(SignIn& sign_in, Request request) {
   const auto asked = credentials_of(request);
   if (!asked) co_return problem(request, asked.error());
