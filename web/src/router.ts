@@ -13,11 +13,12 @@ declare module 'vue-router' {
 const AuthPage = () => import('@/pages/AuthPage.vue');
 const LivePage = () => import('@/pages/LivePage.vue');
 const WatchPage = () => import('@/pages/WatchPage.vue');
+const CallsPage = () => import('@/pages/CallsPage.vue');
 const NotFoundPage = () => import('@/pages/NotFoundPage.vue');
 
 /** Fetches the pages of the next likely click, so that the click itself waits for nothing. */
 export function preload_pages(): void {
-  void Promise.all([LivePage(), WatchPage(), AuthPage()]).catch(() => {});
+  void Promise.all([LivePage(), WatchPage(), AuthPage(), CallsPage()]).catch(() => {});
 }
 
 /** Where to go after signing in: only ever a place in this app. */
@@ -45,6 +46,7 @@ export function create_router(): Router {
         props: true,
         meta: { title: 'watch', needs_session: true },
       },
+      { path: '/calls', name: 'calls', component: CallsPage, meta: { title: 'calls', needs_session: true } },
       { path: '/:rest(.*)*', name: 'not_found', component: NotFoundPage, meta: { title: 'not_found' } },
     ],
   });

@@ -1,5 +1,5 @@
 import { ApiError } from './errors';
-import type { Broadcast, BroadcastPage, Login, User } from './types';
+import type { Broadcast, BroadcastPage, CallPage, Login, PeoplePage, User } from './types';
 
 const kTimeoutMs = 10_000;
 
@@ -36,6 +36,19 @@ export class Api {
 
   broadcast(id: string): Promise<Broadcast> {
     return this.call_('GET', `/broadcasts/${encodeURIComponent(id)}`);
+  }
+
+  /** Those whose nickname contains `part`; who can be reached comes first. */
+  people(part: string, page: number, size: number): Promise<PeoplePage> {
+    return this.call_('GET', `/people?q=${encodeURIComponent(part)}&page=${page}&size=${size}`);
+  }
+
+  calls(page: number, size: number): Promise<CallPage> {
+    return this.call_('GET', `/calls?page=${page}&size=${size}`);
+  }
+
+  clear_calls(): Promise<void> {
+    return this.call_('DELETE', '/calls');
   }
 
   private async call_<Result>(method: string, path: string, body?: object): Promise<Result> {

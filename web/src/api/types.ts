@@ -12,6 +12,39 @@ export interface Login {
   user: User;
 }
 
+/** `live` is on air for an audience, `busy` in a call. */
+export type PresenceState = 'offline' | 'online' | 'live' | 'busy';
+
+export interface PersonPresence extends User {
+  state: PresenceState;
+}
+
+export interface PeoplePage {
+  people: PersonPresence[];
+  page: number;
+  size: number;
+  total: number;
+}
+
+export interface CallRecord {
+  id: string;
+  user: User;
+  direction: 'made' | 'received';
+  outcome: 'answered' | 'missed' | 'declined' | 'cancelled' | 'no_answer' | 'busy' | 'offline' | 'lost';
+  /** ISO 8601, UTC. */
+  started_at: string;
+  /** Seconds; 0 if it was not answered. */
+  duration: number;
+  seen: boolean;
+}
+
+export interface CallPage {
+  calls: CallRecord[];
+  page: number;
+  size: number;
+  total: number;
+}
+
 export interface Broadcast {
   id: string;
   user: User;

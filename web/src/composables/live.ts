@@ -1,10 +1,13 @@
-import { onBeforeUnmount, shallowRef, type ShallowRef } from 'vue';
+import { onBeforeUnmount, ref, shallowRef, type ShallowRef } from 'vue';
 import { browser_media } from '@/live/devices';
 import { Presenter, type PresenterState } from '@/live/presenter';
 import { open_socket } from '@/live/signalling';
 import { Viewer, type ViewerState } from '@/live/viewer';
 
-const environment = {
+/** This page broadcasts to an audience. */
+export const on_air = ref(false);
+
+export const environment = {
   open_socket,
   // No ICE servers: the server has a public address and puts all its candidates into the answer.
   create_peer: () => new RTCPeerConnection(),
@@ -33,6 +36,7 @@ export function usePresenter(token: string): { presenter: Presenter; state: Shal
   const state = shallowRef(presenter.state);
   changed = (next) => {
     state.value = next;
+    on_air.value = presenter.on_air;
   };
   tie_to_page(presenter);
   return { presenter, state };

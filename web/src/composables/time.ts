@@ -30,6 +30,14 @@ export function ago_text(milliseconds: number, language: string): string | null 
   return hours < 24 ? format.format(-hours, 'hour') : format.format(-Math.floor(hours / 24), 'day');
 }
 
+/** Today the time of day, before that the day as well. */
+export function day_and_time(at: number, language: string, now = Date.now()): string {
+  const today = new Date(at).toDateString() === new Date(now).toDateString();
+  const time: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
+  const day: Intl.DateTimeFormatOptions = { month: 'short', day: 'numeric' };
+  return new Intl.DateTimeFormat(language, today ? time : { ...day, ...time }).format(at);
+}
+
 /** The time of day with seconds, on a clock of 24 hours. */
 export function clock_time(at: number, language: string): string {
   return new Intl.DateTimeFormat(language, {

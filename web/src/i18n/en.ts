@@ -1,4 +1,7 @@
+import { call_en } from './call_en';
+
 export const en = {
+  call: call_en,
   app: {
     skip: 'Skip to content',
     loading: 'Loading…',
@@ -7,6 +10,7 @@ export const en = {
     main: 'Main',
     home: 'Live now',
     live: 'Go live',
+    calls: 'Calls',
     sign_in: 'Sign in',
     register: 'Create account',
     account: 'Account of {nickname}',
@@ -24,6 +28,7 @@ export const en = {
     register: 'Create account',
     live: 'Go live',
     watch: 'Watch',
+    calls: 'Calls',
     not_found: 'Page not found',
   },
   connection: {

@@ -1,6 +1,8 @@
+import { call_zh } from './call_zh';
 import type { Messages } from './en';
 
 export const zh: Messages = {
+  call: call_zh,
   app: {
     skip: '跳到正文',
     loading: '加载中…',
@@ -9,6 +11,7 @@ export const zh: Messages = {
     main: '主导航',
     home: '正在直播',
     live: '开始直播',
+    calls: '通话',
     sign_in: '登录',
     register: '注册',
     account: '{nickname} 的账号',
@@ -26,6 +29,7 @@ export const zh: Messages = {
     register: '注册',
     live: '开始直播',
     watch: '观看',
+    calls: '通话',
     not_found: '页面不存在',
   },
   connection: {

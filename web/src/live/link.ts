@@ -23,8 +23,8 @@ export interface LinkHandlers {
   gone(): void;
   notice(notice: Omit<Notice, 'key' | 'at'>): void;
   stream(stream: MediaStream): void;
-  /** The server accepted a presenter's offer under this id. */
-  accepted(broadcast_id: string): void;
+  /** The server accepted a presenter's offer under this id; `call_id` if the broadcast belongs to a call. */
+  accepted(broadcast_id: string, call_id: string | null): void;
 }
 
 /** Refusals that another attempt a little later may not meet. */
@@ -59,19 +59,27 @@ export class MediaLink {
     return this.closed_;
   }
 
-  /** Sends the offer. The socket need not be connected yet: the request waits in its queue. */
-  async offer(request: Request): Promise<void> {
+  /**
+   * Sends the offer, and with it `terms`. The socket need not be connected yet: the request waits in
+   * its queue.
+   */
+  async offer(request: Request, terms: Record<string, unknown> = {}): Promise<void> {
     this.connect_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kConnectTimeoutMs);
     try {
       const offer = await this.peer.createOffer();
       if (this.closed_) return;
       // The offer goes out at once; candidates follow it one by one.
       const applied = this.peer.setLocalDescription(offer);
-      this.socket_.emit(request, { sdpOffer: offer.sdp }, (ack: unknown) => this.on_ack_(ack));
+      this.socket_.emit(request, { ...terms, sdpOffer: offer.sdp }, (ack: unknown) => this.on_ack_(ack));
       await applied;
     } catch (cause) {
       this.end_(() => this.handlers_.refused(live_error('webrtc_failed', String(cause))));
     }
+  }
+
+  /** Says something else about this broadcast on its own socket. */
+  say(event: string, payload: unknown): void {
+    if (!this.closed_) this.socket_.emit(event, payload);
   }
 
   /** Tells the server, then closes. Safe to call twice and after the end. */
@@ -140,9 +148,10 @@ export class MediaLink {
 
   private on_ack_(ack: unknown): void {
     if (this.closed_ || typeof ack !== 'object' || ack === null) return;
-    const { error, presentorId } = ack as { error?: unknown; presentorId?: unknown };
+    const { error, presentorId, callId } = ack as Record<string, unknown>;
     if (error !== undefined) this.refuse_(error);
-    else if (typeof presentorId === 'string') this.handlers_.accepted(presentorId);
+    else if (typeof presentorId === 'string')
+      this.handlers_.accepted(presentorId, typeof callId === 'string' ? callId : null);
   }
 
   private async on_answer_(sdp: unknown): Promise<void> {

@@ -36,6 +36,8 @@ export interface PresenterState {
   loopback: MediaStream | null;
   microphone_on: boolean;
   camera_on: boolean;
+  /** There is a camera that could be on. */
+  has_camera: boolean;
   /** The microphone's track while the broadcast runs, for a level meter. */
   microphone: MediaStreamTrack | null;
   sharing: boolean;
@@ -43,6 +45,20 @@ export interface PresenterState {
   attempt: number;
   viewers: number;
   notices: readonly Notice[];
+}
+
+/** What makes a broadcast one of a call's two; a public broadcast has none. */
+export interface PresenterTerms {
+  /** Goes out with each offer. */
+  request(): Record<string, unknown>;
+  /** The offer was accepted, maybe not for the first time; `say` speaks on the broadcast's own socket. */
+  accepted(call_id: string | null, say: (event: string, payload: unknown) => void): void;
+}
+
+/** What is on from the start. */
+export interface Switches {
+  microphone: boolean;
+  camera: boolean;
 }
 
 export interface PresenterEnvironment {
@@ -90,6 +106,7 @@ export class Presenter {
     private readonly environment_: PresenterEnvironment,
     private readonly token_: string,
     private readonly changed_: (state: PresenterState) => void,
+    private readonly terms_: PresenterTerms | null = null,
   ) {}
 
   get state(): PresenterState {
@@ -103,6 +120,7 @@ export class Presenter {
       loopback: this.loopback_,
       microphone_on: this.microphone_on_,
       camera_on: this.camera_on_,
+      has_camera: this.camera_ !== null,
       microphone: this.audio_,
       sharing: this.screen_ !== null,
       attempt: this.connected_at_ === null ? this.attempts_ : 0,
@@ -111,14 +129,19 @@ export class Presenter {
     };
   }
 
+  /** For statistics; another one after each reconnection. */
+  get peer(): RTCPeerConnection | null {
+    return this.attempt_?.link.peer ?? null;
+  }
+
   get on_air(): boolean {
     return this.phase_ === 'connecting' || this.phase_ === 'live' || this.phase_ === 'reconnecting';
   }
 
-  async start(choice: DeviceChoice): Promise<void> {
+  async start(choice: DeviceChoice, on: Switches = { microphone: true, camera: true }): Promise<void> {
     if (this.on_air || this.phase_ === 'permission' || this.phase_ === 'signed_out') return;
     const run = ++this.run_;
-    this.reset_();
+    this.reset_(on);
     this.phase_ = 'permission';
     // The socket connects while the browser opens the devices.
     this.attempt_ = this.prepare_();
@@ -126,12 +149,14 @@ export class Presenter {
     try {
       const tracks = await this.environment_.media.open(choice);
       if (run !== this.run_ || this.phase_ !== 'permission') {
-        tracks.audio.stop();
-        tracks.video.stop();
+        tracks.audio?.stop();
+        tracks.video?.stop();
         return;
       }
       this.audio_ = tracks.audio;
       this.camera_ = tracks.video;
+      if (this.audio_ !== null) this.audio_.enabled = this.microphone_on_;
+      if (this.camera_ !== null) this.camera_.enabled = this.camera_on_;
     } catch (cause) {
       if (run === this.run_ && this.phase_ === 'permission') this.finish_('error', device_error(cause));
       return;
@@ -283,11 +308,12 @@ export class Presenter {
         this.loopback_ = stream;
         this.publish_();
       },
-      accepted: (id) => {
+      accepted: (id, call_id) => {
         this.link_changed_ = this.broadcast_id_ !== null && this.broadcast_id_ !== id;
         this.broadcast_id_ = id;
         this.audience_.correct(0);
         this.publish_();
+        this.terms_?.accepted(call_id, (event, payload) => link.say(event, payload));
       },
     });
     return { link, audio, video };
@@ -300,7 +326,7 @@ export class Presenter {
       attempt.audio.replaceTrack(this.audio_),
       attempt.video.replaceTrack(this.screen_ ?? this.camera_),
     ]).catch(() => {});
-    if (!attempt.link.closed) await attempt.link.offer('createPresentor');
+    if (!attempt.link.closed) await attempt.link.offer('createPresentor', this.terms_?.request());
   }
 
   private on_connected_(): void {
@@ -336,7 +362,7 @@ export class Presenter {
     void this.offer_();
   }
 
-  private reset_(): void {
+  private reset_(on: Switches): void {
     this.error_ = null;
     this.device_error_ = null;
     this.broadcast_id_ = null;
@@ -344,8 +370,8 @@ export class Presenter {
     this.live_since_ = null;
     this.attempts_ = 0;
     this.connected_at_ = null;
-    this.microphone_on_ = true;
-    this.camera_on_ = true;
+    this.microphone_on_ = on.microphone;
+    this.camera_on_ = on.camera;
     this.audience_ = new Audience();
   }
 

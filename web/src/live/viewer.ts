@@ -64,6 +64,11 @@ export class Viewer {
     };
   }
 
+  /** For statistics; another one after each reconnection. */
+  get peer(): RTCPeerConnection | null {
+    return this.link_?.peer ?? null;
+  }
+
   start(): void {
     if (this.phase_ !== 'idle') return;
     this.phase_ = 'connecting';
