@@ -79,6 +79,13 @@ export interface TelephoneEnvironment extends PresenterEnvironment {
   memory: Memory;
 }
 
+/** What the server calls a refusal, as an end. */
+const kRefusals: Record<string, EndReason> = {
+  cannot_be_reached: 'offline',
+  busy: 'busy',
+  no_answer: 'no_answer',
+};
+
 /** At most one call of this page, from the first ring to the reason of its end. */
 export class Telephone {
   private stage_: Stage = 'idle';
@@ -235,7 +242,7 @@ export class Telephone {
   on_error(payload: unknown): void {
     const id = read_call_id(payload);
     if (this.stage_ !== 'outgoing' || (id !== '' && this.call_id_ !== null && id !== this.call_id_)) return;
-    this.end_('error', false, read_error(payload));
+    this.refuse_(read_error(payload));
   }
 
   on_ended(payload: unknown): void {
@@ -270,8 +277,8 @@ export class Telephone {
   }
 
   private device_phase_(): 'preparing' | 'blocked' | null {
-    if (this.own_?.phase === 'permission') return 'preparing';
-    return this.own_?.phase === 'error' ? 'blocked' : null;
+    if (this.own_ === null || this.own_.phase === 'permission') return 'preparing';
+    return this.own_.phase === 'error' ? 'blocked' : null;
   }
 
   private concerns_(call: CallSnapshot): boolean {
@@ -382,7 +389,7 @@ export class Telephone {
     if (state.phase === 'ended') this.end_('lost', false);
     else if (state.phase === 'signed_out') this.drop();
     else if (state.phase === 'error' && state.error?.code.startsWith('device_') !== true)
-      this.end_('error', false, state.error);
+      this.refuse_(state.error);
     else this.note_media_();
   }
 
@@ -436,6 +443,11 @@ export class Telephone {
     this.theirs_ = null;
     presenter?.stop();
     viewer?.stop();
+  }
+
+  private refuse_(error: LiveError | null): void {
+    const reason = this.stage_ === 'outgoing' ? kRefusals[error?.code ?? ''] : undefined;
+    this.end_(reason ?? 'error', false, reason === undefined ? error : null);
   }
 
   private end_(reason: EndReason, here: boolean, error: LiveError | null = null): void {

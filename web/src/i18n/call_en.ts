@@ -123,7 +123,7 @@ export const call_en = {
   ended_cancelled: 'You cancelled the call.',
   ended_no_answer: '{nickname} did not answer.',
   ended_busy: '{nickname} is in another call. Try again later.',
-  ended_offline: '{nickname} is not online now. They will see that you called.',
+  ended_offline: '{nickname} cannot be reached now. They will see that you called.',
   ended_answered_elsewhere: 'The call was answered on another device.',
   ended_hung_up: '{nickname} hung up.',
   ended_hung_up_here: 'You hung up.',

@@ -125,7 +125,7 @@ export const call_zh: typeof call_en = {
   ended_cancelled: '你取消了呼叫。',
   ended_no_answer: '{nickname} 没有接听。',
   ended_busy: '{nickname} 正在与别人通话，请稍后再试。',
-  ended_offline: '{nickname} 现在不在线，上线后会看到你的来电。',
+  ended_offline: '现在联系不到 {nickname}，对方上线后会看到你的来电。',
   ended_answered_elsewhere: '已在其他设备上接听。',
   ended_hung_up: '{nickname} 已挂断。',
   ended_hung_up_here: '你已挂断。',
