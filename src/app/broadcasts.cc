@@ -140,7 +140,7 @@ void Broadcasts::on(WallTime now, MediaAnswered& event, ClientId id, Client& cli
   }
   client.answered = true;
   Broadcast& broadcast = *broadcasts_.find(client.broadcast);
-  notify(id, Answer{std::move(event.sdp), broadcast.id});
+  notify(id, Answer{std::move(event.sdp), broadcast.id, client.role == Role::kPresenter});
   if (client.role == Role::kPresenter) {
     broadcast.on_air = true;
     broadcast.started_at = now;

@@ -74,6 +74,7 @@ struct BroadcastPage {
 struct Answer {  // to an offer; for a presenter the broadcast is on air from here
   std::string sdp;
   std::string broadcast_id;
+  bool presenter = false;  // to who presents it
 };
 struct Restarted {
   std::string fragment;

@@ -214,9 +214,9 @@ void Calls::presenting_ended(const Moment& at, ClientId client, PresentingEnd ho
   if (how == PresentingEnd::kRefused && !call.side(role).broadcast_id.empty()) return;
   if (!call.accepted())
     return end(at, call,
-               stopped                         ? EndReason::kCancelled
+               stopped                       ? EndReason::kCancelled
                : how == PresentingEnd::kLost ? EndReason::kLost
-                                               : EndReason::kError);
+                                             : EndReason::kError);
   if (stopped) return end(at, call, EndReason::kHungUp);
   side_lost(at, call, role);
   tell_states(call);
@@ -253,6 +253,10 @@ void Calls::unreachable(const Moment& at, const std::string& user_id) {
   if (call == nullptr || call->accepted()) return;
   end(at, *call,
       call->role_of(user_id) == CallRole::kCaller ? EndReason::kLost : EndReason::kOffline);
+}
+
+void Calls::shutdown(const Moment& at) {
+  while (!by_user_.empty()) end(at, *calls_.find(by_user_.begin()->second), EndReason::kError);
 }
 
 void Calls::handle_timeout(const Moment& at) {
@@ -390,9 +394,9 @@ void Calls::end(const Moment& at, Call& call, EndReason reason) {
   }
   // A call whose offer was no good has not taken place.
   if (callee_knows || reason != EndReason::kError)
-    outputs_.emplace_back(
-        CallOver{call.id, call.caller.user, call.callee.user, reason, call.accepted(),
-                 call.started_at, call.accepted() ? at.now - call.accepted_at : Duration()});
+    outputs_.emplace_back(CallOver{call.id, call.caller.user, call.callee.user, reason,
+                                   call.accepted(), call.started_at,
+                                   call.accepted() ? at.now - call.accepted_at : Duration()});
   if (call.rung && !call.accepted()) {
     just_ended_[call.callee.user.id] = at.now + limits_.remembered;
     just_ended_order_.emplace_back(at.now + limits_.remembered, call.callee.user.id);
@@ -432,8 +436,7 @@ void Calls::set_recorded(CallSide& side, const CallSide& other, bool on) {
   const bool possible = on && !side.broadcast_id.empty();
   if (side.recorded == possible) return;
   side.recorded = possible;
-  outputs_.emplace_back(
-      RecordBroadcast{side.broadcast_id, side.user.id, other.user.id, possible});
+  outputs_.emplace_back(RecordBroadcast{side.broadcast_id, side.user.id, other.user.id, possible});
 }
 
 void Calls::tell_states(const Call& call) {

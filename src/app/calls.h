@@ -1,8 +1,9 @@
 // All calls. Each is one state machine: calling → ringing → accepted → connected → ended, and every
 // state but connected has a deadline. A user is in one call at a time.
 //
-// Calls go down, outputs come back: after each call the owner drains poll(). Who presents for a call
-// is known by the number of its client, as in Broadcasts; the owner reports what becomes of it.
+// Calls go down, outputs come back: after each call the owner drains poll(). Who presents for a
+// call is known by the number of its client, as in Broadcasts; the owner reports what becomes of
+// it.
 #pragma once
 
 #include <array>
@@ -70,8 +71,8 @@ class Calls {
   // Counts an attempt. Errors: rate_limited.
   Status may_dial(Instant now, const std::string& caller_id);
   // The caller's `client` is about to present, or does already (`on_air`: its broadcast, which then
-  // outlives the call). No callee: the nickname is unknown. If the callee is just calling the caller
-  // this is his answer. Errors: cannot_be_reached, busy, in_call, already_presenting.
+  // outlives the call). No callee: the nickname is unknown. If the callee is just calling the
+  // caller this is his answer. Errors: cannot_be_reached, busy, in_call, already_presenting.
   Expected<CallPermit> dial(const Moment& at, ClientId client, const PublicUser& caller,
                             const std::optional<PublicUser>& callee, uint64_t device,
                             std::string on_air = {});
@@ -103,6 +104,9 @@ class Calls {
   // A line of this user has been opened; he has become unreachable.
   void line_opened(const PublicUser& user, LineId line);
   void unreachable(const Moment& at, const std::string& user_id);
+
+  // Ends everything; the histories keep it.
+  void shutdown(const Moment& at);
 
   Instant next_timeout() const { return deadlines_.next(); }
   void handle_timeout(const Moment& at);
