@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "app/broadcasts.h"
 #include "base/time.h"
@@ -13,6 +15,7 @@ namespace loopcast::api {
 class Live {
  public:
   using Sink = std::function<void(app::Notice&)>;
+  using AirSink = std::function<void(const app::AirChange&)>;
 
   // `broadcasts` outlives this. `wall_now`: the wall clock.
   Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now)
@@ -20,6 +23,8 @@ class Live {
 
   // A new client whose notices go to `sink`, until remove().
   app::ClientId add(Sink sink);
+  // Who is told of every broadcast that goes on the air and leaves it.
+  void on_air_change(AirSink sink) { air_sinks_.push_back(std::move(sink)); }
   // Ends what the client was doing and forgets it.
   void remove(app::ClientId client);
 
@@ -42,6 +47,7 @@ class Live {
   std::function<WallTime()> wall_now_;
   app::ClientId last_client_ = 0;
   std::unordered_map<app::ClientId, Sink> sinks_;
+  std::vector<AirSink> air_sinks_;
   bool pumping_ = false;
 };
 

@@ -14,17 +14,6 @@ using http::SocketPtr;
 using http::Task;
 namespace json = boost::json;
 
-// One signed-in socket.
-struct LiveSockets::Line {
-  http::Socket* socket = nullptr;
-  app::PublicUser user;
-  app::TokenHash token{};
-  app::Language language = app::Language::kChinese;
-  app::ClientId client = 0;
-  std::string presenter_id;  // the broadcast that this socket came to watch; empty: none
-  Ack pending;               // of the offer that has not been answered
-};
-
 namespace {
 
 json::object notice_message(std::string_view type, const app::PublicUser& user, WallTime at) {
@@ -80,6 +69,7 @@ void LiveSockets::leave(const SocketPtr& socket) {
   lines_.erase(line.get());
   const auto count = sockets_of_user_.find(line->user.id);
   if (count != sockets_of_user_.end() && --count->second == 0) sockets_of_user_.erase(count);
+  calls_.closed(*line);
   live_.remove(line->client);
 }
 
@@ -101,61 +91,65 @@ Task<> LiveSockets::handle(SocketPtr socket, Event event) {
   const std::shared_ptr<Line> line = *held;
   const json::value request = first_argument(event);
   if (event.name == "createPresentor") {
-    create_presenter(*line, request, event.ack);
+    co_await create_presenter(*line, request, event.ack);
   } else if (event.name == "createViewer") {
     create_viewer(*line, request, event.ack);
   } else if (event.name == "onIceCandidate") {
     add_candidate(*line, request);
   } else if (event.name == "stopPresentor" || event.name == "stopViewer" || event.name == "stop") {
     live_.stop(line->client);
+    calls_.presenting_ended(*line, app::PresentingEnd::kStopped);
     line->pending = {};
     event.ack({json::object{{"ok", true}}});
     // A first-generation page that leaves a broadcast never closes the socket that it watched with.
     if (event.name == "stopViewer" || !line->presenter_id.empty()) socket->disconnect();
-  } else if (event.name == "inviteViewer") {
-    refuse_call(*line, event.ack);
-  } else if (event.name == "online" || event.name == "offline" || event.name == "acceptcall" ||
-             event.name == "rejectcall") {
-    // No call is ringing that could be accepted or declined.
-    event.ack({json::object{{"ok", true}}});
   } else {
-    fail(*line, event.ack, make_error(Code::kBadRequest));
+    const bool known = co_await calls_.handle(*line, event, request);
+    if (!known) line->fail(event.ack, make_error(Code::kBadRequest));
   }
-}
-
-void LiveSockets::fail(Line& line, const Ack& ack, const Error& error) {
-  const json::object what = {{"code", error.code},
-                             {"message", app::message(error.code, line.language)}};
-  line.socket->error(what);
-  ack({json::object{{"error", what}}});
-}
-
-// Nobody can be reached by a call.
-void LiveSockets::refuse_call(Line& line, const Ack& ack) {
-  const auto message = app::message(Code::kCannotBeReached, line.language);
-  line.socket->emit("callerror", {json::object{{"message", message}}});
-  ack({json::object{
-      {"error", {{"code", app::name_of(Code::kCannotBeReached)}, {"message", message}}}}});
 }
 
 template <typename Start>
 void LiveSockets::negotiate(Line& line, const json::value& request, Ack ack, Start start) {
   auto offer = text_member(request, "sdpOffer");
-  if (!offer) return fail(line, ack, make_error(Code::kBadRequest));
+  if (!offer) return line.fail(ack, make_error(Code::kBadRequest));
   const Ack waiting = std::exchange(line.pending, std::move(ack));
   start(std::move(*offer));
   // An earlier offer still waits, so that this one has been refused: the answer is the other's.
   if (waiting.wanted()) line.pending = waiting;
 }
 
-void LiveSockets::create_presenter(Line& line, const json::value& request, Ack ack) {
-  if (const auto invite = text_member(request, "invite"); invite && !invite->empty())
-    return refuse_call(line, ack);
+Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack ack) {
+  // Before anybody is called.
+  if (!text_member(request, "sdpOffer")) {
+    line.fail(ack, make_error(Code::kBadRequest));
+    co_return;
+  }
+  const auto* record = request.as_object().if_contains("record");
+  app::PresentOptions options;
+  options.record = !record || !record->is_bool() || record->as_bool();
+  const auto invite = text_member(request, "invite");
+  line.call_id.clear();
+  // A call to nobody is no broadcast for everybody.
+  if (invite && !(invite->empty() && options.record)) {
+    const auto permit = co_await calls_.dial(line, *invite);
+    if (!permit) {
+      calls_.refuse_dial(line, ack, permit.error());
+      co_return;
+    }
+    options.visible_to = permit->visible_to;
+  } else {
+    const auto permit = calls_.join(line, request);
+    if (!permit) {
+      line.fail(ack, permit.error());
+      co_return;
+    }
+    if (*permit) options.visible_to = (*permit)->visible_to;
+  }
+  // What is said in a call is kept only if both agree, which is another matter.
+  if (options.visible_to) options.record = false;
   negotiate(line, request, std::move(ack), [&](std::string offer) {
-    app::PresentOptions options;
     options.offer = std::move(offer);
-    const auto* record = request.as_object().if_contains("record");
-    options.record = !record || !record->is_bool() || record->as_bool();
     live_.present(line.client, line.user, std::move(options));
   });
 }
@@ -178,24 +172,34 @@ void LiveSockets::add_candidate(Line& line, const json::value& request) {
 void LiveSockets::on_notice(Line& line, app::Notice& notice) {
   http::Socket& socket = *line.socket;
   if (auto* answer = std::get_if<app::Answer>(&notice.what)) {
-    socket.emit("startResponse",
-                {json::object{{"sdpAnswer", answer->sdp}, {"presentorId", answer->broadcast_id}}});
-    std::exchange(line.pending,
-                  {})({json::object{{"ok", true}, {"presentorId", answer->broadcast_id}}});
+    json::object response{{"sdpAnswer", answer->sdp}, {"presentorId", answer->broadcast_id}};
+    json::object done{{"ok", true}, {"presentorId", answer->broadcast_id}};
+    if (!line.call_id.empty()) {
+      response["callId"] = line.call_id;
+      done["callId"] = line.call_id;
+    }
+    socket.emit("startResponse", {std::move(response)});
+    std::exchange(line.pending, {})({std::move(done)});
+    if (answer->presenter) calls_.on_air(line, answer->broadcast_id);
   } else if (auto* failed = std::get_if<app::Failed>(&notice.what)) {
-    fail(line, std::exchange(line.pending, {}), failed->error);
+    on_failure(line, failed->error, app::PresentingEnd::kRefused);
   } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {
-    fail(line, std::exchange(line.pending, {}), closed->error);
+    on_failure(line, closed->error, app::PresentingEnd::kLost);
   } else if (std::holds_alternative<app::PresenterGone>(notice.what)) {
     socket.emit("presentorgone");
-    const json::object what = {{"code", app::name_of(Code::kPublisherGone)},
-                               {"message", app::message(Code::kPublisherGone, line.language)}};
+    const json::object what = line.describe(make_error(Code::kPublisherGone));
     std::exchange(line.pending, {})({json::object{{"error", what}}});
   } else if (auto* entered = std::get_if<app::ViewerEntered>(&notice.what)) {
     socket.emit("message", {notice_message("viewer-entry", entered->user, entered->at)});
+    calls_.viewer_entered(line, entered->user);
   } else if (auto* left = std::get_if<app::ViewerLeft>(&notice.what)) {
     socket.emit("message", {notice_message("viewer-leave", left->user, left->at)});
   }
+}
+
+void LiveSockets::on_failure(Line& line, const Error& error, app::PresentingEnd how) {
+  line.fail(std::exchange(line.pending, {}), error);
+  calls_.presenting_ended(line, how);
 }
 
 }  // namespace loopcast::api

@@ -7,7 +7,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "api/call_events.h"
 #include "api/live.h"
+#include "api/live_line.h"
 #include "api/sign_in.h"
 #include "http/socketio.h"
 
@@ -18,8 +20,9 @@ class LiveSockets {
   // Of one user, over all devices; pages that never offer anything count as well.
   static constexpr size_t kMaxSocketsPerUser = 64;
 
-  // Both outlive this, and this outlives the use of `io`.
-  LiveSockets(SignIn& sign_in, Live& live) : sign_in_(sign_in), live_(live) {}
+  // All outlive this, and this outlives the use of `io`.
+  LiveSockets(SignIn& sign_in, Live& live, CallEvents& calls)
+      : sign_in_(sign_in), live_(live), calls_(calls) {}
   LiveSockets(const LiveSockets&) = delete;
   LiveSockets& operator=(const LiveSockets&) = delete;
 
@@ -28,7 +31,7 @@ class LiveSockets {
   void end_session(const std::string& token);
 
  private:
-  struct Line;
+  using Line = LiveLine;
 
   http::Task<> connect(http::SocketPtr socket);
   http::Task<> handle(http::SocketPtr socket, http::Event event);
@@ -37,15 +40,15 @@ class LiveSockets {
   // The offer in `request`, whose answer or refusal goes to `ack`, is made by `start`.
   template <typename Start>
   void negotiate(Line& line, const boost::json::value& request, http::Ack ack, Start start);
-  void create_presenter(Line& line, const boost::json::value& request, http::Ack ack);
+  http::Task<> create_presenter(Line& line, const boost::json::value& request, http::Ack ack);
   void create_viewer(Line& line, const boost::json::value& request, http::Ack ack);
   void add_candidate(Line& line, const boost::json::value& request);
-  void refuse_call(Line& line, const http::Ack& ack);
   void on_notice(Line& line, app::Notice& notice);
-  void fail(Line& line, const http::Ack& ack, const Error& error);
+  void on_failure(Line& line, const Error& error, app::PresentingEnd how);
 
   SignIn& sign_in_;
   Live& live_;
+  CallEvents& calls_;
   std::unordered_set<Line*> lines_;
   std::unordered_map<std::string, size_t> sockets_of_user_;
 };

@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 
 #include "api/live.h"
+#include "api/rest_calls.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
 #include "app/argon2.h"
 #include "http/router.h"
+#include "store/sqlite_calls.h"
 #include "store/sqlite_store.h"
 
 namespace loopcast::api {
@@ -41,6 +43,13 @@ TEST(OpenApi, DescribesEveryRoute) {
   Whip whip(context, sign_in, live, random);
   add_rest_v2(router, sign_in, live, [](const std::string&) {});
   whip.add_routes(router);
+  app::Presence presence;
+  app::Calls calls(presence, {}, random.fork());
+  store::SqliteCalls call_store((*store)->connection());
+  CallHistory history(call_store, presence, database);
+  const CallEvents::Parts parts{sign_in, live, presence, calls, history};
+  CallEvents events(context, parts, {[] { return Instant(); }, [] { return WallTime(); }});
+  add_rest_calls(router, sign_in, history, events);
   std::set<std::string> routes;
   for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);
 

@@ -99,4 +99,9 @@ Task<Expected<app::User>> SignIn::find_user(std::string id) {
   co_return co_await offload(database_, std::move(work));
 }
 
+Task<Expected<app::User>> SignIn::find_user_by_nickname(std::string nickname) {
+  auto work = [this, nickname] { return accounts_.find_user_by_nickname(nickname); };
+  co_return co_await offload(database_, std::move(work));
+}
+
 }  // namespace loopcast::api

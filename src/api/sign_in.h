@@ -42,6 +42,7 @@ class SignIn {
   http::Task<Expected<app::User>> authenticate(std::string token);
   http::Task<Status> log_out(std::string token);
   http::Task<Expected<app::User>> find_user(std::string id);
+  http::Task<Expected<app::User>> find_user_by_nickname(std::string nickname);
 
   uint64_t rate_limited() const { return limiter_.refused(); }
   uint64_t overloaded() const { return overloaded_; }

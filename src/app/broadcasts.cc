@@ -110,6 +110,13 @@ bool Broadcasts::poll_notice(Notice& notice) {
   return true;
 }
 
+bool Broadcasts::poll_air_change(AirChange& change) {
+  if (air_changes_.empty()) return false;
+  change = std::move(air_changes_.front());
+  air_changes_.pop_front();
+  return true;
+}
+
 // What the media core reports.
 
 void Broadcasts::handle(WallTime now, MediaEvent event) {
@@ -133,13 +140,14 @@ void Broadcasts::on(WallTime now, MediaAnswered& event, ClientId id, Client& cli
   }
   client.answered = true;
   Broadcast& broadcast = *broadcasts_.find(client.broadcast);
-  notify(id, Answer{std::move(event.sdp), broadcast.id});
+  notify(id, Answer{std::move(event.sdp), broadcast.id, client.role == Role::kPresenter});
   if (client.role == Role::kPresenter) {
     broadcast.on_air = true;
     broadcast.started_at = now;
     if (!broadcast.visible_to) listed_.push_back(client.broadcast);
     ++on_air_;
     ++counters_.broadcasts_started;
+    note_air_change(broadcast, true);
     return;
   }
   ++broadcast.entered;
@@ -271,11 +279,17 @@ void Broadcasts::end_broadcast(SlabId key) {
     --on_air_;
     ++counters_.broadcasts_ended;
     std::erase(listed_, key);
+    note_air_change(broadcast, false);
   }
   --usage_[broadcast.user.id].broadcasts;
   reset(clients_.find(broadcast.presenter)->second);
   broadcasts_by_id_.erase(broadcast.id);
   broadcasts_.remove(key);
+}
+
+void Broadcasts::note_air_change(const Broadcast& broadcast, bool on_air) {
+  air_changes_.push_back({broadcast.id, broadcast.presenter, broadcast.user, on_air,
+                          !broadcast.visible_to.has_value()});
 }
 
 void Broadcasts::leave_broadcast(WallTime now, ClientId id, Client& client) {

@@ -1,5 +1,5 @@
 // The live heart: who presents, who watches, and who is told of it. Calls go down, notices come
-// back: after each call the caller drains poll_notice().
+// back: after each call the caller drains poll_notice() and poll_air_change().
 //
 // A client is whatever holds one end of one stream: a Socket.IO socket, a WHIP or a WHEP resource.
 // It does one thing at a time. The caller makes up its number, never uses it again, and calls
@@ -74,6 +74,7 @@ struct BroadcastPage {
 struct Answer {  // to an offer; for a presenter the broadcast is on air from here
   std::string sdp;
   std::string broadcast_id;
+  bool presenter = false;  // to who presents it
 };
 struct Restarted {
   std::string fragment;
@@ -99,6 +100,15 @@ struct ViewerLeft {
 struct Notice {
   ClientId to = 0;
   std::variant<Answer, Restarted, Failed, Closed, PresenterGone, ViewerEntered, ViewerLeft> what;
+};
+
+// A broadcast that went on the air or left it.
+struct AirChange {
+  std::string broadcast_id;
+  ClientId presenter = 0;
+  PublicUser user;
+  bool on_air = false;
+  bool listed = true;
 };
 
 class Broadcasts {
@@ -147,6 +157,7 @@ class Broadcasts {
 
   // False when there are no more.
   bool poll_notice(Notice& notice);
+  bool poll_air_change(AirChange& change);
 
   // On air; not_found otherwise. Asks no permission: see may_watch.
   Expected<BroadcastInfo> find(const std::string& broadcast_id) const;
@@ -215,6 +226,7 @@ class Broadcasts {
   SlabId find_on_air(const std::string& broadcast_id) const;
   static bool may_watch(const Broadcast& broadcast, const std::string& user_id);
   BroadcastInfo describe(const Broadcast& broadcast) const;
+  void note_air_change(const Broadcast& broadcast, bool on_air);
   template <typename What>
   void notify(ClientId to, What what) {
     notices_.push_back(Notice{to, std::move(what)});
@@ -235,6 +247,7 @@ class Broadcasts {
   std::unordered_map<MediaId, ClientId> clients_by_media_;
   std::unordered_map<std::string, Usage> usage_;  // by user id
   std::deque<Notice> notices_;
+  std::deque<AirChange> air_changes_;
 };
 
 }  // namespace loopcast::app

@@ -56,6 +56,10 @@ enum class Code : uint8_t {
   kStoreTooNew,
   kOverloaded,
   kInternal,
+  // Calls
+  kBusy,
+  kNoAnswer,
+  kInCall,
   kCount,
 };
 

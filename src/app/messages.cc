@@ -115,6 +115,13 @@ constexpr std::array<Entry, kCodes> kTable = {{
      "The server is busy. Please try again in a moment."},
     {Code::kInternal, "internal", "服务器出现意外错误，请稍后再试。",
      "Something unexpected went wrong on the server. Please try again later."},
+
+    {Code::kBusy, "busy", "对方正在通话中，请稍后再拨。",
+     "This person is in another call. Try again later."},
+    {Code::kNoAnswer, "no_answer", "对方无人接听，请稍后再拨。",
+     "Nobody answered. Try again later."},
+    {Code::kInCall, "in_call", "您正在通话中，请先挂断当前通话。",
+     "You are in a call already. Hang up first."},
 }};
 
 constexpr bool table_is_complete() {

@@ -61,6 +61,40 @@ void add_broadcasts(Families& out, const app::Broadcasts& broadcasts) {
     out.counter("live_events", "What happened in live broadcasts", value, {{"event", name}});
 }
 
+void add_calls(Families& out, const app::Presence& presence, const app::Calls& calls) {
+  out.gauge("call_lines", "Open call lines", static_cast<double>(presence.lines()));
+  out.gauge("calls", "Calls that ring or go on", static_cast<double>(calls.size()));
+  const auto& p = presence.counters();
+  const auto& c = calls.counters();
+  const auto ended = [&](app::EndReason reason) { return c.ended[static_cast<size_t>(reason)]; };
+  const std::pair<const char*, uint64_t> events[] = {
+      {"line_opened", p.lines_opened},
+      {"line_closed", p.lines_closed},
+      {"line_refused", p.lines_refused},
+      {"presence_told", p.changes},
+      {"presence_delayed", p.changes_delayed},
+      {"dialled", c.dialled},
+      {"rung", c.rung},
+      {"accepted", c.accepted},
+      {"connected", c.connected},
+      {"crossed", c.crossed},
+      {"resumed", c.resumed},
+      {"rate_limited", c.rate_limited},
+      {"unreachable", c.unreachable},
+      {"refused", c.refused},
+      {"ended_declined", ended(app::EndReason::kDeclined)},
+      {"ended_cancelled", ended(app::EndReason::kCancelled)},
+      {"ended_no_answer", ended(app::EndReason::kNoAnswer)},
+      {"ended_busy", ended(app::EndReason::kBusy)},
+      {"ended_offline", ended(app::EndReason::kOffline)},
+      {"ended_hung_up", ended(app::EndReason::kHungUp)},
+      {"ended_lost", ended(app::EndReason::kLost)},
+      {"ended_error", ended(app::EndReason::kError)},
+  };
+  for (const auto& [name, value] : events)
+    out.counter("call_events", "What happened in calls and presence", value, {{"event", name}});
+}
+
 void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sign_in) {
   out.gauge("http_connections", "HTTP connections", static_cast<double>(c.connections));
   out.gauge("http_websockets", "WebSocket connections", static_cast<double>(c.websockets));
@@ -156,9 +190,11 @@ void add_media(Families& out, const MediaHub& media) {
 }  // namespace
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media) {
+                         const api::SignIn& sign_in, const MediaHub& media,
+                         const app::Presence& presence, const app::Calls& calls) {
   Families out;
   add_broadcasts(out, broadcasts);
+  add_calls(out, presence, calls);
   add_http(out, http, sign_in);
   add_media(out, media);
   return out.text();

@@ -5,12 +5,15 @@
 
 #include "api/sign_in.h"
 #include "app/broadcasts.h"
+#include "app/calls.h"
+#include "app/presence.h"
 #include "http/counters.h"
 #include "server/media_hub.h"
 
 namespace loopcast::server {
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media);
+                         const api::SignIn& sign_in, const MediaHub& media,
+                         const app::Presence& presence, const app::Calls& calls);
 
 }  // namespace loopcast::server

@@ -16,9 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/call_events.h"
+#include "api/call_history.h"
 #include "api/live.h"
 #include "api/live_sockets.h"
 #include "api/present.h"
+#include "api/rest_calls.h"
 #include "api/rest_v1.h"
 #include "api/rest_v2.h"
 #include "api/sign_in.h"
@@ -26,6 +29,8 @@
 #include "app/accounts.h"
 #include "app/argon2.h"
 #include "app/broadcasts.h"
+#include "app/calls.h"
+#include "app/presence.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "http/socketio.h"
@@ -35,6 +40,7 @@
 #include "net/interfaces.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
+#include "store/sqlite_calls.h"
 #include "store/sqlite_store.h"
 
 namespace loopcast::server {
@@ -122,18 +128,21 @@ class Server {
                {options.workers, options.media_port, announced(options), options.video_codecs},
                random_),
         broadcasts_(media_, limits(options), random_.fork()),
-        live_(broadcasts_, [] { return net::wall_now(); }) {}
+        live_(broadcasts_, [] { return net::wall_now(); }),
+        calls_(presence_, {}, random_.fork()) {}
 
   Status start() {
     if (auto made = make_data_folder(options_.data); !made) return made;
     auto store = store::SqliteStore::open((fs::path(options_.data) / "loopcast.db").string());
     if (!store) return store.error();
+    call_store_ = std::make_unique<store::SqliteCalls>((*store)->connection());
     store_ = std::move(*store);
     accounts_ = std::make_unique<app::Accounts>(*store_, hasher_, random_.fork());
-    sign_in_ = std::make_unique<api::SignIn>(
-        *accounts_, hasher_, database_, hashing_,
-        api::SignIn::Clocks{[] { return net::now(); }, [] { return net::wall_now(); }},
-        random_.fork());
+    sign_in_ = std::make_unique<api::SignIn>(*accounts_, hasher_, database_, hashing_, clocks(),
+                                             random_.fork());
+    call_history_ = std::make_unique<api::CallHistory>(*call_store_, presence_, database_);
+    const api::CallEvents::Parts parts{*sign_in_, live_, presence_, calls_, *call_history_};
+    call_events_ = std::make_unique<api::CallEvents>(context_, parts, clocks());
     auto started = media_.start([this](app::MediaEvent event) { live_.handle(std::move(event)); });
     if (!started) return started;
     return start_http();
@@ -159,6 +168,10 @@ class Server {
     return limits;
   }
 
+  static api::SignIn::Clocks clocks() {
+    return {[] { return net::now(); }, [] { return net::wall_now(); }};
+  }
+
   Status start_http() {
     http::ServerOptions http;
     if (options_.http) http.listen.push_back({*options_.http, false});
@@ -178,7 +191,7 @@ class Server {
     socketio.engine.ping_timeout = std::chrono::seconds(10);
     socketio.log = [](std::string_view text) { spdlog::warn("socket.io: {}", text); };
     socketio_ = std::make_unique<http::SocketIo>(context_, random_, std::move(socketio), counters_);
-    sockets_ = std::make_unique<api::LiveSockets>(*sign_in_, live_);
+    sockets_ = std::make_unique<api::LiveSockets>(*sign_in_, live_, *call_events_);
     sockets_->mount(*socketio_);
     whip_ = std::make_unique<api::Whip>(context_, *sign_in_, live_, random_);
 
@@ -192,6 +205,7 @@ class Server {
     api::add_rest_v1(router_, *sign_in_, live_);
     api::add_rest_v2(router_, *sign_in_, live_,
                      [this](const std::string& token) { sockets_->end_session(token); });
+    api::add_rest_calls(router_, *sign_in_, *call_history_, *call_events_);
     whip_->add_routes(router_);
     router_.add("GET", "/healthz",
                 [](Request) -> Task<Response> { co_return Response::text("ok\n"); });
@@ -217,7 +231,8 @@ class Server {
   Task<Response> show_metrics(Request request) {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
-    auto response = Response::text(metrics_text(broadcasts_, counters_, *sign_in_, media_));
+    auto response =
+        Response::text(metrics_text(broadcasts_, counters_, *sign_in_, media_, presence_, calls_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
@@ -268,6 +283,7 @@ class Server {
 
   Task<> stop() {
     spdlog::info("stopping");
+    call_events_->shutdown();
     live_.shutdown();
     co_await http_->stop();
     boost::system::error_code ignored;
@@ -286,12 +302,17 @@ class Server {
   MediaHub media_;
   app::Broadcasts broadcasts_;
   api::Live live_;
+  app::Presence presence_;
+  app::Calls calls_;
   app::Argon2 hasher_;
   std::unique_ptr<app::Store> store_;
+  std::unique_ptr<app::CallStore> call_store_;
   std::unique_ptr<app::Accounts> accounts_;
   asio::thread_pool database_{1};
   asio::thread_pool hashing_{kHashingThreads};
   std::unique_ptr<api::SignIn> sign_in_;
+  std::unique_ptr<api::CallHistory> call_history_;
+  std::unique_ptr<api::CallEvents> call_events_;
   http::HttpCounters counters_;
   http::Router router_;
   std::unique_ptr<http::SocketIo> socketio_;

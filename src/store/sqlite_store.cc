@@ -69,6 +69,8 @@ struct SqliteStore::Impl {
 SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SqliteStore::~SqliteStore() = default;
 
+SqliteConnection& SqliteStore::connection() { return *impl_->db; }
+
 Expected<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
   // Whoever reads it wants to know which file.
   const auto about = [&](const Error& error) {

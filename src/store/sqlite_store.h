@@ -8,6 +8,8 @@
 
 namespace loopcast::store {
 
+class SqliteConnection;
+
 // Used by one thread at a time. Several of them, in one process or several, may have one file open.
 class SqliteStore final : public app::Store {
  public:
@@ -15,6 +17,9 @@ class SqliteStore final : public app::Store {
   // store_unavailable, store_too_new (written by a newer version of this program).
   static Expected<std::unique_ptr<SqliteStore>> open(const std::string& path);
   ~SqliteStore() override;
+
+  // For other parts of the same database, on the same thread.
+  SqliteConnection& connection();
 
   Status add_user(const app::UserRecord& record) override;
   Expected<app::UserRecord> find_user(const std::string& id) override;

@@ -1,0 +1,45 @@
+// The history of calls and the search for people, for the control thread: app::CallStore on the
+// database thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "app/call_store.h"
+#include "app/presence.h"
+#include "base/expected.h"
+#include "http/offload.h"
+#include "http/task.h"
+
+namespace loopcast::api {
+
+struct PeoplePage {
+  std::vector<app::PresenceChange> people;
+  uint64_t total = 0;
+};
+
+class CallHistory {
+ public:
+  // All outlive this. `database`: the only thread that uses `store`.
+  CallHistory(app::CallStore& store, const app::Presence& presence,
+              http::asio::thread_pool& database)
+      : store_(store), presence_(presence), database_(database) {}
+
+  http::Task<Status> add(app::CallOver over);
+  http::Task<Expected<app::CallPage>> list(std::string user_id, uint64_t offset, uint32_t limit);
+  http::Task<Expected<uint64_t>> unseen(std::string user_id);
+  http::Task<Status> see(std::string user_id);
+  http::Task<Status> clear(std::string user_id);
+  // Everybody but `user_id` whose nickname contains `part`; those who are here first.
+  http::Task<Expected<PeoplePage>> people(std::string user_id, std::string part, uint64_t offset,
+                                          uint32_t limit);
+
+ private:
+  app::CallStore& store_;
+  const app::Presence& presence_;
+  http::asio::thread_pool& database_;
+};
+
+}  // namespace loopcast::api

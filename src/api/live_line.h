@@ -1,0 +1,42 @@
+// One signed-in socket.
+#pragma once
+
+#include <cstring>
+#include <string>
+
+#include "app/broadcasts.h"
+#include "app/messages.h"
+#include "app/store.h"
+#include "http/socketio.h"
+
+namespace loopcast::api {
+
+struct LiveLine {
+  http::Socket* socket = nullptr;
+  app::PublicUser user;
+  app::TokenHash token{};
+  app::Language language = app::Language::kChinese;
+  app::ClientId client = 0;
+  std::string presenter_id;  // the broadcast that this socket came to watch; empty: none
+  std::string call_id;       // the call that its offer is a part of; empty: none
+  http::Ack pending;         // of the offer that has not been answered
+
+  // The sockets of one session are on one device.
+  uint64_t device() const {
+    uint64_t value;
+    std::memcpy(&value, token.data(), sizeof value);
+    return value;
+  }
+
+  boost::json::object describe(const Error& error) const {
+    return {{"code", error.code}, {"message", app::message(error.code, language)}};
+  }
+  // As `error`, and to whoever waits for an acknowledgement.
+  void fail(const http::Ack& ack, const Error& error) const {
+    const boost::json::object what = describe(error);
+    socket->error(what);
+    ack({boost::json::object{{"error", what}}});
+  }
+};
+
+}  // namespace loopcast::api

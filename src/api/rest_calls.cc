@@ -1,0 +1,84 @@
+#include "api/rest_calls.h"
+
+#include "api/call_json.h"
+#include "api/present.h"
+
+namespace loopcast::api {
+namespace {
+
+using http::Request;
+using http::Response;
+using http::Task;
+namespace json = boost::json;
+
+constexpr size_t kDefaultSize = 24;
+constexpr size_t kMaxSize = 100;
+constexpr size_t kMaxPage = 1'000'000;
+// Longer than any nickname: what it finds is nothing.
+constexpr size_t kMaxQuery = 256;
+
+struct Paging {
+  size_t page;
+  size_t size;
+  uint64_t offset() const { return uint64_t{page - 1} * size; }
+};
+
+Paging paging_of(const Request& request) {
+  return {positive(request.query.get("page"), 1, kMaxPage),
+          positive(request.query.get("size"), kDefaultSize, kMaxSize)};
+}
+
+Task<Response> list_people(SignIn& sign_in, CallHistory& history, Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  const Paging paging = paging_of(request);
+  std::string part(request.query.get("q").substr(0, kMaxQuery));
+  const auto found = co_await history.people(user->id, std::move(part), paging.offset(),
+                                             static_cast<uint32_t>(paging.size));
+  if (!found) co_return problem(request, found.error());
+  json::array people;
+  for (const auto& person : found->people) people.push_back(person_json(person));
+  co_return Response::json({{"people", std::move(people)},
+                            {"page", paging.page},
+                            {"size", paging.size},
+                            {"total", found->total}});
+}
+
+Task<Response> list_calls(SignIn& sign_in, CallHistory& history, Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  const Paging paging = paging_of(request);
+  const auto found =
+      co_await history.list(user->id, paging.offset(), static_cast<uint32_t>(paging.size));
+  if (!found) co_return problem(request, found.error());
+  json::array calls;
+  for (const auto& call : found->calls) calls.push_back(to_json(call));
+  co_return Response::json({{"calls", std::move(calls)},
+                            {"page", paging.page},
+                            {"size", paging.size},
+                            {"total", found->total}});
+}
+
+Task<Response> clear_calls(SignIn& sign_in, CallHistory& history, CallEvents& events,
+                           Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  const auto done = co_await history.clear(user->id);
+  if (!done) co_return problem(request, done.error());
+  co_await events.tell_missed(user->id);
+  co_return Response::empty(204);
+}
+
+}  // namespace
+
+void add_rest_calls(http::Router& router, SignIn& sign_in, CallHistory& history,
+                    CallEvents& events) {
+  router.add("GET", "/api/v2/people",
+             [&](Request r) { return list_people(sign_in, history, std::move(r)); });
+  router.add("GET", "/api/v2/calls",
+             [&](Request r) { return list_calls(sign_in, history, std::move(r)); });
+  router.add("DELETE", "/api/v2/calls",
+             [&](Request r) { return clear_calls(sign_in, history, events, std::move(r)); });
+}
+
+}  // namespace loopcast::api

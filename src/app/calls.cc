@@ -1,0 +1,457 @@
+#include "app/calls.h"
+
+#include <algorithm>
+
+#include "app/messages.h"
+#include "app/nickname.h"
+
+namespace loopcast::app {
+namespace {
+
+// Whether both texts are the nickname of one user.
+bool same_nickname(std::string_view a, std::string_view b) {
+  const auto left = parse_nickname(a);
+  const auto right = parse_nickname(b);
+  return left && right && left->key == right->key;
+}
+
+}  // namespace
+
+Calls::Calls(Presence& presence, const CallLimits& limits, const Random::Seed& seed)
+    : presence_(presence),
+      limits_(limits),
+      random_(seed),
+      dialling_(limits.dialling, limits.rate_limited_users, random_.fork()) {}
+
+// Calling.
+
+Status Calls::may_dial(Instant now, const std::string& caller_id) {
+  if (dialling_.take(now, caller_id).allowed) return ok();
+  ++counters_.rate_limited;
+  return make_error(Code::kRateLimited);
+}
+
+Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const PublicUser& caller,
+                                 const std::optional<PublicUser>& callee, uint64_t device,
+                                 std::string on_air) {
+  ++counters_.dialled;
+  if (by_client_.contains(client)) return refuse(Code::kAlreadyPresenting);
+  if (!callee || callee->id == caller.id) {
+    ++counters_.unreachable;
+    return make_error(Code::kCannotBeReached);
+  }
+  if (Call* const own = call_of(caller.id)) {
+    const bool crossed = own->callee.user.id == caller.id && own->caller.user.id == callee->id;
+    if (!crossed || own->accepted()) return refuse(Code::kInCall);
+    own->crossed = true;
+    ++counters_.crossed;
+    auto permit = answer(*own, client, device, true);
+    if (permit && !on_air.empty()) this->on_air(at, client, on_air);
+    return permit;
+  }
+  if (!presence_.reachable(callee->id))
+    return unreachable_at_once(at, caller, *callee, EndReason::kOffline, Code::kCannotBeReached);
+  if (in_call(callee->id))
+    return unreachable_at_once(at, caller, *callee, EndReason::kBusy, Code::kBusy);
+
+  const SlabId key = calls_.emplace();
+  Call& call = *calls_.find(key);
+  call.id = make_id(random_);
+  call.caller.user = caller;
+  call.caller.client = client;
+  call.caller.borrowed = !on_air.empty();
+  call.callee.user = *callee;
+  call.started_at = at.wall;
+  by_user_.emplace(caller.id, key);
+  by_user_.emplace(callee->id, key);
+  by_client_.emplace(client, key);
+  presence_.set_busy(at.now, caller, true);
+  presence_.set_busy(at.now, *callee, true);
+  enter(at, call, CallState::kCalling, at.now + limits_.connect);
+  CallPermit permit{call.id, {callee->id}};
+  if (call.caller.borrowed) this->on_air(at, client, on_air);
+  return permit;
+}
+
+Error Calls::unreachable_at_once(const Moment& at, const PublicUser& caller,
+                                 const PublicUser& callee, EndReason reason, Code code) {
+  ++counters_.unreachable;
+  ++counters_.ended[static_cast<size_t>(reason)];
+  outputs_.emplace_back(
+      CallOver{make_id(random_), caller, callee, reason, false, at.wall, Duration()});
+  return make_error(code);
+}
+
+// Answering and resuming.
+
+Expected<CallPermit> Calls::join(const Moment& at, ClientId client, const PublicUser& user,
+                                 uint64_t device, std::string_view call_id) {
+  if (by_client_.contains(client)) return refuse(Code::kAlreadyPresenting);
+  Call* const call = find(user.id, call_id);
+  if (call == nullptr) return refuse(Code::kCannotBeReached);
+  const CallRole role = call->role_of(user.id);
+  if (call->accepted()) {
+    // A page that does not say which call it means must not take over from another.
+    if (call_id.empty() && call->side(role).client != 0) return refuse(Code::kInCall);
+    return resume(at, *call, role, client);
+  }
+  if (role == CallRole::kCaller) return refuse(Code::kInCall);
+  return answer(*call, client, device, false);
+}
+
+bool Calls::just_ended(Instant now, const std::string& user_id) const {
+  const auto found = just_ended_.find(user_id);
+  return found != just_ended_.end() && found->second > now;
+}
+
+Expected<CallPermit> Calls::answer(Call& call, ClientId client, uint64_t device, bool accepts) {
+  if (call.answering.size() >= limits_.answering) return refuse(Code::kServerFull);
+  call.answering.push_back({client, device, {}, accepts});
+  by_client_.emplace(client, by_user_.at(call.callee.user.id));
+  return CallPermit{call.id, {call.caller.user.id}};
+}
+
+Expected<CallPermit> Calls::resume(const Moment& at, Call& call, CallRole role, ClientId client) {
+  // The page that presented before is gone, or is about to notice that it has been replaced.
+  if (call.side(role).client != 0) side_lost(at, call, role);
+  CallSide& side = call.side(role);
+  side.client = client;
+  side.borrowed = false;
+  by_client_.emplace(client, by_user_.at(side.user.id));
+  ++counters_.resumed;
+  return CallPermit{call.id, {call.other(role).user.id}};
+}
+
+Status Calls::accept(const Moment& at, ClientId client, const PublicUser& user,
+                     std::string_view from_nickname, std::string_view call_id) {
+  Call* const call = find(user.id, call_id);
+  // Pages may say so more than once.
+  if (call != nullptr && call->accepted() && call->side(call->role_of(user.id)).client == client)
+    return ok();
+  if (call == nullptr || call != find_incoming(user.id, from_nickname, call_id))
+    return refuse(Code::kCannotBeReached);
+  const auto found = std::find_if(call->answering.begin(), call->answering.end(),
+                                  [&](const Answering& a) { return a.client == client; });
+  if (found == call->answering.end()) return refuse(Code::kCannotBeReached);
+  found->accepts = true;
+  accept_if_ready(at, *call);
+  return ok();
+}
+
+Status Calls::decline(const Moment& at, const PublicUser& user, std::string_view from_nickname,
+                      std::string_view call_id) {
+  Call* const call = find_incoming(user.id, from_nickname, call_id);
+  if (call == nullptr) return refuse(Code::kCannotBeReached);
+  end(at, *call, EndReason::kDeclined);
+  return ok();
+}
+
+Status Calls::hang_up(const Moment& at, const PublicUser& user, std::string_view call_id) {
+  Call* const call = find(user.id, call_id);
+  if (call == nullptr) return refuse(Code::kCannotBeReached);
+  const bool caller = call->role_of(user.id) == CallRole::kCaller;
+  end(at, *call,
+      call->accepted() ? EndReason::kHungUp
+      : caller         ? EndReason::kCancelled
+                       : EndReason::kDeclined);
+  return ok();
+}
+
+Status Calls::agree_to_record(const Moment&, const PublicUser& user, std::string_view call_id,
+                              bool agrees) {
+  Call* const call = find(user.id, call_id);
+  if (call == nullptr) return refuse(Code::kCannotBeReached);
+  CallSide& side = call->side(call->role_of(user.id));
+  if (side.agrees_to_record == agrees) return ok();
+  side.agrees_to_record = agrees;
+  update_recording(*call);
+  tell_states(*call);
+  return ok();
+}
+
+// What becomes of clients and lines.
+
+void Calls::on_air(const Moment& at, ClientId client, const std::string& broadcast_id) {
+  const auto found = by_client_.find(client);
+  if (found == by_client_.end()) return;
+  Call& call = *calls_.find(found->second);
+  for (Answering& answering : call.answering) {
+    if (answering.client != client) continue;
+    answering.broadcast_id = broadcast_id;
+    return accept_if_ready(at, call);
+  }
+  CallSide& side = call.caller.client == client ? call.caller : call.callee;
+  side.broadcast_id = broadcast_id;
+  side.back_by = Instant::never();
+  if (call.state == CallState::kCalling) {
+    enter(at, call, CallState::kRinging, at.now + limits_.ring);
+    ring(call);
+    return accept_if_ready(at, call);
+  }
+  update_recording(call);
+  tell_states(call);
+}
+
+void Calls::presenting_ended(const Moment& at, ClientId client, PresentingEnd how) {
+  const auto found = by_client_.find(client);
+  if (found == by_client_.end()) return;
+  Call& call = *calls_.find(found->second);
+  const bool stopped = how == PresentingEnd::kStopped;
+  const auto answering = std::find_if(call.answering.begin(), call.answering.end(),
+                                      [&](const Answering& a) { return a.client == client; });
+  if (answering != call.answering.end()) {
+    if (stopped) return end(at, call, EndReason::kDeclined);
+    const bool crossing = std::exchange(answering->accepts, false) && call.crossed;
+    call.answering.erase(answering);
+    by_client_.erase(found);
+    if (!crossing) return;
+    call.crossed = false;
+    if (call.state == CallState::kRinging) ring(call);
+    return;
+  }
+  const CallRole role = call.caller.client == client ? CallRole::kCaller : CallRole::kCallee;
+  // What is on air has been accepted; this is about another offer of the same client.
+  if (how == PresentingEnd::kRefused && !call.side(role).broadcast_id.empty()) return;
+  if (!call.accepted())
+    return end(at, call,
+               stopped                       ? EndReason::kCancelled
+               : how == PresentingEnd::kLost ? EndReason::kLost
+                                             : EndReason::kError);
+  if (stopped) return end(at, call, EndReason::kHungUp);
+  side_lost(at, call, role);
+  tell_states(call);
+}
+
+void Calls::viewer_entered(const Moment& at, ClientId presenter, const std::string& viewer_id) {
+  const auto found = by_client_.find(presenter);
+  if (found == by_client_.end()) return;
+  Call& call = *calls_.find(found->second);
+  if (call.caller.client == presenter && call.callee.user.id == viewer_id)
+    call.callee.watches = true;
+  else if (call.callee.client == presenter && call.caller.user.id == viewer_id)
+    call.caller.watches = true;
+  if (call.state != CallState::kAccepted || !call.caller.watches || !call.callee.watches) return;
+  ++counters_.connected;
+  enter(at, call, CallState::kConnected, Instant::never());
+  tell_states(call);
+}
+
+void Calls::line_opened(const PublicUser& user, LineId line) {
+  const Call* const call = call_of(user.id);
+  if (call == nullptr) return;
+  const CallRole role = call->role_of(user.id);
+  if (role == CallRole::kCallee && !call->rung && !call->crossed) return;
+  if (role == CallRole::kCallee && call->state == CallState::kRinging)
+    outputs_.emplace_back(
+        CallNotice{line, Ringing{call->id, call->caller.user, call->caller.broadcast_id}});
+  outputs_.emplace_back(CallNotice{line, call->seen_by(role)});
+}
+
+void Calls::unreachable(const Moment& at, const std::string& user_id) {
+  Call* const call = call_of(user_id);
+  // Who talks does not need a line.
+  if (call == nullptr || call->accepted()) return;
+  end(at, *call,
+      call->role_of(user_id) == CallRole::kCaller ? EndReason::kLost : EndReason::kOffline);
+}
+
+void Calls::shutdown(const Moment& at) {
+  while (!by_user_.empty()) end(at, *calls_.find(by_user_.begin()->second), EndReason::kError);
+}
+
+void Calls::handle_timeout(const Moment& at) {
+  while (deadlines_.due(at.now)) {
+    Call* const call = calls_.find(deadlines_.pop());
+    if (call == nullptr) continue;
+    call->armed = Instant::never();
+    if (call->next_timeout() > at.now) {
+      arm(*call);
+      continue;
+    }
+    const bool late = call->state == CallState::kRinging && call->deadline <= at.now;
+    end(at, *call, late ? EndReason::kNoAnswer : EndReason::kLost);
+  }
+  while (!just_ended_order_.empty() && just_ended_order_.front().first <= at.now) {
+    const auto found = just_ended_.find(just_ended_order_.front().second);
+    if (found != just_ended_.end() && found->second <= at.now) just_ended_.erase(found);
+    just_ended_order_.pop_front();
+  }
+}
+
+bool Calls::poll(CallOutput& output) {
+  if (outputs_.empty()) return false;
+  output = std::move(outputs_.front());
+  outputs_.pop_front();
+  return true;
+}
+
+// The steps.
+
+Call* Calls::call_of(const std::string& user_id) {
+  const auto found = by_user_.find(user_id);
+  return found == by_user_.end() ? nullptr : calls_.find(found->second);
+}
+
+Call* Calls::find(const std::string& user_id, std::string_view call_id) {
+  Call* const call = call_of(user_id);
+  return call != nullptr && (call_id.empty() || call->id == call_id) ? call : nullptr;
+}
+
+Call* Calls::find_incoming(const std::string& user_id, std::string_view from_nickname,
+                           std::string_view call_id) {
+  Call* const call = find(user_id, call_id);
+  if (call == nullptr || call->accepted() || call->callee.user.id != user_id) return nullptr;
+  const bool named =
+      from_nickname.empty() || same_nickname(from_nickname, call->caller.user.nickname);
+  // Without either, nobody has said what is meant.
+  return named && !(from_nickname.empty() && call_id.empty()) ? call : nullptr;
+}
+
+Error Calls::refuse(Code code) {
+  ++counters_.refused;
+  return make_error(code);
+}
+
+void Calls::ring(Call& call) {
+  // A callee who is calling the caller at this moment need not be rung.
+  if (call.rung || call.crossed) return tell_states(call);
+  call.rung = true;
+  ++counters_.rung;
+  tell(call, call.callee.user, Ringing{call.id, call.caller.user, call.caller.broadcast_id});
+  tell_states(call);
+}
+
+void Calls::accept_if_ready(const Moment& at, Call& call) {
+  if (call.state != CallState::kRinging) return;
+  const auto ready =
+      std::find_if(call.answering.begin(), call.answering.end(),
+                   [](const Answering& a) { return a.accepts && !a.broadcast_id.empty(); });
+  if (ready == call.answering.end()) return;
+  call.callee.client = ready->client;
+  call.callee.broadcast_id = std::move(ready->broadcast_id);
+  const uint64_t device = ready->device;
+  call.answering.erase(ready);
+  for (const Answering& late : call.answering) {
+    by_client_.erase(late.client);
+    outputs_.emplace_back(EndBroadcast{late.client});
+  }
+  call.answering.clear();
+  ++counters_.accepted;
+  call.accepted_at = at.now;
+  enter(at, call, CallState::kAccepted, at.now + limits_.connect);
+  if (call.rung) finish_other_lines(call, device);
+  tell(call, call.caller.user, Accepted{call.id, call.callee.user, call.callee.broadcast_id});
+  if (call.crossed)
+    tell(call, call.callee.user, Accepted{call.id, call.caller.user, call.caller.broadcast_id});
+  update_recording(call);
+  tell_states(call);
+}
+
+void Calls::finish_other_lines(Call& call, uint64_t device) {
+  for (const CallLine& line : presence_.lines_of(call.callee.user.id)) {
+    if (line.device == device) continue;
+    outputs_.emplace_back(
+        CallNotice{line.id, Ended{call.id, EndReason::kAnsweredElsewhere, call.caller.user}});
+    call.finished.push_back(line.id);
+  }
+}
+
+void Calls::side_lost(const Moment& at, Call& call, CallRole role) {
+  CallSide& side = call.side(role);
+  end_presenting(call, side);
+  side.watches = false;
+  call.other(role).watches = false;
+  side.back_by = std::min(side.back_by, at.now + limits_.resume);
+  arm(call);
+}
+
+void Calls::end_presenting(Call& call, CallSide& side) {
+  if (side.recorded) set_recorded(side, &side == &call.caller ? call.callee : call.caller, false);
+  side.broadcast_id.clear();
+  if (side.client == 0) return;
+  if (!side.borrowed) outputs_.emplace_back(EndBroadcast{side.client});
+  by_client_.erase(side.client);
+  side.client = 0;
+}
+
+void Calls::end(const Moment& at, Call& call, EndReason reason) {
+  ++counters_.ended[static_cast<size_t>(reason)];
+  if (reason == EndReason::kDeclined)
+    tell(call, call.caller.user, Rejected{call.id, call.callee.user});
+  if (reason == EndReason::kNoAnswer)
+    tell(call, call.caller.user, Unreachable{call.id, Code::kNoAnswer});
+  if (reason == EndReason::kOffline)
+    tell(call, call.caller.user, Unreachable{call.id, Code::kCannotBeReached});
+  tell(call, call.caller.user, Ended{call.id, reason, call.callee.user});
+  const bool callee_knows = call.rung || call.crossed || call.accepted();
+  if (callee_knows) tell(call, call.callee.user, Ended{call.id, reason, call.caller.user});
+
+  end_presenting(call, call.caller);
+  end_presenting(call, call.callee);
+  for (const Answering& answering : call.answering) {
+    by_client_.erase(answering.client);
+    outputs_.emplace_back(EndBroadcast{answering.client});
+  }
+  // A call whose offer was no good has not taken place.
+  if (callee_knows || reason != EndReason::kError)
+    outputs_.emplace_back(CallOver{call.id, call.caller.user, call.callee.user, reason,
+                                   call.accepted(), call.started_at,
+                                   call.accepted() ? at.now - call.accepted_at : Duration()});
+  if (call.rung && !call.accepted()) {
+    just_ended_[call.callee.user.id] = at.now + limits_.remembered;
+    just_ended_order_.emplace_back(at.now + limits_.remembered, call.callee.user.id);
+  }
+  const PublicUser caller = std::move(call.caller.user);
+  const PublicUser callee = std::move(call.callee.user);
+  calls_.remove(by_user_.at(caller.id));
+  by_user_.erase(caller.id);
+  by_user_.erase(callee.id);
+  presence_.set_busy(at.now, caller, false);
+  presence_.set_busy(at.now, callee, false);
+}
+
+void Calls::enter(const Moment& at, Call& call, CallState state, Instant deadline) {
+  call.state = state;
+  call.since = at.wall;
+  call.deadline = deadline;
+  arm(call);
+}
+
+void Calls::arm(Call& call) {
+  const Instant next = call.next_timeout();
+  // A later one is found when the earlier one is due.
+  if (next >= call.armed) return;
+  call.armed = next;
+  deadlines_.push(next, by_user_.at(call.caller.user.id));
+}
+
+void Calls::update_recording(Call& call) {
+  const bool agreed = limits_.can_record && call.accepted() && call.caller.agrees_to_record &&
+                      call.callee.agrees_to_record;
+  set_recorded(call.caller, call.callee, agreed);
+  set_recorded(call.callee, call.caller, agreed);
+}
+
+void Calls::set_recorded(CallSide& side, const CallSide& other, bool on) {
+  const bool possible = on && !side.broadcast_id.empty();
+  if (side.recorded == possible) return;
+  side.recorded = possible;
+  outputs_.emplace_back(RecordBroadcast{side.broadcast_id, side.user.id, other.user.id, possible});
+}
+
+void Calls::tell_states(const Call& call) {
+  tell(call, call.caller.user, call.seen_by(CallRole::kCaller));
+  if (call.rung || call.crossed || call.accepted())
+    tell(call, call.callee.user, call.seen_by(CallRole::kCallee));
+}
+
+template <typename What>
+void Calls::tell(const Call& call, const PublicUser& user, const What& what) {
+  for (const CallLine& line : presence_.lines_of(user.id)) {
+    const auto& over = call.finished;
+    if (std::find(over.begin(), over.end(), line.id) == over.end())
+      outputs_.emplace_back(CallNotice{line.id, what});
+  }
+}
+
+}  // namespace loopcast::app

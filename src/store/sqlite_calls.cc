@@ -1,0 +1,127 @@
+#include "store/sqlite_calls.h"
+
+namespace loopcast::store {
+namespace {
+
+constexpr char kAdd[] =
+    "INSERT INTO calls (user_id, call_id, other_id, received, outcome, started_at, duration, seen) "
+    "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 "
+    "WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1) AND EXISTS (SELECT 1 FROM users WHERE id = ?3)";
+constexpr char kTrim[] =
+    "DELETE FROM calls WHERE user_id = ?1 AND call_id IN (SELECT call_id FROM calls "
+    "WHERE user_id = ?1 ORDER BY started_at DESC, call_id LIMIT -1 OFFSET ?2)";
+constexpr char kList[] =
+    "SELECT c.call_id, c.received, c.outcome, c.started_at, c.duration, c.seen, "
+    "u.id, u.nickname, u.created_at FROM calls c JOIN users u ON u.id = c.other_id "
+    "WHERE c.user_id = ? ORDER BY c.started_at DESC, c.call_id LIMIT ? OFFSET ?";
+constexpr char kCount[] = "SELECT COUNT(*) FROM calls WHERE user_id = ?";
+constexpr char kCountUnseen[] = "SELECT COUNT(*) FROM calls WHERE user_id = ? AND seen = 0";
+constexpr char kSee[] = "UPDATE calls SET seen = 1 WHERE user_id = ? AND seen = 0";
+constexpr char kRemove[] = "DELETE FROM calls WHERE user_id = ?";
+constexpr char kFindUsers[] =
+    "SELECT id, nickname, created_at FROM users WHERE instr(nickname_key, ?) > 0 "
+    "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY nickname_key LIMIT ? OFFSET ?";
+constexpr char kCountUsers[] =
+    "SELECT COUNT(*) FROM users WHERE instr(nickname_key, ?) > 0 "
+    "AND id NOT IN (SELECT value FROM json_each(?))";
+
+// Ids are of characters that need no escaping.
+std::string json_list(const std::vector<std::string>& ids) {
+  std::string list = "[";
+  for (const std::string& id : ids) {
+    if (list.size() > 1) list += ',';
+    list += '"' + id + '"';
+  }
+  return list + ']';
+}
+
+}  // namespace
+
+Status SqliteCalls::add_call(const app::CallOver& over) {
+  Transaction transaction(db_);
+  if (!transaction.begun()) return transaction.begun();
+  for (const auto role : {app::CallRole::kCaller, app::CallRole::kCallee})
+    if (const Status added = add(app::record_of(over, role)); !added) return added;
+  return transaction.commit();
+}
+
+Status SqliteCalls::add(const app::CallRecord& record) {
+  {
+    Query query = db_.query(kAdd);
+    query.bind(record.owner_id).bind(record.call_id).bind(record.other.id);
+    query.bind(int64_t{record.role == app::CallRole::kCallee});
+    query.bind(static_cast<int64_t>(record.outcome)).bind(record.started_at.us);
+    query.bind(record.duration.us()).bind(int64_t{record.seen});
+    if (query.step() != SQLITE_DONE) return db_.error();
+  }
+  Query trim = db_.query(kTrim);
+  trim.bind(record.owner_id).bind(int64_t{app::kMaxCallsPerUser});
+  if (trim.step() != SQLITE_DONE) return db_.error();
+  return ok();
+}
+
+Expected<app::CallPage> SqliteCalls::calls_of(const std::string& user_id, uint64_t offset,
+                                              uint32_t limit) {
+  app::CallPage page;
+  Query list = db_.query(kList);
+  list.bind(user_id).bind(int64_t{limit}).bind(static_cast<int64_t>(offset));
+  int rc = list.step();
+  for (; rc == SQLITE_ROW; rc = list.step()) {
+    app::CallRecord record;
+    record.call_id = list.text(0);
+    record.owner_id = user_id;
+    record.role = list.number(1) != 0 ? app::CallRole::kCallee : app::CallRole::kCaller;
+    const int64_t outcome = list.number(2);
+    if (outcome >= 0 && outcome < static_cast<int64_t>(app::CallOutcome::kCount))
+      record.outcome = static_cast<app::CallOutcome>(outcome);
+    record.started_at = WallTime{list.number(3)};
+    record.duration = Duration::micros(list.number(4));
+    record.seen = list.number(5) != 0;
+    record.other = {list.text(6), list.text(7), WallTime{list.number(8)}};
+    page.calls.push_back(std::move(record));
+  }
+  if (rc != SQLITE_DONE) return db_.error();
+  const auto total = count(kCount, user_id);
+  if (!total) return total.error();
+  page.total = *total;
+  return page;
+}
+
+Expected<uint64_t> SqliteCalls::unseen_calls(const std::string& user_id) {
+  return count(kCountUnseen, user_id);
+}
+
+Status SqliteCalls::see_calls(const std::string& user_id) { return run(kSee, user_id); }
+
+Status SqliteCalls::remove_calls_of(const std::string& user_id) { return run(kRemove, user_id); }
+
+Expected<app::UserPage> SqliteCalls::find_users(const std::string& part,
+                                                const std::vector<std::string>& except,
+                                                uint64_t offset, uint32_t limit) {
+  app::UserPage page;
+  const std::string excluded = json_list(except);
+  Query list = db_.query(kFindUsers);
+  list.bind(part).bind(excluded).bind(int64_t{limit}).bind(static_cast<int64_t>(offset));
+  int rc = list.step();
+  for (; rc == SQLITE_ROW; rc = list.step())
+    page.users.push_back({list.text(0), list.text(1), WallTime{list.number(2)}});
+  if (rc != SQLITE_DONE) return db_.error();
+  Query total = db_.query(kCountUsers);
+  if (total.bind(part).bind(excluded).step() != SQLITE_ROW) return db_.error();
+  page.total = static_cast<uint64_t>(total.number(0));
+  return page;
+}
+
+Status SqliteCalls::run(const char* sql, const std::string& user_id) {
+  Query query = db_.query(sql);
+  if (query.bind(user_id).step() != SQLITE_DONE) return db_.error();
+  return ok();
+}
+
+Expected<uint64_t> SqliteCalls::count(const char* sql, const std::string& user_id) {
+  Query query = db_.query(sql);
+  if (query.bind(user_id).step() != SQLITE_ROW) return db_.error();
+  return static_cast<uint64_t>(query.number(0));
+}
+
+}  // namespace loopcast::store
