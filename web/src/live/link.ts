@@ -42,6 +42,7 @@ export class MediaLink {
   private answered_ = false;
   private up_ = false;
   private closed_ = false;
+  private offer_: Promise<RTCSessionDescriptionInit> | null = null;
   private early_: RTCIceCandidateInit[] = [];
   private connect_timer_: ReturnType<typeof setTimeout> | undefined;
   private unstable_timer_: ReturnType<typeof setTimeout> | undefined;
@@ -59,6 +60,12 @@ export class MediaLink {
     return this.closed_;
   }
 
+  /** Makes the offer already, while something else still has to be waited for. */
+  prepare(): void {
+    this.offer_ = this.peer.createOffer();
+    this.offer_.catch(() => {});
+  }
+
   /**
    * Sends the offer, and with it `terms`. The socket need not be connected yet: the request waits in
    * its queue.
@@ -66,7 +73,7 @@ export class MediaLink {
   async offer(request: Request, terms: Record<string, unknown> = {}): Promise<void> {
     this.connect_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kConnectTimeoutMs);
     try {
-      const offer = await this.peer.createOffer();
+      const offer = await (this.offer_ ?? this.peer.createOffer());
       if (this.closed_) return;
       // The offer goes out at once; candidates follow it one by one.
       const applied = this.peer.setLocalDescription(offer);

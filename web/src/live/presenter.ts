@@ -143,8 +143,9 @@ export class Presenter {
     const run = ++this.run_;
     this.reset_(on);
     this.phase_ = 'permission';
-    // The socket connects while the browser opens the devices.
+    // The socket connects, and the offer is made, while the browser opens the devices.
     this.attempt_ = this.prepare_();
+    this.attempt_.link.prepare();
     this.publish_();
     try {
       const tracks = await this.environment_.media.open(choice);

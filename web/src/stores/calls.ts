@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia';
-import { computed, ref, shallowReactive, shallowRef, watch } from 'vue';
+import { computed, markRaw, ref, shallowReactive, shallowRef, watch } from 'vue';
 import type { PresenceState, User } from '@/api/types';
 import type { DeviceUse } from '@/calls/media';
 import { tab_memory } from '@/calls/memory';
@@ -32,15 +32,18 @@ export const useCalls = defineStore('calls', () => {
   const changes = ref(0);
 
   let changed: (state: CallState) => void = () => {};
-  const telephone = new Telephone(
-    {
-      ...live_environment,
-      say: (event, payload) => connection.say(event, payload),
-      token: () => session.token ?? '',
-      choice: preferred_devices,
-      memory: tab_memory,
-    },
-    (state) => changed(state),
+  // Reactive as a whole it would not know its own parts again.
+  const telephone = markRaw(
+    new Telephone(
+      {
+        ...live_environment,
+        say: (event, payload) => connection.say(event, payload),
+        token: () => session.token ?? '',
+        choice: preferred_devices,
+        memory: tab_memory,
+      },
+      (next) => changed(next),
+    ),
   );
   const state = shallowRef<CallState>(telephone.state);
   changed = (next) => {
