@@ -228,6 +228,8 @@ void CallEvents::air_changed(const app::AirChange& change) {
 }
 
 void CallEvents::shutdown() {
+  stopping_ = true;
+  timer_.cancel();
   parts_.calls.shutdown(now());
   pump();
 }
@@ -298,7 +300,7 @@ void CallEvents::deliver(const app::PresenceChange& change) {
 void CallEvents::arm_timer() {
   const Instant at = std::min(parts_.calls.next_timeout(), parts_.presence.next_timeout());
   // A timer that is early looks again when it fires.
-  if (at >= armed_) return;
+  if (at >= armed_ || stopping_) return;
   armed_ = at;
   timer_.expires_at(http::to_time_point(at));
   timer_.async_wait([this](const http::error_code& error) {

@@ -58,6 +58,7 @@ class CallEvents {
   void closed(LiveLine& line);
 
   http::Task<Expected<uint64_t>> tell_missed(std::string user_id);
+  // Ends every call. Nothing is timed any more.
   void shutdown();
 
  private:
@@ -83,6 +84,7 @@ class CallEvents {
   std::unordered_map<app::LineId, LiveLine*> lines_;
   std::unordered_map<app::ClientId, std::string> presenting_;  // broadcasts on air
   bool pumping_ = false;
+  bool stopping_ = false;
 };
 
 }  // namespace loopcast::api

@@ -50,8 +50,9 @@ struct CallView {
   CallRole role = CallRole::kCaller;
   CallState state = CallState::kCalling;
   std::string link_id;  // the other's broadcast; empty: none on air
-  std::string own_id;   // the own one; empty: none, and in a call that was accepted it may be resumed
-  WallTime since;       // of this state
+  std::string
+      own_id;      // the own one; empty: none, and in a call that was accepted it may be resumed
+  WallTime since;  // of this state
   bool agrees_to_record = false;
   bool other_agrees_to_record = false;
   bool recorded = false;
@@ -136,7 +137,7 @@ struct Call {
   CallSide callee;
   std::vector<Answering> answering;
   bool rung = false;
-  bool crossed = false;  // the callee called the caller at the same time
+  bool crossed = false;          // the callee called the caller at the same time
   std::vector<LineId> finished;  // lines for which it is over already
   WallTime started_at;
   WallTime since;

@@ -199,6 +199,11 @@ void Calls::presenting_ended(const Moment& at, ClientId client, PresentingEnd ho
   const bool stopped = how == PresentingEnd::kStopped;
   const auto answering = std::find_if(call.answering.begin(), call.answering.end(),
                                       [&](const Answering& a) { return a.client == client; });
+  // What is on air has been accepted; a refusal is about another offer of the same client.
+  const CallRole role = call.caller.client == client ? CallRole::kCaller : CallRole::kCallee;
+  const bool on_air = answering != call.answering.end() ? !answering->broadcast_id.empty()
+                                                        : !call.side(role).broadcast_id.empty();
+  if (how == PresentingEnd::kRefused && on_air) return;
   if (answering != call.answering.end()) {
     if (stopped) return end(at, call, EndReason::kDeclined);
     const bool crossing = std::exchange(answering->accepts, false) && call.crossed;
@@ -209,9 +214,6 @@ void Calls::presenting_ended(const Moment& at, ClientId client, PresentingEnd ho
     if (call.state == CallState::kRinging) ring(call);
     return;
   }
-  const CallRole role = call.caller.client == client ? CallRole::kCaller : CallRole::kCallee;
-  // What is on air has been accepted; this is about another offer of the same client.
-  if (how == PresentingEnd::kRefused && !call.side(role).broadcast_id.empty()) return;
   if (!call.accepted())
     return end(at, call,
                stopped                       ? EndReason::kCancelled
@@ -241,7 +243,7 @@ void Calls::line_opened(const PublicUser& user, LineId line) {
   if (call == nullptr) return;
   const CallRole role = call->role_of(user.id);
   if (role == CallRole::kCallee && !call->rung && !call->crossed) return;
-  if (role == CallRole::kCallee && call->state == CallState::kRinging)
+  if (role == CallRole::kCallee && call->rung && call->state == CallState::kRinging)
     outputs_.emplace_back(
         CallNotice{line, Ringing{call->id, call->caller.user, call->caller.broadcast_id}});
   outputs_.emplace_back(CallNotice{line, call->seen_by(role)});

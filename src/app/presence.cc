@@ -62,7 +62,8 @@ void Presence::update(Instant now, const PublicUser& user) {
 
 bool Presence::reachable(const std::string& user_id) const {
   const auto found = users_.find(user_id);
-  return found != users_.end() && (!found->second.lines.empty() || !found->second.online_until.is_never());
+  return found != users_.end() &&
+         (!found->second.lines.empty() || !found->second.online_until.is_never());
 }
 
 const std::vector<CallLine>& Presence::lines_of(const std::string& user_id) const {

@@ -118,7 +118,7 @@ class Presence {
   std::unordered_map<std::string, Entry> users_;
   std::unordered_map<LineId, std::string> users_of_lines_;
   std::set<std::pair<Instant, std::string>> graces_;  // when users are due, at most one entry each
-  std::deque<std::string> queue_;  // users whose state has to be told
+  std::deque<std::string> queue_;                     // users whose state has to be told
   Instant next_round_ = Instant::from_us(0);
   std::deque<PresenceChange> changes_;
   std::deque<std::string> unreachable_;

@@ -74,6 +74,7 @@ Task<> Connection::run(std::shared_ptr<Connection> self) {
     } else {
       bool more = true;
       while (more) more = co_await self->serve_one();
+      if (self->websocket_for_) co_await self->upgrade();
       if (self->stream_ && !self->broken_) {
         self->set_deadline(kLingerTime);
         co_await self->stream_->shutdown();
@@ -322,7 +323,9 @@ Task<bool> Connection::serve_one() {
     if (!refused && (!is_websocket_handshake(in.request) || !buffer_.empty()))
       refused = Response::problem(400, "bad_handshake", "This is no WebSocket handshake");
     if (!refused) {
-      co_await upgrade(*engine, std::move(in.request));
+      // Goes on in run(): what was needed to read the request is not kept for hours.
+      websocket_for_ = engine->shared_from_this();
+      websocket_request_ = std::move(in.request);
       co_return false;
     }
     co_await write(in.request, std::move(*refused), false);
@@ -354,12 +357,14 @@ Task<Response> Connection::dispatch(Request request) {
   co_return Response::problem(500, "internal_error", "Something went wrong inside the server");
 }
 
-Task<> Connection::upgrade(EngineServer& engine, Request request) {
-  const auto kept = engine.shared_from_this();
+Task<> Connection::upgrade() {
   timer_.cancel();
+  std::string().swap(buffer_);  // an assignment would keep its memory
+  Request request = std::move(websocket_request_);
   const std::unique_ptr<Stream> stream = std::move(stream_);
-  const auto websocket = co_await stream->accept_websocket(request, kept->options().max_payload);
-  if (websocket) co_await kept->run_websocket(std::move(request), websocket);
+  const size_t max_message = websocket_for_->options().max_payload;
+  const auto websocket = co_await stream->accept_websocket(request, max_message);
+  if (websocket) co_await websocket_for_->run_websocket(std::move(request), websocket);
 }
 
 Task<bool> Connection::write(const Request& request, Response response, bool keep_alive) {

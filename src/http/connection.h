@@ -69,7 +69,7 @@ class Connection final : public HangupWatch, public std::enable_shared_from_this
   void find_client(Request& request) const;
   EngineServer* engine_for(const Request& request) const;
   Task<Response> dispatch(Request request);
-  Task<> upgrade(EngineServer& engine, Request request);
+  Task<> upgrade();
   Task<bool> write(const Request& request, Response response, bool keep_alive);
   Task<bool> write_file(const FileBody& file);
   // Refuses a request that was not read to its end.
@@ -92,6 +92,9 @@ class Connection final : public HangupWatch, public std::enable_shared_from_this
   bool finishing_ = false;
   bool watching_ = false;  // a read is under way while a request is answered
   std::function<void()> on_hangup_;
+  // After a handshake that is to be answered: who takes the WebSocket, and its request.
+  std::shared_ptr<EngineServer> websocket_for_;
+  Request websocket_request_;
   Signal watch_done_;
   Timer timer_;
   Instant deadline_ = Instant::never();

@@ -265,10 +265,12 @@ Task<> EngineServer::run_websocket(Request request, std::shared_ptr<WebSocket> w
       websocket->abort();
       co_return;
     }
+    request = Request();  // this goes on for hours
     co_await socket->run_upgrade(std::move(websocket));
     co_return;
   }
   const auto socket = open(request, true);
+  request = Request();
   if (!socket) {
     co_await websocket->close();
     co_return;

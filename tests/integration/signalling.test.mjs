@@ -197,7 +197,7 @@ for (const kind of [GENERATIONS['first generation'], GENERATIONS['second generat
       assert.equal(page.count('startResponse'), 1);
     });
 
-    test('nobody can be called yet', async () => {
+    test('who is not there cannot be called', async () => {
       const started = async () =>
         (await server.metrics())['loopcast_live_events_total{event="broadcast_started"}'];
       const before = await started();

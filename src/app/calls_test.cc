@@ -1,0 +1,466 @@
+#include "app/calls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/calls_fixture.h"
+#include "app/messages.h"
+
+namespace loopcast::app {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// Alice has line 1, Bob the lines 2 and 3 on two devices, Carol line 4. Clients that present have
+// numbers from 10, and the broadcast of client 10 is "b10".
+class CallsTest : public testing::Test {
+ protected:
+  CallsTest() {
+    presence_.open_line(now_, alice_, {1, 1});
+    presence_.open_line(now_, bob_, {2, 2});
+    presence_.open_line(now_, bob_, {3, 3});
+    presence_.open_line(now_, carol_, {4, 4});
+  }
+
+  static CallLimits limits() {
+    CallLimits limits;
+    limits.can_record = true;
+    return limits;
+  }
+  Moment at() const { return {now_, WallTime{now_.us()}}; }
+
+  void drain() {
+    CallOutput output;
+    while (calls_.poll(output)) {
+      if (const auto* notice = std::get_if<CallNotice>(&output))
+        told_[notice->to].push_back(to_text(*notice));
+      else if (const auto* end = std::get_if<EndBroadcast>(&output))
+        ended_.push_back(end->presenter);
+      else if (const auto* record = std::get_if<RecordBroadcast>(&output))
+        recorded_.push_back((record->on ? "+" : "-") + record->broadcast_id + " " +
+                            record->owner_id + " " + record->co_owner_id);
+      else
+        over_.push_back(std::get<CallOver>(output));
+    }
+  }
+  std::vector<std::string> told(LineId line) {
+    drain();
+    return std::exchange(told_[line], {});
+  }
+  std::vector<ClientId> ended() {
+    drain();
+    return std::exchange(ended_, {});
+  }
+  std::vector<std::string> recorded() {
+    drain();
+    return std::exchange(recorded_, {});
+  }
+  void forget() {
+    drain();
+    told_.clear();
+    ended_.clear();
+    recorded_.clear();
+  }
+  void advance(Duration by) {
+    const Instant end = now_ + by;
+    while (std::min(calls_.next_timeout(), presence_.next_timeout()) <= end) {
+      now_ = std::max(now_, std::min(calls_.next_timeout(), presence_.next_timeout()));
+      presence_.handle_timeout(now_);
+      calls_.handle_timeout(at());
+      std::string gone;
+      while (presence_.poll_unreachable(gone)) calls_.unreachable(at(), gone);
+    }
+    now_ = end;
+  }
+
+  std::string dial(ClientId client, const PublicUser& from, const PublicUser& to) {
+    const auto permit = calls_.dial(at(), client, from, to, client);
+    EXPECT_TRUE(permit) << permit.error().code;
+    if (!permit) return {};
+    EXPECT_THAT(permit->visible_to, ElementsAre(to.id));
+    return permit->call_id;
+  }
+  void on_air(ClientId client) { calls_.on_air(at(), client, "b" + std::to_string(client)); }
+  // Alice's client 10 calls Bob, who is rung.
+  std::string ring() {
+    const std::string id = dial(10, alice_, bob_);
+    on_air(10);
+    return id;
+  }
+  // Bob answers with client 20 of his first device.
+  void answer(const std::string& id = {}) {
+    ASSERT_TRUE(calls_.join(at(), 20, bob_, 2, id));
+    on_air(20);
+    ASSERT_TRUE(calls_.accept(at(), 20, bob_, "alice", {}));
+  }
+  std::string connect() {
+    const std::string id = ring();
+    answer();
+    calls_.viewer_entered(at(), 10, bob_.id);
+    calls_.viewer_entered(at(), 20, alice_.id);
+    return id;
+  }
+  CallOver over() {
+    drain();
+    EXPECT_EQ(over_.size(), 1u);
+    return over_.empty() ? CallOver{} : over_.back();
+  }
+  void expect_nothing_left() {
+    EXPECT_TRUE(calls_.empty());
+    for (const auto& user : {alice_, bob_, carol_})
+      EXPECT_NE(presence_.state(user.id), PresenceState::kBusy);
+  }
+
+  Instant now_ = Instant::from_us(1'700'000'000'000'000);
+  Presence presence_;
+  Calls calls_{presence_, limits(), Random::Seed{3}};
+  const PublicUser alice_ = test_user("alice");
+  const PublicUser bob_ = test_user("bob");
+  const PublicUser carol_ = test_user("carol");
+  std::map<LineId, std::vector<std::string>> told_;
+  std::vector<ClientId> ended_;
+  std::vector<std::string> recorded_;
+  std::vector<CallOver> over_;
+};
+
+TEST_F(CallsTest, RingsOnEveryLineOnceTheCallerIsOnAir) {
+  dial(10, alice_, bob_);
+  EXPECT_THAT(told(2), IsEmpty());
+  EXPECT_EQ(presence_.state(bob_.id), PresenceState::kBusy);
+  on_air(10);
+  EXPECT_THAT(told(1), ElementsAre("ringing -"));
+  EXPECT_THAT(told(2), ElementsAre("call alice b10", "ringing b10"));
+  EXPECT_THAT(told(3), ElementsAre("call alice b10", "ringing b10"));
+  EXPECT_THAT(told(4), IsEmpty());
+}
+
+TEST_F(CallsTest, StopsRingingOnOtherDevicesWhenOneAnswers) {
+  ring();
+  forget();
+  answer();
+  EXPECT_THAT(told(1), ElementsAre("accepted bob b20", "accepted b20"));
+  EXPECT_THAT(told(2), ElementsAre("accepted b10"));
+  EXPECT_THAT(told(3), ElementsAre("ended elsewhere"));
+  calls_.viewer_entered(at(), 10, bob_.id);
+  EXPECT_THAT(told(1), IsEmpty());
+  calls_.viewer_entered(at(), 20, alice_.id);
+  EXPECT_THAT(told(1), ElementsAre("connected b20"));
+  EXPECT_THAT(told(2), ElementsAre("connected b10"));
+  now_ = now_ + Duration::seconds(61);
+  EXPECT_TRUE(calls_.hang_up(at(), alice_, {}));
+  EXPECT_THAT(told(1), ElementsAre("ended hung_up"));
+  EXPECT_THAT(told(2), ElementsAre("ended hung_up"));
+  EXPECT_THAT(told(3), IsEmpty()) << "for this line it was over before";
+  EXPECT_THAT(ended(), ElementsAre(10, 20));
+  EXPECT_TRUE(over().accepted);
+  EXPECT_EQ(over().duration, Duration::seconds(61));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, AnAnswerWaitsUntilItIsOnAir) {
+  ring();
+  forget();
+  ASSERT_TRUE(calls_.join(at(), 20, bob_, 2, {}));
+  ASSERT_TRUE(calls_.accept(at(), 20, bob_, "alice", {}));
+  EXPECT_THAT(told(1), IsEmpty());
+  on_air(20);
+  EXPECT_THAT(told(1), ElementsAre("accepted bob b20", "accepted b20"));
+  EXPECT_TRUE(calls_.accept(at(), 20, bob_, "alice", {})) << "pages say so more than once";
+  EXPECT_THAT(told(1), IsEmpty());
+}
+
+TEST_F(CallsTest, OfTwoDevicesThatAnswerTheFirstHasTheCall) {
+  const std::string id = ring();
+  forget();
+  ASSERT_TRUE(calls_.join(at(), 20, bob_, 2, id));
+  ASSERT_TRUE(calls_.join(at(), 30, bob_, 3, id));
+  on_air(20);
+  on_air(30);
+  EXPECT_TRUE(calls_.accept(at(), 30, bob_, {}, id));
+  EXPECT_FALSE(calls_.accept(at(), 20, bob_, {}, id));
+  EXPECT_THAT(ended(), ElementsAre(20));
+  EXPECT_THAT(told(2), ElementsAre("ended elsewhere"));
+  EXPECT_THAT(told(3), ElementsAre("accepted b10"));
+}
+
+TEST_F(CallsTest, Declined) {
+  const std::string id = ring();
+  forget();
+  EXPECT_TRUE(calls_.decline(at(), bob_, "ALICE", {})) << "letters of either size";
+  EXPECT_THAT(told(1), ElementsAre("rejected bob", "ended declined"));
+  EXPECT_THAT(told(2), ElementsAre("ended declined"));
+  EXPECT_THAT(told(3), ElementsAre("ended declined"));
+  EXPECT_THAT(ended(), ElementsAre(10));
+  EXPECT_FALSE(calls_.decline(at(), bob_, "alice", {}));
+  EXPECT_FALSE(calls_.join(at(), 20, bob_, 2, id)) << "over";
+  EXPECT_EQ(over().reason, EndReason::kDeclined);
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, ACallerWhoOnlyStopsCancels) {
+  ring();
+  ASSERT_TRUE(calls_.join(at(), 20, bob_, 2, {}));
+  on_air(20);
+  forget();
+  calls_.presenting_ended(at(), 10, PresentingEnd::kStopped);
+  EXPECT_THAT(told(1), ElementsAre("ended cancelled"));
+  EXPECT_THAT(told(2), ElementsAre("ended cancelled"));
+  EXPECT_THAT(ended(), ElementsAre(10, 20)) << "the answer that was under way as well";
+  EXPECT_TRUE(calls_.just_ended(now_, bob_.id));
+  EXPECT_FALSE(calls_.just_ended(now_, alice_.id));
+  advance(Duration::seconds(60));
+  EXPECT_FALSE(calls_.just_ended(now_, bob_.id));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, NobodyAnswers) {
+  ring();
+  forget();
+  advance(Duration::millis(29'990));
+  EXPECT_THAT(told(2), IsEmpty());
+  advance(Duration::millis(10));
+  EXPECT_THAT(told(1), ElementsAre("error no_answer", "ended no_answer"));
+  EXPECT_THAT(told(2), ElementsAre("ended no_answer"));
+  EXPECT_THAT(ended(), ElementsAre(10));
+  EXPECT_EQ(over().duration, Duration());
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, WhoIsOfflineUnknownOrOneselfCannotBeReached) {
+  const PublicUser dave = test_user("dave");
+  for (const std::optional<PublicUser>& to :
+       {std::optional(dave), std::optional<PublicUser>(), std::optional(alice_)}) {
+    const auto permit = calls_.dial(at(), 10, alice_, to, 1);
+    ASSERT_FALSE(permit);
+    EXPECT_EQ(permit.error().code, "cannot_be_reached");
+  }
+  EXPECT_THAT(told(1), IsEmpty());
+  EXPECT_EQ(over().reason, EndReason::kOffline);
+  EXPECT_EQ(over().callee, dave) << "who has missed a call";
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, WhoIsInACallIsBusy) {
+  ring();
+  forget();
+  const auto permit = calls_.dial(at(), 40, carol_, bob_, 4);
+  ASSERT_FALSE(permit);
+  EXPECT_EQ(permit.error().code, "busy");
+  EXPECT_THAT(told(2), IsEmpty());
+  EXPECT_EQ(over().reason, EndReason::kBusy);
+  EXPECT_EQ(calls_.dial(at(), 41, carol_, alice_, 4).error().code, "busy");
+  EXPECT_EQ(calls_.dial(at(), 11, alice_, carol_, 1).error().code, "in_call");
+  EXPECT_EQ(calls_.dial(at(), 21, bob_, carol_, 2).error().code, "in_call");
+}
+
+TEST_F(CallsTest, BothCallEachOtherBeforeOneIsOnAir) {
+  const std::string id = dial(10, alice_, bob_);
+  EXPECT_EQ(dial(20, bob_, alice_), id);
+  on_air(20);
+  EXPECT_THAT(told(1), IsEmpty());
+  on_air(10);
+  EXPECT_THAT(told(1), ElementsAre("ringing -", "accepted bob b20", "accepted b20"));
+  EXPECT_THAT(told(2), ElementsAre("ringing b10", "accepted alice b10", "accepted b10"));
+  EXPECT_TRUE(calls_.hang_up(at(), bob_, id));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, BothCallEachOtherWhileOneIsRung) {
+  const std::string id = ring();
+  forget();
+  EXPECT_EQ(dial(20, bob_, alice_), id);
+  on_air(20);
+  EXPECT_THAT(told(1), ElementsAre("accepted bob b20", "accepted b20"));
+  EXPECT_EQ(calls_.counters().crossed, 1u);
+}
+
+TEST_F(CallsTest, ACrossingCallThatFailsLeavesTheOtherRinging) {
+  dial(10, alice_, bob_);
+  dial(20, bob_, alice_);
+  on_air(10);
+  EXPECT_THAT(told(2), ElementsAre("ringing b10"));
+  calls_.presenting_ended(at(), 20, PresentingEnd::kRefused);
+  EXPECT_THAT(told(2), ElementsAre("call alice b10", "ringing b10"));
+  answer();
+  EXPECT_THAT(told(2), ElementsAre("accepted b10"));
+}
+
+TEST_F(CallsTest, APageThatIsLoadedAgainResumes) {
+  const std::string id = connect();
+  forget();
+  calls_.presenting_ended(at(), 20, PresentingEnd::kLost);
+  EXPECT_THAT(told(1), ElementsAre("connected -"));
+  presence_.close_line(now_, 2);
+  advance(Duration::seconds(4));
+  presence_.open_line(now_, bob_, {5, 2});
+  calls_.line_opened(bob_, 5);
+  EXPECT_THAT(told(5), ElementsAre("connected b10"));
+  ASSERT_TRUE(calls_.join(at(), 21, bob_, 2, id));
+  on_air(21);
+  EXPECT_THAT(told(1), ElementsAre("connected b21"));
+  advance(Duration::seconds(3600));
+  EXPECT_EQ(calls_.size(), 1u);
+  EXPECT_THAT(told(1), IsEmpty());
+  EXPECT_EQ(calls_.counters().resumed, 1u);
+}
+
+TEST_F(CallsTest, WhoDoesNotComeBackHasLostTheCall) {
+  const std::string id = connect();
+  forget();
+  calls_.presenting_ended(at(), 10, PresentingEnd::kLost);
+  // Trying again does not buy time.
+  advance(Duration::seconds(9));
+  ASSERT_TRUE(calls_.join(at(), 11, alice_, 1, id));
+  calls_.presenting_ended(at(), 11, PresentingEnd::kRefused);
+  EXPECT_EQ(calls_.size(), 1u);
+  advance(Duration::seconds(1));
+  EXPECT_THAT(told(2), testing::Contains("ended lost"));
+  EXPECT_THAT(told(1), testing::Contains("ended lost"));
+  EXPECT_THAT(ended(), testing::Contains(20));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, ANewPageTakesOverFromOneThatIsNotGoneYet) {
+  const std::string id = connect();
+  forget();
+  EXPECT_EQ(calls_.join(at(), 21, bob_, 2, {}).error().code, "in_call") << "does not say which";
+  ASSERT_TRUE(calls_.join(at(), 21, bob_, 2, id));
+  EXPECT_THAT(ended(), ElementsAre(20));
+  calls_.presenting_ended(at(), 20, PresentingEnd::kLost);
+  on_air(21);
+  EXPECT_EQ(calls_.size(), 1u);
+  EXPECT_THAT(told(1), ElementsAre("connected b21"));
+}
+
+TEST_F(CallsTest, ACallerWhoIsLostWhileItRingsEndsIt) {
+  ring();
+  forget();
+  calls_.presenting_ended(at(), 10, PresentingEnd::kLost);
+  EXPECT_THAT(told(2), ElementsAre("ended lost"));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, AnOfferThatIsRefusedIsNoCall) {
+  dial(10, alice_, bob_);
+  calls_.presenting_ended(at(), 10, PresentingEnd::kRefused);
+  EXPECT_THAT(told(1), ElementsAre("ended error"));
+  EXPECT_THAT(told(2), IsEmpty());
+  EXPECT_TRUE(over_.empty());
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, AnotherOfferOfAClientThatIsOnAirChangesNothing) {
+  connect();
+  forget();
+  calls_.presenting_ended(at(), 10, PresentingEnd::kRefused);
+  EXPECT_EQ(calls_.size(), 1u);
+  EXPECT_THAT(told(1), IsEmpty());
+}
+
+TEST_F(CallsTest, ACalleeWhoGoesOfflineWhileItRingsEndsIt) {
+  ring();
+  forget();
+  presence_.close_line(now_, 2);
+  presence_.close_line(now_, 3);
+  advance(Duration::seconds(4));
+  EXPECT_EQ(calls_.size(), 1u);
+  advance(Duration::seconds(1));
+  EXPECT_THAT(told(1), ElementsAre("error cannot_be_reached", "ended offline"));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, ANewLineIsRungAndAnswersForAPageThatReloads) {
+  ring();
+  presence_.close_line(now_, 2);
+  presence_.close_line(now_, 3);
+  forget();
+  presence_.open_line(now_, bob_, {5, 2});
+  calls_.line_opened(bob_, 5);
+  EXPECT_THAT(told(5), ElementsAre("call alice b10", "ringing b10"));
+  answer();
+  EXPECT_THAT(told(1), ElementsAre("accepted bob b20", "accepted b20"));
+}
+
+TEST_F(CallsTest, AcceptedButNeverSeenEnds) {
+  ring();
+  answer();
+  forget();
+  advance(Duration::seconds(30));
+  EXPECT_THAT(told(1), ElementsAre("ended lost"));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, NobodyElseHasASayInACall) {
+  const std::string id = ring();
+  forget();
+  EXPECT_EQ(calls_.join(at(), 40, carol_, 4, id).error().code, "cannot_be_reached");
+  EXPECT_EQ(calls_.join(at(), 40, carol_, 4, {}).error().code, "cannot_be_reached");
+  EXPECT_FALSE(calls_.accept(at(), 40, carol_, "alice", id));
+  EXPECT_FALSE(calls_.decline(at(), carol_, "alice", id));
+  EXPECT_FALSE(calls_.hang_up(at(), carol_, id));
+  EXPECT_FALSE(calls_.agree_to_record(at(), carol_, id, true));
+  // From somebody who is not calling; from nobody; by the caller; on a socket that shows nothing.
+  EXPECT_FALSE(calls_.decline(at(), bob_, "carol", {}));
+  EXPECT_FALSE(calls_.decline(at(), bob_, {}, {}));
+  EXPECT_FALSE(calls_.decline(at(), alice_, "alice", id));
+  EXPECT_FALSE(calls_.accept(at(), 20, bob_, "alice", {}));
+  ASSERT_TRUE(calls_.join(at(), 20, bob_, 2, {}));
+  on_air(20);
+  EXPECT_FALSE(calls_.accept(at(), 20, bob_, "carol", {}));
+  EXPECT_FALSE(calls_.accept(at(), 20, bob_, "alice", "another call"));
+  EXPECT_FALSE(calls_.accept(at(), 10, alice_, "alice", id));
+  EXPECT_THAT(told(1), IsEmpty());
+  EXPECT_THAT(told(4), IsEmpty());
+}
+
+TEST_F(CallsTest, DiallingIsLimited) {
+  size_t allowed = 0;
+  for (int i = 0; i < 5000; ++i) allowed += calls_.may_dial(now_, alice_.id).has_value();
+  EXPECT_EQ(allowed, 10u);
+  EXPECT_EQ(calls_.may_dial(now_, alice_.id).error().code, "rate_limited");
+  EXPECT_TRUE(calls_.may_dial(now_, bob_.id));
+  EXPECT_EQ(calls_.counters().rate_limited, 4991u);
+}
+
+TEST_F(CallsTest, RecordsWhenBothAgreeAndUntilOneDoesNot) {
+  const std::string id = connect();
+  forget();
+  EXPECT_TRUE(calls_.agree_to_record(at(), alice_, id, true));
+  EXPECT_THAT(recorded(), IsEmpty());
+  EXPECT_TRUE(calls_.agree_to_record(at(), bob_, id, true));
+  EXPECT_THAT(recorded(), ElementsAre("+b10 id-alice id-bob", "+b20 id-bob id-alice"));
+  EXPECT_THAT(told(1), ElementsAre("connected b20", "connected b20 recorded"));
+  // A new page goes on.
+  ASSERT_TRUE(calls_.join(at(), 21, bob_, 2, id));
+  EXPECT_THAT(recorded(), ElementsAre("-b20 id-bob id-alice"));
+  on_air(21);
+  EXPECT_THAT(recorded(), ElementsAre("+b21 id-bob id-alice"));
+  EXPECT_TRUE(calls_.agree_to_record(at(), alice_, id, false));
+  EXPECT_THAT(recorded(), ElementsAre("-b10 id-alice id-bob", "-b21 id-bob id-alice"));
+  EXPECT_TRUE(calls_.agree_to_record(at(), alice_, id, true));
+  forget();
+  EXPECT_TRUE(calls_.hang_up(at(), bob_, id));
+  EXPECT_THAT(recorded(), ElementsAre("-b10 id-alice id-bob", "-b21 id-bob id-alice"));
+}
+
+TEST_F(CallsTest, ABroadcastThatWasThereBeforeOutlivesTheCall) {
+  ASSERT_TRUE(calls_.dial(at(), 10, alice_, bob_, 1, "b10"));
+  EXPECT_THAT(told(2), ElementsAre("call alice b10", "ringing b10"));
+  answer();
+  EXPECT_TRUE(calls_.hang_up(at(), bob_, {}));
+  EXPECT_THAT(ended(), ElementsAre(20));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, TheEndOfTheServerEndsEverything) {
+  connect();
+  ASSERT_FALSE(calls_.empty());
+  calls_.shutdown(at());
+  EXPECT_THAT(told(1), testing::Contains("ended error"));
+  EXPECT_TRUE(over().accepted);
+  expect_nothing_left();
+}
+
+}  // namespace
+}  // namespace loopcast::app

@@ -1,0 +1,154 @@
+#include "store/sqlite_calls.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/sqlite_store.h"
+
+namespace loopcast::store {
+namespace {
+
+using app::CallOutcome;
+using app::EndReason;
+using testing::ElementsAre;
+
+class SqliteCallsTest : public testing::Test {
+ protected:
+  SqliteCallsTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "calls-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    auto opened = SqliteStore::open((folder_ / "test.db").string());
+    EXPECT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+    calls_ = std::make_unique<SqliteCalls>(store_->connection());
+    for (const char* name : {"alice", "bob", "carol", "播主"})
+      EXPECT_TRUE(store_->add_user({{id(name), name, WallTime{5}}, name, "hash"}));
+  }
+  ~SqliteCallsTest() override { std::filesystem::remove_all(folder_); }
+
+  static std::string id(const std::string& name) { return "id-" + name; }
+  static app::PublicUser user(const std::string& name) { return {id(name), name, "/a"}; }
+
+  app::CallOver over(EndReason reason, bool accepted = false, const char* from = "alice",
+                     const char* to = "bob") {
+    const std::string number = std::to_string(++made_);
+    return {"call-" + number,
+            user(from),
+            user(to),
+            reason,
+            accepted,
+            WallTime{1000 + made_},
+            accepted ? Duration::seconds(90) : Duration()};
+  }
+  std::vector<CallOutcome> outcomes(const std::string& name) {
+    std::vector<CallOutcome> all;
+    const auto page = calls_->calls_of(id(name), 0, 100);
+    EXPECT_TRUE(page);
+    for (const auto& call : page->calls) all.push_back(call.outcome);
+    EXPECT_EQ(page->total, all.size());
+    return all;
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqliteCalls> calls_;
+  int made_ = 0;
+};
+
+TEST_F(SqliteCallsTest, EachOfTheTwoRemembersACallFromTheirSide) {
+  const auto answered = over(EndReason::kHungUp, true);
+  ASSERT_TRUE(calls_->add_call(answered));
+  const auto made = calls_->calls_of(id("alice"), 0, 10);
+  ASSERT_EQ(made->calls.size(), 1u);
+  const app::CallRecord& call = made->calls[0];
+  EXPECT_EQ(call.call_id, answered.call_id);
+  EXPECT_EQ(call.other.nickname, "bob");
+  EXPECT_EQ(call.role, app::CallRole::kCaller);
+  EXPECT_EQ(call.outcome, CallOutcome::kAnswered);
+  EXPECT_EQ(call.duration, Duration::seconds(90));
+  EXPECT_EQ(call.started_at, answered.started_at);
+  EXPECT_TRUE(call.seen);
+  const auto received = calls_->calls_of(id("bob"), 0, 10);
+  EXPECT_EQ(received->calls[0].role, app::CallRole::kCallee);
+  EXPECT_EQ(received->calls[0].other.nickname, "alice");
+  EXPECT_EQ(calls_->calls_of(id("carol"), 0, 10)->total, 0u);
+}
+
+TEST_F(SqliteCallsTest, OutcomesOnBothSides) {
+  struct {
+    EndReason reason;
+    bool accepted;
+    CallOutcome caller, callee;
+  } constexpr kCases[] = {
+      {EndReason::kHungUp, true, CallOutcome::kAnswered, CallOutcome::kAnswered},
+      {EndReason::kLost, true, CallOutcome::kLost, CallOutcome::kLost},
+      {EndReason::kLost, false, CallOutcome::kLost, CallOutcome::kMissed},
+      {EndReason::kDeclined, false, CallOutcome::kDeclined, CallOutcome::kDeclined},
+      {EndReason::kCancelled, false, CallOutcome::kCancelled, CallOutcome::kMissed},
+      {EndReason::kNoAnswer, false, CallOutcome::kNoAnswer, CallOutcome::kMissed},
+      {EndReason::kBusy, false, CallOutcome::kBusy, CallOutcome::kMissed},
+      {EndReason::kOffline, false, CallOutcome::kOffline, CallOutcome::kMissed},
+      {EndReason::kError, false, CallOutcome::kLost, CallOutcome::kMissed},
+  };
+  for (const auto& c : kCases) {
+    ASSERT_TRUE(calls_->add_call(over(c.reason, c.accepted)));
+    EXPECT_EQ(outcomes("alice").front(), c.caller) << "newest first";
+    EXPECT_EQ(outcomes("bob").front(), c.callee);
+  }
+  EXPECT_EQ(*calls_->unseen_calls(id("alice")), 0u);
+  EXPECT_EQ(*calls_->unseen_calls(id("bob")), 6u);
+  ASSERT_TRUE(calls_->see_calls(id("bob")));
+  EXPECT_EQ(*calls_->unseen_calls(id("bob")), 0u);
+  EXPECT_EQ(outcomes("bob").size(), std::size(kCases));
+}
+
+TEST_F(SqliteCallsTest, OneForgetsAndTheOtherRemembers) {
+  ASSERT_TRUE(calls_->add_call(over(EndReason::kNoAnswer)));
+  ASSERT_TRUE(calls_->remove_calls_of(id("bob")));
+  EXPECT_TRUE(outcomes("bob").empty());
+  EXPECT_EQ(*calls_->unseen_calls(id("bob")), 0u);
+  EXPECT_THAT(outcomes("alice"), ElementsAre(CallOutcome::kNoAnswer));
+}
+
+TEST_F(SqliteCallsTest, PagesAndBounds) {
+  for (uint32_t i = 0; i < app::kMaxCallsPerUser + 5; ++i)
+    ASSERT_TRUE(calls_->add_call(over(EndReason::kDeclined)));
+  const auto page = calls_->calls_of(id("alice"), 10, 3);
+  EXPECT_EQ(page->total, app::kMaxCallsPerUser);
+  ASSERT_EQ(page->calls.size(), 3u);
+  EXPECT_EQ(page->calls[0].started_at.us, 1000 + made_ - 10);
+  EXPECT_TRUE(calls_->calls_of(id("alice"), 5000, 3)->calls.empty());
+}
+
+TEST_F(SqliteCallsTest, OfWhoIsGoneNothingIsKept) {
+  ASSERT_TRUE(calls_->add_call(over(EndReason::kHungUp, true)));
+  ASSERT_TRUE(store_->connection().execute("DELETE FROM users WHERE id = 'id-bob'"));
+  EXPECT_TRUE(outcomes("alice").empty());
+  EXPECT_TRUE(calls_->add_call(over(EndReason::kHungUp, true))) << "between two who are gone";
+  EXPECT_TRUE(outcomes("alice").empty());
+}
+
+TEST_F(SqliteCallsTest, FindsPeopleByAPartOfTheirNickname) {
+  const auto names = [&](const std::string& part, const std::vector<std::string>& except = {}) {
+    std::vector<std::string> all;
+    const auto page = calls_->find_users(part, except, 0, 10);
+    EXPECT_TRUE(page);
+    for (const auto& found : page->users) all.push_back(found.nickname);
+    EXPECT_EQ(page->total, all.size());
+    return all;
+  };
+  EXPECT_THAT(names(""), ElementsAre("alice", "bob", "carol", "播主"));
+  EXPECT_THAT(names("", {id("alice"), id("bob")}), ElementsAre("carol", "播主"));
+  EXPECT_THAT(names("ro"), ElementsAre("carol"));
+  EXPECT_THAT(names("播"), ElementsAre("播主"));
+  EXPECT_TRUE(names("%").empty()) << "a letter like any other";
+  const auto second = calls_->find_users("", {}, 1, 2);
+  ASSERT_EQ(second->users.size(), 2u);
+  EXPECT_EQ(second->users[0].nickname, "bob");
+  EXPECT_EQ(second->total, 4u);
+}
+
+}  // namespace
+}  // namespace loopcast::store
