@@ -248,9 +248,11 @@ export class Telephone {
   on_ended(payload: unknown): void {
     const reason = read_reason(payload);
     if (this.stage_ === 'ended') {
-      // A refusal that came as an error has a better name now. It may never have had an id here.
+      // What was noticed as an error, or as a broadcast that is gone, has a better name now. A call that
+      // was refused never had an id here.
       const user = read_user((payload as { user?: unknown } | null)?.user);
-      if (this.reason_ !== 'error' || this.ended_here_ || user?.nickname !== this.user_?.nickname) return;
+      const vague = this.reason_ === 'error' || this.reason_ === 'lost';
+      if (!vague || this.ended_here_ || user?.nickname !== this.user_?.nickname) return;
       this.reason_ = reason;
       this.publish_();
       return;
