@@ -123,6 +123,7 @@ export class FakeWorld {
   readonly peers: FakePeer[] = [];
   clock = 1_000_000;
   readonly media = {
+    allowed: vi.fn(async () => false),
     open: vi.fn(async () => ({ audio: new FakeTrack('microphone'), video: new FakeTrack('camera') })),
     open_microphone: vi.fn(async () => new FakeTrack('other microphone')),
     open_camera: vi.fn(async () => new FakeTrack('other camera')),

@@ -7,6 +7,9 @@ export type DeviceUse = 'camera' | 'sound' | 'none';
 export function media_for(base: MediaSource, use: () => DeviceUse): MediaSource {
   return {
     ...base,
+    allowed() {
+      return use() === 'camera' ? base.allowed(['camera', 'microphone']) : base.allowed(use() === 'sound' ? ['microphone'] : []);
+    },
     async open(choice) {
       switch (use()) {
         case 'camera':

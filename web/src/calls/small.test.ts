@@ -76,6 +76,7 @@ describe('what the line says', () => {
 describe('small parts', () => {
   it('open only what is wanted', async () => {
     const base = {
+      allowed: vi.fn(async () => false),
       open: vi.fn(async () => ({ audio: 'a', video: 'v' })),
       open_microphone: vi.fn(async () => 'a'),
       open_camera: vi.fn(),
@@ -87,6 +88,8 @@ describe('small parts', () => {
     expect(await open('sound')).toEqual({ audio: 'a', video: null });
     expect(await open('none')).toEqual({ audio: null, video: null });
     expect([base.open, base.open_microphone].map((mock) => mock.mock.calls.length)).toEqual([1, 1]);
+    for (const use of ['camera', 'sound', 'none'] as const) await media_for(base as never, () => use).allowed([]);
+    expect(base.allowed.mock.calls).toEqual([[['camera', 'microphone']], [['microphone']], [[]]]);
     expect([less_than('camera'), less_than('sound'), less_than('none')]).toEqual(['sound', 'none', null]);
   });
 

@@ -273,6 +273,68 @@ describe('being called', () => {
   });
 });
 
+describe('with devices that may be opened without asking', () => {
+  let give: (tracks: { audio: FakeTrack; video: FakeTrack }) => void;
+  let refuse: (cause: Error) => void;
+  beforeEach(() => {
+    world.media.allowed.mockResolvedValue(true);
+    world.media.open.mockReturnValueOnce(
+      new Promise((resolve, reject) => {
+        give = resolve;
+        refuse = reject;
+      }),
+    );
+  });
+
+  it('rings before the camera is there, which then joins', async () => {
+    await dial();
+    expect(telephone.state).toMatchObject({ phase: 'ringing', own: { has_camera: false } });
+    telephone.presenter?.set_microphone(false);
+    const tracks = { audio: new FakeTrack('microphone'), video: new FakeTrack('camera') };
+    give(tracks);
+    await settle();
+    expect(world.peer.transceivers.map(({ sender }) => sender.track?.name)).toEqual(['microphone', 'camera']);
+    expect([tracks.audio.enabled, tracks.video.enabled]).toEqual([false, true]);
+    expect(telephone.state).toMatchObject({ phase: 'ringing', own: { has_camera: true } });
+  });
+
+  it('lets go of a camera that comes too late', async () => {
+    await dial();
+    telephone.hang_up();
+    const tracks = { audio: new FakeTrack('microphone'), video: new FakeTrack('camera') };
+    give(tracks);
+    await settle();
+    expect([tracks.audio.stopped, tracks.video.stopped]).toEqual([true, true]);
+  });
+
+  it('stops ringing if the camera does not come, and dials anew without it', async () => {
+    await dial();
+    refuse(named('NotReadableError'));
+    await settle();
+    expect(telephone.state).toMatchObject({ phase: 'blocked', error: { code: 'device_busy' } });
+    expect(open_sockets()).toEqual([]);
+    telephone.on_ended({ callId: 'c1', reason: 'lost', user: kBob });
+    expect(telephone.state.phase).toBe('blocked');
+    telephone.retry('sound');
+    await settle();
+    expect(own_socket().request('createPresentor').payload).toMatchObject({ invite: 'bob' });
+  });
+
+  it('goes on in the call that was answered if the camera does not come', async () => {
+    telephone.on_ring({ from: kBob, linkId: 'theirs', callId: 'c1' });
+    telephone.answer();
+    await presenting({ callId: 'c1' });
+    expect(telephone.state.phase).toBe('connecting');
+    const socket = own_socket();
+    refuse(named('NotReadableError'));
+    await settle();
+    // The server must not take it for hanging up.
+    expect([socket.disconnected_by_us, socket.events().includes('stopPresentor')]).toEqual([true, false]);
+    expect(telephone.state).toMatchObject({ phase: 'connecting', use: 'sound' });
+    expect(own_socket().request('createPresentor').payload).toMatchObject({ callId: 'c1' });
+  });
+});
+
 describe('without devices', () => {
   it('says why, and goes on with sound only, then with nothing', async () => {
     world.media.open.mockRejectedValue(named('NotFoundError'));
@@ -466,6 +528,7 @@ describe('any order of events', () => {
       () => vi.advanceTimersByTime(pick([10, 1000, 15_000])),
       () => settle(),
     ];
+    world.media.allowed.mockImplementation(async () => random() < 0.5);
     world.media.open.mockImplementation(async () => {
       if (random() < 0.3) throw named('NotAllowedError');
       return { audio: new FakeTrack('microphone'), video: new FakeTrack('camera') };

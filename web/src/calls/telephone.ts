@@ -2,7 +2,7 @@ import type { DeviceChoice } from '@/live/devices';
 import { Presenter, type PresenterEnvironment, type PresenterState } from '@/live/presenter';
 import type { LiveError } from '@/live/types';
 import { Viewer, type ViewerState } from '@/live/viewer';
-import { media_for, type DeviceUse } from './media';
+import { less_than, media_for, type DeviceUse } from './media';
 import type { Memory } from './memory';
 import {
   read_call_id,
@@ -270,7 +270,6 @@ export class Telephone {
       case 'answering':
         return this.device_phase_() ?? 'connecting';
       case 'talking':
-        if (this.own_?.phase === 'error') return 'blocked';
         if (this.own_?.phase === 'live' && this.theirs_?.phase === 'live') return 'connected';
         return this.connected_at_ === null ? 'connecting' : 'reconnecting';
       default:
@@ -365,6 +364,13 @@ export class Telephone {
     void presenter.start(this.environment_.choice(), on);
   }
 
+  /** Who talks already goes on with what can be had, rather than let the other wait for an answer. */
+  private present_less_(state: PresenterState): void {
+    const less = less_than(this.use_);
+    if (less === null) this.refuse_(state.error);
+    else this.present_(less, { microphone: state.microphone_on, camera: state.camera_on });
+  }
+
   /** The offer's terms: the first of a caller invites, all others name the call that they belong to. */
   private request_(): Record<string, unknown> {
     return this.call_id_ === null
@@ -386,12 +392,19 @@ export class Telephone {
     const before = this.own_;
     this.own_ = state;
     if (before?.microphone_on !== state.microphone_on || before.camera_on !== state.camera_on) this.remember_();
+    // The call that was begun without a camera went down with it; another try is another call.
+    if (this.stage_ === 'outgoing' && state.phase === 'error' && before?.phase !== 'error' && this.call_id_ !== null) {
+      this.done_id_ = this.call_id_;
+      this.call_id_ = null;
+      this.rings_there_ = false;
+    }
     // The devices are open: fetch the other's picture while the own broadcast is being set up.
     if (this.stage_ === 'answering' && state.phase === 'connecting') this.watch_(this.link_id_);
     if (state.phase === 'ended') this.end_('lost', false);
     else if (state.phase === 'signed_out') this.drop();
     else if (state.phase === 'error' && state.error?.code.startsWith('device_') !== true)
       this.refuse_(state.error);
+    else if (state.phase === 'error' && this.stage_ === 'talking') this.present_less_(state);
     else this.note_media_();
   }
 

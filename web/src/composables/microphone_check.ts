@@ -50,12 +50,6 @@ export function useMicrophoneCheck(choice: Ref<DeviceChoice>): {
 }
 
 /** True if the user has allowed the microphone before, so that opening it asks nothing. */
-export async function microphone_allowed(): Promise<boolean> {
-  try {
-    // Not every browser knows this name, and TypeScript's list leaves it out for that reason.
-    const status = await navigator.permissions.query({ name: 'microphone' as PermissionName });
-    return status.state === 'granted';
-  } catch {
-    return false;
-  }
+export function microphone_allowed(): Promise<boolean> {
+  return browser_media.allowed(['microphone']);
 }

@@ -54,7 +54,11 @@ export function device_error(cause: unknown): LiveError {
   return live_error(kDeviceErrors[name] ?? 'device_failed', cause instanceof Error ? cause.message : '');
 }
 
+export type DeviceKind = 'camera' | 'microphone';
+
 export interface MediaSource {
+  /** Whether these kinds of device may be opened without asking; false where the browser does not tell. */
+  allowed(kinds: readonly DeviceKind[]): Promise<boolean>;
   /** Camera and microphone, null for one that is not wanted; throws what getUserMedia throws. */
   open(choice: DeviceChoice): Promise<{ audio: MediaStreamTrack | null; video: MediaStreamTrack | null }>;
   open_microphone(choice: DeviceChoice): Promise<MediaStreamTrack>;
@@ -79,6 +83,17 @@ export class InsecurePageError extends Error {
 }
 
 export const browser_media: MediaSource = {
+  async allowed(kinds) {
+    try {
+      const all = await Promise.all(
+        // Not every browser knows these names, and TypeScript's list leaves them out for that reason.
+        kinds.map((name) => navigator.permissions.query({ name: name as PermissionName })),
+      );
+      return all.every(({ state }) => state === 'granted');
+    } catch {
+      return false;
+    }
+  },
   async open(choice) {
     const stream = await devices().getUserMedia({
       audio: audio_constraints(choice),

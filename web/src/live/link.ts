@@ -89,10 +89,13 @@ export class MediaLink {
     if (!this.closed_) this.socket_.emit(event, payload);
   }
 
-  /** Tells the server, then closes. Safe to call twice and after the end. */
-  close(farewell: 'stopPresentor' | 'stopViewer'): void {
+  /**
+   * Tells the server, then closes. Safe to call twice and after the end. Without a farewell the server
+   * takes it for lost, and waits for another if it would for a lost one.
+   */
+  close(farewell: 'stopPresentor' | 'stopViewer' | null): void {
     if (this.closed_) return;
-    if (this.socket_.connected) this.socket_.emit(farewell);
+    if (farewell !== null && this.socket_.connected) this.socket_.emit(farewell);
     this.end_(() => {});
   }
 

@@ -147,9 +147,18 @@ export class Presenter {
     this.attempt_ = this.prepare_();
     this.attempt_.link.prepare();
     this.publish_();
+    const { media } = this.environment_;
+    // Cameras take their time. Nobody waits for one to ring; it joins when it is there.
+    if (this.terms_ !== null && (await media.allowed(['camera', 'microphone']))) {
+      if (run !== this.run_ || this.phase_ !== 'permission') return;
+      this.phase_ = 'connecting';
+      this.publish_();
+      void this.offer_();
+    }
+    const offered = this.phase_ !== 'permission';
     try {
-      const tracks = await this.environment_.media.open(choice);
-      if (run !== this.run_ || this.phase_ !== 'permission') {
+      const tracks = await media.open(choice);
+      if (run !== this.run_ || !(offered ? this.on_air : this.phase_ === 'permission')) {
         tracks.audio?.stop();
         tracks.video?.stop();
         return;
@@ -159,10 +168,16 @@ export class Presenter {
       if (this.audio_ !== null) this.audio_.enabled = this.microphone_on_;
       if (this.camera_ !== null) this.camera_.enabled = this.camera_on_;
     } catch (cause) {
-      if (run === this.run_ && this.phase_ === 'permission') this.finish_('error', device_error(cause));
+      if (run === this.run_ && (this.on_air || this.phase_ === 'permission'))
+        this.finish_('error', device_error(cause));
       return;
     }
     this.watch_tracks_();
+    if (offered) {
+      await this.attach_();
+      this.publish_();
+      return;
+    }
     this.phase_ = 'connecting';
     this.publish_();
     // The socket may have failed while the user was being asked.
@@ -323,11 +338,15 @@ export class Presenter {
   private async offer_(): Promise<void> {
     const attempt = this.attempt_;
     if (attempt === null) return;
-    await Promise.all([
-      attempt.audio.replaceTrack(this.audio_),
-      attempt.video.replaceTrack(this.screen_ ?? this.camera_),
-    ]).catch(() => {});
+    await this.attach_();
     if (!attempt.link.closed) await attempt.link.offer('createPresentor', this.terms_?.request());
+  }
+
+  private async attach_(): Promise<void> {
+    await Promise.all([
+      this.attempt_?.audio.replaceTrack(this.audio_),
+      this.attempt_?.video.replaceTrack(this.screen_ ?? this.camera_),
+    ]).catch(() => {});
   }
 
   private on_connected_(): void {
@@ -380,7 +399,8 @@ export class Presenter {
     clearTimeout(this.retry_timer_);
     this.phase_ = phase;
     this.error_ = error;
-    this.attempt_?.link.close('stopPresentor');
+    // A call outlives the failure of one try to present in it.
+    this.attempt_?.link.close(this.terms_ !== null && phase === 'error' ? null : 'stopPresentor');
     this.attempt_ = null;
     for (const track of [this.audio_, this.camera_, this.screen_]) {
       if (track === null) continue;
