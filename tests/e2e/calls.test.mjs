@@ -156,7 +156,7 @@ test('declined, cancelled and missed, busy, offline', async () => {
 
   await ann.getByTestId('call-close').click();
   await bob.context().close();
-  await isListed(ann, 'bob', 'offline', 20_000);
+  await isListed(ann, 'bob', 'offline');
   await dial(ann, 'bob');
   await inCall(ann, 'ended', { reason: 'offline' });
   await nothingIsLeft();

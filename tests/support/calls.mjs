@@ -13,8 +13,11 @@ export const incoming = (page, nickname) =>
   page.locator(`[data-testid=incoming-call]${nickname ? `[data-nickname="${nickname}"]` : ''}`);
 
 // Waits until that person is listed in that state.
-export async function isListed(page, nickname, state, ms = 10_000) {
-  await person(page, nickname, state).waitFor({ timeout: ms });
+export async function isListed(page, nickname, state, ms = 20_000) {
+  await person(page, nickname, state).waitFor({ timeout: ms }).catch(async () => {
+    const seen = await page.getByTestId('person').evaluateAll((all) => all.map((e) => [e.dataset.nickname, e.dataset.state]));
+    throw new Error(`${nickname} is not ${state} for ${page.url()}, which lists ${JSON.stringify(seen)}; ${page.problems.join('; ')}`);
+  });
 }
 
 export async function dial(page, nickname) {
