@@ -78,7 +78,7 @@ void fill(const std::string& path, uint32_t rows) {
     text(add, 2, ids[who]);
     text(add, 3, names[who]);
     text(add, 4, word(random, 4) + " " + word(random, 3) + " " + word(random, 4));
-    sqlite3_bind_int64(add, 5, kNewest - static_cast<int64_t>(random.unit() * kYears));
+    sqlite3_bind_int64(add, 5, kNewest - kYears + kYears / rows * i);
     sqlite3_bind_int64(add, 6, static_cast<int64_t>(random.unit() * random.unit() * 7.2e9));
     sqlite3_bind_int64(add, 7, 1'000'000 + random.below(1'000'000'000));
     text(add, 8, random.below(10) == 0 ? "unknown" : places[random.below(500)]);
