@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "api/live.h"
+#include "api/rest_accounts.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
 #include "app/argon2.h"
@@ -35,11 +36,13 @@ TEST(OpenApi, DescribesEveryRoute) {
   ASSERT_TRUE(store);
   const app::Argon2 hasher;
   app::Accounts accounts(**store, hasher, random.fork());
-  http::asio::thread_pool database(1), hashing(1);
-  SignIn sign_in(accounts, hasher, database, hashing,
-                 {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());
+  http::asio::thread_pool database(1), hashing(1), pictures(1);
+  const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
+  SignIn sign_in(accounts, hasher, database, hashing, clocks, random.fork());
+  AccountChanges changes(sign_in, accounts, database, pictures, clocks, {}, random.fork());
   Whip whip(context, sign_in, live, random);
-  add_rest_v2(router, sign_in, live, [](const std::string&) {});
+  add_rest_v2(router, sign_in, live);
+  add_rest_accounts(router, sign_in, changes);
   whip.add_routes(router);
   std::set<std::string> routes;
   for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "api/account_changes.h"
 #include "api/sign_in.h"
 #include "app/broadcasts.h"
 #include "http/counters.h"
@@ -11,6 +12,7 @@
 namespace loopcast::server {
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media);
+                         const api::SignIn& sign_in, const api::AccountChanges& changes,
+                         const MediaHub& media);
 
 }  // namespace loopcast::server

@@ -25,6 +25,17 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user_id, last_used_at);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 )sql"},
+    // nickname_key(): as app::parse_nickname() makes it. Where two users had names that are one and
+    // the same now, one of them keeps the key that it had (see app::Nickname::former_key).
+    {3, R"sql(
+UPDATE OR IGNORE users SET nickname_key = nickname_key(nickname, nickname_key);
+
+ALTER TABLE users ADD COLUMN avatar TEXT NOT NULL DEFAULT '';
+CREATE TABLE avatars (
+  user_id TEXT NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+  jpeg    BLOB NOT NULL
+) STRICT;
+)sql"},
 };
 
 }  // namespace
