@@ -15,7 +15,7 @@ namespace loopcast::api {
 
 class AccountChanges {
  public:
-  // Pictures that wait or are being decoded; the last of them waits for some seconds at the worst.
+  // Pictures that wait or are being decoded: up to 0.7 s each.
   static constexpr size_t kMaxPictures = 8;
   // Of one user: more is no change of mind.
   static constexpr app::RateLimit kPictures{10, Duration::seconds(30)};

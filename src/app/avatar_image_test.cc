@@ -160,11 +160,11 @@ std::vector<uint8_t> png_of_size(uint32_t width, uint32_t height) {
 
 TEST(AvatarImage, RefusesTooManyPixelsWithoutMakingRoomForThem) {
   for (const auto& [width, height] : {std::pair{4097u, 4096u},
-                                     {65'535u, 65'535u},
-                                     {0x7FFFFFFFu, 1u},
-                                     {1u, 0x7FFFFFFFu},
-                                     {0u, 64u},
-                                     {0xFFFFFFFFu, 0xFFFFFFFFu}})
+                                      {65'535u, 65'535u},
+                                      {0x7FFFFFFFu, 1u},
+                                      {1u, 0x7FFFFFFFu},
+                                      {0u, 64u},
+                                      {0xFFFFFFFFu, 0xFFFFFFFFu}})
     EXPECT_FALSE(make_avatar(png_of_size(width, height))) << width << " x " << height;
 }
 

@@ -24,9 +24,10 @@ constexpr size_t kReadChunk = 8 * 1024;
 // Bodies and files leave in pieces of this size, each with its own deadline.
 constexpr size_t kWriteChunk = 64 * 1024;
 // How long, and how much, a client may go on sending after its request was refused. Closing while
-// it sends would reset the connection, and the answer would be lost with it.
+// it sends would reset the connection, and the answer would be lost with it: whoever uploads a bit
+// more than the 5 MB of the largest body is to read why not.
 constexpr std::chrono::milliseconds kLingerTime{2'000};
-constexpr size_t kLingerBytes = 1 << 20;
+constexpr size_t kLingerBytes = 8 << 20;
 // Bodies larger than the default at once: whoever may send them, they fill no memory.
 constexpr size_t kMaxLargeBodies = 16;
 

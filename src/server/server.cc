@@ -53,7 +53,7 @@ constexpr std::chrono::hours kHousekeeping{1};
 constexpr uint32_t kSessionsPerRound = 1000;
 // Argon2id takes 19 MiB and 40 ms each; more at once would take the cores from media.
 constexpr size_t kHashingThreads = 1;
-// A picture takes up to 130 MB while it is decoded: one after the other.
+// The worst picture takes 160 MB while it is decoded: one after the other.
 constexpr size_t kPictureThreads = 1;
 // What the page may load: itself, and nothing from elsewhere. Element Plus sets inline styles.
 constexpr const char* kContentSecurityPolicy =
