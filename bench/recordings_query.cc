@@ -44,7 +44,10 @@ void fill(const std::string& path, uint32_t rows) {
   sqlite3_open(path.c_str(), &db);
   sqlite3_exec(db, "PRAGMA synchronous = OFF; BEGIN", nullptr, nullptr, nullptr);
   sqlite3_stmt* user = nullptr;
-  sqlite3_prepare_v2(db, "INSERT INTO users VALUES (?1, ?2, ?2, 'hash', 0)", -1, &user, nullptr);
+  sqlite3_prepare_v2(db,
+                     "INSERT INTO users (id, nickname, nickname_key, password_hash, created_at) "
+                     "VALUES (?1, ?2, ?2, 'hash', 0)",
+                     -1, &user, nullptr);
   sqlite3_stmt* add = nullptr;
   sqlite3_prepare_v2(
       db,

@@ -217,7 +217,18 @@ Task<Expected<app::RecordingUsage>> Library::usage(std::string user_id) {
   co_return co_await offload(database_, std::move(work));
 }
 
+Task<> Library::remove_marked() {
+  auto work = [this] { return store_.unfinished_recordings(); };
+  const auto unfinished = co_await offload(database_, std::move(work));
+  if (!unfinished) co_return;  // the next round says so, if it still matters
+  for (const app::Recording& recording : *unfinished)
+    if (recording.removing && !recordings_.is_removing(recording.id))
+      recordings_.remove(recording.id);
+  pump();
+}
+
 Task<> Library::expire() {
+  co_await remove_marked();
   auto work = [this, at = ports_.wall_now()] {
     return library_.expired(options_.retention, at, kExpiredPerRound);
   };

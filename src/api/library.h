@@ -65,7 +65,8 @@ class Library {
   // Answered when row and files are gone. Errors besides: recording_storage, timeout.
   http::Task<Status> remove(std::string user_id, std::string id);
   http::Task<Expected<app::RecordingUsage>> usage(std::string user_id);
-  // Deletes what is too old or too much.
+  // Deletes what is too old or too much, and what is still marked: of users who are gone, or
+  // because its files could not be deleted before.
   http::Task<> expire();
 
   // See app/media_link.h.
@@ -87,6 +88,7 @@ class Library {
 
   void pump();
   void arm();
+  http::Task<> remove_marked();
   http::Task<> write_down();
   // How many were written; fewer than all if one failed.
   Expected<Ok, std::pair<size_t, Error>> apply(const Batch& batch);

@@ -18,10 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/account_changes.h"
 #include "api/library.h"
 #include "api/live.h"
 #include "api/live_sockets.h"
 #include "api/present.h"
+#include "api/rest_accounts.h"
 #include "api/rest_recordings.h"
 #include "api/rest_v1.h"
 #include "api/rest_v2.h"
@@ -60,6 +62,8 @@ constexpr std::chrono::minutes kRetentionRound{5};
 constexpr uint32_t kSessionsPerRound = 1000;
 // Argon2id takes 19 MiB and 40 ms each; more at once would take the cores from media.
 constexpr size_t kHashingThreads = 1;
+// The worst picture takes 160 MB while it is decoded: one after the other.
+constexpr size_t kPictureThreads = 1;
 // What the page may load: itself, and nothing from elsewhere. Element Plus sets inline styles.
 constexpr const char* kContentSecurityPolicy =
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -166,10 +170,11 @@ class Server {
     if (!store) return store.error();
     store_ = std::move(*store);
     accounts_ = std::make_unique<app::Accounts>(*store_, hasher_, random_.fork());
-    sign_in_ = std::make_unique<api::SignIn>(
-        *accounts_, hasher_, database_, hashing_,
-        api::SignIn::Clocks{[] { return net::now(); }, [] { return net::wall_now(); }},
-        random_.fork());
+    const api::SignIn::Clocks clocks{[] { return net::now(); }, [] { return net::wall_now(); }};
+    sign_in_ = std::make_unique<api::SignIn>(*accounts_, hasher_, database_, hashing_, clocks,
+                                             random_.fork());
+    changes_ = std::make_unique<api::AccountChanges>(*sign_in_, *accounts_, database_, pictures_,
+                                                     clocks, account_hooks(), random_.fork());
     library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
                                               database_, library_options(), library_ports());
     recorder_.handler = [this](app::RecorderEvent e) { library_->handle(std::move(e)); };
@@ -194,9 +199,20 @@ class Server {
     media_.stop();
     database_.join();
     hashing_.join();
+    pictures_.join();
   }
 
  private:
+  api::AccountChanges::Hooks account_hooks() {
+    api::AccountChanges::Hooks hooks;
+    hooks.sessions_ended = [this](const api::EndedSessions& ended) {
+      sockets_->end_sessions(ended);
+      whip_->end_sessions(ended);
+    };
+    hooks.user_changed = [this](const app::PublicUser& user) { sockets_->update_user(user); };
+    return hooks;
+  }
+
   static app::BroadcastLimits limits(const Options& options) {
     app::BroadcastLimits limits;
     limits.viewers_per_broadcast = options.max_viewers;
@@ -259,12 +275,15 @@ class Server {
 
   void add_routes() {
     api::add_rest_v1(router_, *sign_in_, live_, *library_);
+    api::add_rest_v2(router_, *sign_in_, live_);
+    api::add_rest_accounts(router_, *sign_in_, *changes_);
     api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
-    api::add_rest_v2(router_, *sign_in_, live_,
-                     [this](const std::string& token) { sockets_->end_session(token); });
     whip_->add_routes(router_);
     router_.add("GET", "/healthz", [this](Request) { return show_health(); });
     router_.add("GET", "/metrics", [this](Request request) { return show_metrics(request); });
+    router_.set_wording([](std::string_view code, std::string_view accept_language) {
+      return std::string(app::message(code, api::language_of(accept_language)));
+    });
     for (const char* prefix : {"/whip", "/whep", "/api/"}) router_.add_cors({prefix, {"*"}});
     if (options_.web.empty()) {
       spdlog::warn("No web app was found: build it or name its folder with --web");
@@ -279,7 +298,10 @@ class Server {
   }
 
   static Task<Response> serve_static(const http::StaticFiles& files, Request request) {
-    co_return files.handle(request);
+    Response response = files.handle(request);
+    if (response.status == 404)
+      co_return api::problem(request, app::make_error(app::Code::kNotFound));
+    co_return response;
   }
 
   Task<Response> show_health() {
@@ -291,8 +313,8 @@ class Server {
   Task<Response> show_metrics(Request request) {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
-    auto response =
-        Response::text(metrics_text(broadcasts_, counters_, *sign_in_, media_, *library_));
+    auto response = Response::text(
+        metrics_text(broadcasts_, counters_, *sign_in_, *changes_, media_, *library_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
@@ -382,7 +404,9 @@ class Server {
   std::unique_ptr<app::Accounts> accounts_;
   asio::thread_pool database_{1};
   asio::thread_pool hashing_{kHashingThreads};
+  asio::thread_pool pictures_{kPictureThreads};
   std::unique_ptr<api::SignIn> sign_in_;
+  std::unique_ptr<api::AccountChanges> changes_;
   std::unique_ptr<api::Library> library_;
   http::HttpCounters counters_;
   http::Router router_;
