@@ -222,8 +222,7 @@ Task<> Library::remove_marked() {
   const auto unfinished = co_await offload(database_, std::move(work));
   if (!unfinished) co_return;  // the next round says so, if it still matters
   for (const app::Recording& recording : *unfinished)
-    if (recording.removing && !recordings_.is_removing(recording.id))
-      recordings_.remove(recording.id);
+    if (recording.removing && !recordings_.is_busy(recording.id)) recordings_.remove(recording.id);
   pump();
 }
 

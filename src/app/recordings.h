@@ -113,7 +113,10 @@ class Recordings {
   // Deletes the files of a recording that is marked as being removed, and then its row.
   // → RemovalDone.
   void remove(const std::string& id);
-  bool is_removing(const std::string& id) const { return removing_.contains(id); }
+  // Being recorded, finished or removed.
+  bool is_busy(const std::string& id) const {
+    return running_.contains(id) || removing_.contains(id);
+  }
   void handle_timeout(Instant now);
   Instant next_timeout() const;
   // Finishes everything; nothing starts any more.
