@@ -73,6 +73,17 @@ void Library::handle(app::RecorderEvent event) {
 void Library::shutdown() {
   recordings_.shutdown();
   pump();
+}
+
+Task<> Library::settle() {
+  constexpr std::chrono::milliseconds kLook{20};
+  const auto end = std::chrono::steady_clock::now() + kSettleTime;
+  while ((recordings_.finishing() > 0 || writing_) && std::chrono::steady_clock::now() < end) {
+    http::Timer look(context_);
+    look.expires_after(kLook);
+    boost::system::error_code ignored;
+    co_await look.async_wait(http::asio::redirect_error(http::use_task, ignored));
+  }
   timer_.cancel();
 }
 

@@ -42,6 +42,7 @@ class Library {
   static constexpr std::chrono::seconds kRemovalTimeout{10};
   // A write that failed (the disk is full) is tried again after this long.
   static constexpr std::chrono::seconds kWriteRetry{1};
+  static constexpr std::chrono::seconds kSettleTime{3};
   // So that one round of retention holds up nothing.
   static constexpr uint32_t kExpiredPerRound = 500;
 
@@ -54,7 +55,11 @@ class Library {
   Status start(const app::LinkKey& fresh);
   void air_changed(const app::AirChange& change);
   void handle(app::RecorderEvent event);
+  // Finishes everything; nothing starts any more.
   void shutdown();
+  // After that: waits until it is finished and written down, for kSettleTime at most. What is not
+  // is repaired at the next start.
+  http::Task<> settle();
 
   // Errors as app::RecordingLibrary.
   http::Task<Expected<app::RecordingPage>> list(std::string user_id, app::RecordingFilter filter,

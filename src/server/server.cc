@@ -378,6 +378,7 @@ class Server {
     live_.shutdown();
     library_->shutdown();
     co_await http_->stop();
+    co_await library_->settle();
     boost::system::error_code ignored;
     signals_.cancel(ignored);
     hangup_.cancel(ignored);
