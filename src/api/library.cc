@@ -51,18 +51,38 @@ Status Library::start(const app::LinkKey& fresh) {
 }
 
 void Library::air_changed(const app::AirChange& change) {
-  if (!change.on_air) {
+  if (change.on_air) {
+    on_air_.emplace(change.broadcast_id, change);
+    if (change.record) record(change, {});
+  } else {
+    on_air_.erase(change.broadcast_id);
     recordings_.stop(ports_.now(), change.broadcast_id, change.lost);
-  } else if (change.record) {
-    app::RecordingStart start;
-    start.broadcast_id = change.broadcast_id;
-    start.publisher = change.media;
-    start.owner = change.user;
-    start.title = change.user.nickname;
-    start.location = ports_.locate(change.address);
-    recordings_.start(ports_.now(), ports_.wall_now(), std::move(start));
   }
   pump();
+}
+
+void Library::record_call(const std::string& broadcast_id, const std::string& co_owner_id,
+                          bool on) {
+  const auto found = on_air_.find(broadcast_id);
+  if (found == on_air_.end()) return;
+  if (on)
+    record(found->second, co_owner_id);
+  else
+    recordings_.stop(ports_.now(), broadcast_id, false);
+  pump();
+}
+
+void Library::record(const app::AirChange& on_air, const std::string& co_owner_id) {
+  app::RecordingStart start;
+  start.broadcast_id = on_air.broadcast_id;
+  start.publisher = on_air.media;
+  start.owner = on_air.user;
+  start.co_owner_id = co_owner_id;
+  // What only some may watch is not for everybody afterwards.
+  if (!on_air.listed) start.visibility = app::Visibility::kPrivate;
+  start.title = on_air.user.nickname;
+  start.location = ports_.locate(on_air.address);
+  recordings_.start(ports_.now(), ports_.wall_now(), std::move(start));
 }
 
 void Library::handle(app::RecorderEvent event) {

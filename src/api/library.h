@@ -54,6 +54,9 @@ class Library {
   // earlier run left. `fresh`: the key if there is none yet; from the operating system.
   Status start(const app::LinkKey& fresh);
   void air_changed(const app::AirChange& change);
+  // A broadcast on air, of a call whose two have agreed that it is recorded (or no longer do). The
+  // recording belongs to both, and stays between them.
+  void record_call(const std::string& broadcast_id, const std::string& co_owner_id, bool on);
   void handle(app::RecorderEvent event);
   // Finishes everything; nothing starts any more.
   void shutdown();
@@ -91,6 +94,7 @@ class Library {
   struct Removal;
   using Batch = std::vector<app::RecordingWrite>;
 
+  void record(const app::AirChange& on_air, const std::string& co_owner_id);
   void pump();
   void arm();
   http::Task<> remove_marked();
@@ -107,6 +111,7 @@ class Library {
   LibraryOptions options_;
   LibraryPorts ports_;
   app::LinkKey key_{};
+  std::unordered_map<std::string, app::AirChange> on_air_;  // by id of the broadcast
   http::Timer timer_;
   bool writing_ = false;
   bool failing_ = false;

@@ -31,7 +31,8 @@ struct RecordingStart {
   std::string broadcast_id;
   MediaId publisher = 0;
   PublicUser owner;
-  std::string co_owner_id;  // of a call: the recording is private to both; empty: none
+  std::string co_owner_id;  // of a call: the recording belongs to both; empty: none
+  Visibility visibility = Visibility::kPublic;
   std::string title;
   std::string location;
 };
