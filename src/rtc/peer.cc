@@ -124,6 +124,7 @@ void Peer::after_progress(Instant now) {
     begin_srtp();
     if (output_.has_keys()) {
       state_ = State::kConnected;
+      settle_at_ = now + kSettleTime;
       // Reports of many peers that join together are spread over the interval.
       timers_.set(
           Timer::kReports,
@@ -147,6 +148,12 @@ void Peer::begin_srtp() {
   const bool client = negotiated_.dtls_active;
   output_.set_keys(SrtpSender(context_.crypto, profile, client ? keys->client : keys->server));
   receiver_.emplace(context_.crypto, profile, client ? keys->server : keys->client);
+}
+
+void Peer::note_authentic(Instant now) {
+  if (now < settle_at_) return;
+  settle_at_ = Instant::never();
+  dtls_->settle();
 }
 
 bool Peer::from_validated(const Route& from) const {
@@ -202,6 +209,7 @@ Received Peer::handle_rtp(Instant now, const Route& from, MutableBytes datagram)
     note_srtp_error(size.error());
     return {};
   }
+  note_authentic(now);
   const auto packet = wire::RtpPacket::parse(datagram.first(*size));
   if (!packet) {
     counters.add(Counter::kDropRtpMalformed);
@@ -275,6 +283,7 @@ Received Peer::handle_rtcp(Instant now, const Route& from, MutableBytes datagram
     note_srtp_error(size.error());
     return {};
   }
+  note_authentic(now);
   const Bytes compound = datagram.first(*size);
   wire::RtcpReader reader(compound);
   while (const auto packet = reader.next())

@@ -72,6 +72,8 @@ class Peer {
   // that overtook the answer to our check, in two or three datagrams.
   static constexpr size_t kMaxHeldDatagrams = 4;
   static constexpr Duration kReportInterval = Duration::seconds(1);
+  // Media that comes later than this after the handshake is of a peer that has finished it, too.
+  static constexpr Duration kSettleTime = Duration::seconds(1);
   // The least time between two requests for a keyframe of one stream, whoever wants it: more would
   // be ignored by a browser's encoder, or starve the picture.
   static constexpr Duration kKeyframeInterval = Duration::millis(300);
@@ -148,6 +150,7 @@ class Peer {
   void handle_sender_report(Instant now, const wire::SenderReport& report);
   void after_progress(Instant now);
   void begin_srtp();
+  void note_authentic(Instant now);
   bool may_want_keyframe(size_t media) const;
   void flush_feedback(Instant now, Outlet& out);
   void write_feedback_header(ByteWriter& w) const;
@@ -167,6 +170,7 @@ class Peer {
   TimerTable<Timer> timers_;
   std::vector<std::vector<uint8_t>> held_;  // DTLS from an address that is not validated yet
   Route held_from_;
+  Instant settle_at_ = Instant::never();
   State state_ = State::kConnecting;
   const char* failure_ = "";
 };
