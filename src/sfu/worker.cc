@@ -388,10 +388,11 @@ void Worker::flush(Instant now, Outlet& out) {
 }
 
 void Worker::fan_out(Member& source, Outlet& out) {
+  source.publisher->prepare_batch();
   std::erase_if(source.subscribers, [&](SlabId handle) {
     Member* viewer = members_.find(handle);
     if (!viewer) return true;
-    viewer->subscriber->forward_pending(*source.publisher, viewer->peer, counters_, out);
+    viewer->subscriber->forward_batch(*source.publisher, viewer->peer, counters_, out);
     return false;
   });
   source.publisher->clear_pending();
