@@ -133,6 +133,7 @@ class Worker {
   void route_closed(Instant now, uint32_t tcp);
   bool poll_event(Event& event);
   // What publishers that are tapped have sent; to be drained each turn.
+  using Handed = PacketBatch;
   bool poll_handover(PacketBatch& batch);
 
   const rtc::Counters& counters() const { return counters_; }
