@@ -13,6 +13,7 @@ declare module 'vue-router' {
 const AuthPage = () => import('@/pages/AuthPage.vue');
 const LivePage = () => import('@/pages/LivePage.vue');
 const WatchPage = () => import('@/pages/WatchPage.vue');
+const AccountPage = () => import('@/pages/AccountPage.vue');
 const NotFoundPage = () => import('@/pages/NotFoundPage.vue');
 
 /** Fetches the pages of the next likely click, so that the click itself waits for nothing. */
@@ -45,6 +46,7 @@ export function create_router(): Router {
         props: true,
         meta: { title: 'watch', needs_session: true },
       },
+      { path: '/account', name: 'account', component: AccountPage, meta: { title: 'account', needs_session: true } },
       { path: '/:rest(.*)*', name: 'not_found', component: NotFoundPage, meta: { title: 'not_found' } },
     ],
   });

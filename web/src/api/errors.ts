@@ -42,6 +42,8 @@ export const kServerErrorCodes = [
   'store_too_new',
   'overloaded',
   'internal',
+  'wrong_password',
+  'image_invalid',
 ] as const;
 
 /** Failures that this app notices by itself. */

@@ -1,3 +1,5 @@
+import { account_en } from './account';
+
 export const en = {
   app: {
     skip: 'Skip to content',
@@ -10,6 +12,7 @@ export const en = {
     sign_in: 'Sign in',
     register: 'Create account',
     account: 'Account of {nickname}',
+    settings: 'Account settings',
     sign_out: 'Sign out',
     language: 'Switch to Chinese',
     language_short: '中文',
@@ -24,6 +27,7 @@ export const en = {
     register: 'Create account',
     live: 'Go live',
     watch: 'Watch',
+    account: 'Account',
     not_found: 'Page not found',
   },
   connection: {
@@ -183,6 +187,7 @@ export const en = {
     copied: 'Link copied',
     started: 'Started {time}',
   },
+  account: account_en,
   not_found: {
     title: 'Nothing is on this channel',
     text: 'The page you asked for does not exist, or has moved.',
@@ -235,6 +240,8 @@ export const en = {
     store_too_new: 'The data of the server are newer than its program. Please tell whoever runs it.',
     overloaded: 'The server is busy. Please try again in a moment.',
     internal: 'Something unexpected went wrong on the server. Please try again later.',
+    wrong_password: 'This password is wrong. Please check it and try again.',
+    image_invalid: 'This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels.',
     network: 'The server cannot be reached. Check your network and try again.',
     unknown: 'Something went wrong. Please try again.',
     connection_lost: 'The connection to the server was lost and did not come back. Check your network, then start again.',
