@@ -11,6 +11,7 @@ pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(libav REQUIRED IMPORTED_TARGET libavcodec libswscale libavutil)
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(maxminddb REQUIRED IMPORTED_TARGET libmaxminddb)
 if(LOOPCAST_TESTS)
   find_package(GTest REQUIRED)
   pkg_check_modules(srtp2 REQUIRED IMPORTED_TARGET libsrtp2)  # oracle of the SRTP tests

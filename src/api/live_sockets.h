@@ -10,6 +10,7 @@
 #include "api/ended_sessions.h"
 #include "api/live.h"
 #include "api/sign_in.h"
+#include "app/recordings.h"
 #include "http/socketio.h"
 
 namespace loopcast::api {
@@ -29,6 +30,8 @@ class LiveSockets {
   void end_sessions(const EndedSessions& ended);
   // What starts from now on bears the new name and picture; what is on air keeps those that it has.
   void update_user(const app::PublicUser& user);
+  // To every socket of these users.
+  void tell(const app::RecordingNotice& notice);
 
  private:
   struct Line;

@@ -5,8 +5,10 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include "api/library.h"
 #include "api/live.h"
 #include "api/rest_accounts.h"
+#include "api/rest_recordings.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
 #include "app/argon2.h"
@@ -22,6 +24,12 @@ struct NoMedia final : app::MediaControl {
   void add_candidate(app::MediaId, std::string) override {}
   void restart_ice(app::MediaId, std::string) override {}
   void stop(app::MediaId) override {}
+};
+
+struct NoRecorder final : app::Recorder {
+  void start(const std::string&, app::MediaId) override {}
+  void finish(const std::string&) override {}
+  void remove(const std::string&) override {}
 };
 
 // The description and the routes name the same operations.
@@ -43,6 +51,10 @@ TEST(OpenApi, DescribesEveryRoute) {
   Whip whip(context, sign_in, live, random);
   add_rest_v2(router, sign_in, live);
   add_rest_accounts(router, sign_in, changes);
+  NoRecorder recorder;
+  app::Recordings recordings(recorder, random.fork());
+  Library library(context, (*store)->recordings(), recordings, database, {}, {});
+  add_rest_recordings(router, sign_in, library, testing::TempDir());
   whip.add_routes(router);
   std::set<std::string> routes;
   for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);

@@ -59,6 +59,13 @@ enum class Code : uint8_t {
   // Settings of an account
   kWrongPassword,
   kImageInvalid,
+  // Recordings
+  kBadTitle,
+  kBadComments,
+  kRecordingRunning,
+  kRecordingStorage,
+  kRecordingOverloaded,
+  kDiskFull,
   kCount,
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "api/account_changes.h"
+#include "api/library.h"
 #include "api/sign_in.h"
 #include "app/broadcasts.h"
 #include "http/counters.h"
@@ -13,6 +14,6 @@ namespace loopcast::server {
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
                          const api::SignIn& sign_in, const api::AccountChanges& changes,
-                         const MediaHub& media);
+                         const MediaHub& media, api::Library& library);
 
 }  // namespace loopcast::server

@@ -6,9 +6,11 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <fmt/format.h>
 #include <sodium/core.h>
 #include <sodium/randombytes.h>
 #include <spdlog/spdlog.h>
@@ -17,10 +19,12 @@
 #include <unistd.h>
 
 #include "api/account_changes.h"
+#include "api/library.h"
 #include "api/live.h"
 #include "api/live_sockets.h"
 #include "api/present.h"
 #include "api/rest_accounts.h"
+#include "api/rest_recordings.h"
 #include "api/rest_v1.h"
 #include "api/rest_v2.h"
 #include "api/sign_in.h"
@@ -28,6 +32,7 @@
 #include "app/accounts.h"
 #include "app/argon2.h"
 #include "app/broadcasts.h"
+#include "app/recordings.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "http/socketio.h"
@@ -35,8 +40,10 @@
 #include "http/tls.h"
 #include "net/clock.h"
 #include "net/interfaces.h"
+#include "server/geoip.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
+#include "server/sprites.h"
 #include "store/sqlite_store.h"
 
 namespace loopcast::server {
@@ -49,6 +56,8 @@ using http::Response;
 using http::Task;
 
 constexpr std::chrono::hours kHousekeeping{1};
+// Often enough that a disk that fills up does not overtake it.
+constexpr std::chrono::minutes kRetentionRound{5};
 // So that one round of housekeeping holds up no login.
 constexpr uint32_t kSessionsPerRound = 1000;
 // Argon2id takes 19 MiB and 40 ms each; more at once would take the cores from media.
@@ -83,15 +92,16 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Status make_data_folder(const std::string& path) {
+// `name`: "data folder"; `option`: the one that names it.
+Status make_folder(const std::string& path, const char* name, const char* option) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error || ::access(path.c_str(), W_OK) != 0) {
-    return Error{"data_folder", "The data folder " + path +
-                                    " cannot be written. Name another with --data, or give this "
-                                    "user the right to write there."};
+    return Error{"folder", fmt::format("The {} {} cannot be written. Name another with {}, or give "
+                                       "this user the right to write there.",
+                                       name, path, option)};
   }
-  // Passwords' hashes and private keys are nobody else's.
+  // Passwords' hashes, private keys and private recordings are nobody else's.
   ::chmod(path.c_str(), 0700);
   return ok();
 }
@@ -116,6 +126,25 @@ Status prepare_tls(const Options& options, std::string& certificate, std::string
 
 }  // namespace
 
+struct NoRecorder final : app::Recorder {
+  NoRecorder(asio::io_context& c, std::string f) : context(c), folder(std::move(f)) {}
+  void start(const std::string&, app::MediaId) override {}
+  void finish(const std::string& id) override { say(app::RecordingLost{id, {}}); }
+  void remove(const std::string& id) override {
+    std::error_code error;
+    for (const char* extension : {".mp4", ".webm", ".jpg", ".sprite.jpg", ".sprite.json"})
+      fs::remove(fs::path(folder) / (id + extension), error);
+    say(app::RecordingRemoved{id,
+                              error ? Status(Error{"recording_storage", error.message()}) : ok()});
+  }
+  void say(app::RecorderEvent event) {
+    asio::post(context, [this, event = std::move(event)]() mutable { handler(std::move(event)); });
+  }
+  asio::io_context& context;
+  std::string folder;
+  std::function<void(app::RecorderEvent)> handler;
+};
+
 // Members are made from top to bottom and go in the opposite order.
 class Server {
  public:
@@ -129,7 +158,14 @@ class Server {
         live_(broadcasts_, [] { return net::wall_now(); }) {}
 
   Status start() {
-    if (auto made = make_data_folder(options_.data); !made) return made;
+    if (auto made = make_folder(options_.data, "data folder", "--data"); !made) return made;
+    if (auto made = make_folder(options_.recordings, "folder of recordings", "--recordings"); !made)
+      return made;
+    if (!options_.geoip.empty()) {
+      auto opened = GeoIp::open(options_.geoip);
+      if (!opened) return opened.error();
+      geoip_ = std::move(*opened);
+    }
     auto store = store::SqliteStore::open((fs::path(options_.data) / "loopcast.db").string());
     if (!store) return store.error();
     store_ = std::move(*store);
@@ -139,6 +175,13 @@ class Server {
                                              random_.fork());
     changes_ = std::make_unique<api::AccountChanges>(*sign_in_, *accounts_, database_, pictures_,
                                                      clocks, account_hooks(), random_.fork());
+    library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
+                                              database_, library_options(), library_ports());
+    recorder_.handler = [this](app::RecorderEvent e) { library_->handle(std::move(e)); };
+    app::LinkKey key{};
+    random_.fill(key);
+    if (auto ready = library_->start(key); !ready) return ready;
+    live_.add_air_sink([this](app::AirChange& change) { library_->air_changed(change); });
     auto started = media_.start([this](app::MediaEvent event) { live_.handle(std::move(event)); });
     if (!started) return started;
     return start_http();
@@ -150,6 +193,7 @@ class Server {
     });
     reload_on_hangup();
     asio::co_spawn(context_, keep_house(), asio::detached);
+    asio::co_spawn(context_, keep_space(), asio::detached);
     announce_addresses();
     context_.run();
     media_.stop();
@@ -165,6 +209,9 @@ class Server {
       sockets_->end_sessions(ended);
       whip_->end_sessions(ended);
     };
+    hooks.user_removed = [this](const std::string&) {
+      asio::co_spawn(context_, library_->sweep(), asio::detached);
+    };
     hooks.user_changed = [this](const app::PublicUser& user) { sockets_->update_user(user); };
     return hooks;
   }
@@ -173,6 +220,31 @@ class Server {
     app::BroadcastLimits limits;
     limits.viewers_per_broadcast = options.max_viewers;
     return limits;
+  }
+
+  api::LibraryOptions library_options() const {
+    api::LibraryOptions library;
+    if (options_.retention_days)
+      library.retention.age = Duration::seconds(int64_t{*options_.retention_days} * 24 * 3600);
+    library.retention.bytes = options_.retention_bytes;
+    library.retention_dry_run = options_.retention_dry_run;
+    return library;
+  }
+
+  api::LibraryPorts library_ports() {
+    api::LibraryPorts ports;
+    ports.now = [] { return net::now(); };
+    ports.wall_now = [] { return net::wall_now(); };
+    ports.locate = [this](const IpAddress& address) { return geoip_.locate(address); };
+    ports.read_sprites = [this](const std::string& id) {
+      return read_sprites(options_.recordings, id);
+    };
+    ports.tell = [this](const app::RecordingNotice& notice) {
+      if (sockets_) sockets_->tell(notice);
+    };
+    ports.log = [](const std::string& text) { spdlog::error("{}", text); };
+    ports.log_expired = [](const std::string& text) { spdlog::info("{}", text); };
+    return ports;
   }
 
   Status start_http() {
@@ -205,12 +277,12 @@ class Server {
   }
 
   void add_routes() {
-    api::add_rest_v1(router_, *sign_in_, live_);
+    api::add_rest_v1(router_, *sign_in_, live_, *library_);
+    api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
     api::add_rest_v2(router_, *sign_in_, live_);
     api::add_rest_accounts(router_, *sign_in_, *changes_);
     whip_->add_routes(router_);
-    router_.add("GET", "/healthz",
-                [](Request) -> Task<Response> { co_return Response::text("ok\n"); });
+    router_.add("GET", "/healthz", [this](Request) { return show_health(); });
     router_.add("GET", "/metrics", [this](Request request) { return show_metrics(request); });
     router_.set_wording([](std::string_view code, std::string_view accept_language) {
       return std::string(app::message(code, api::language_of(accept_language)));
@@ -235,12 +307,17 @@ class Server {
     co_return response;
   }
 
+  Task<Response> show_health() {
+    if (library_->failing()) co_return Response::text("the database cannot be written\n", 503);
+    co_return Response::text("ok\n");
+  }
+
   // For a collector on this machine. Through a proxy everybody would look local.
   Task<Response> show_metrics(Request request) {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
-    auto response =
-        Response::text(metrics_text(broadcasts_, counters_, *sign_in_, *changes_, media_));
+    auto response = Response::text(
+        metrics_text(broadcasts_, counters_, *sign_in_, *changes_, media_, *library_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
@@ -289,14 +366,27 @@ class Server {
     }
   }
 
+  Task<> keep_space() {
+    for (;;) {
+      co_await library_->expire();
+      retention_.expires_after(kRetentionRound);
+      boost::system::error_code cancelled;
+      co_await retention_.async_wait(asio::redirect_error(http::use_task, cancelled));
+      if (cancelled) co_return;
+      co_await library_->sweep();
+    }
+  }
+
   Task<> stop() {
     spdlog::info("stopping");
     live_.shutdown();
+    library_->shutdown();
     co_await http_->stop();
     boost::system::error_code ignored;
     signals_.cancel(ignored);
     hangup_.cancel(ignored);
     housekeeping_.cancel();
+    retention_.cancel();
     media_.stop();
   }
 
@@ -305,18 +395,23 @@ class Server {
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
   asio::signal_set hangup_{context_, SIGHUP};
   http::Timer housekeeping_{context_};
+  http::Timer retention_{context_};
   Random random_;
   MediaHub media_;
   app::Broadcasts broadcasts_;
   api::Live live_;
   app::Argon2 hasher_;
-  std::unique_ptr<app::Store> store_;
+  GeoIp geoip_;
+  NoRecorder recorder_{context_, options_.recordings};
+  app::Recordings recordings_{recorder_, random_.fork()};
+  std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<app::Accounts> accounts_;
   asio::thread_pool database_{1};
   asio::thread_pool hashing_{kHashingThreads};
   asio::thread_pool pictures_{kPictureThreads};
   std::unique_ptr<api::SignIn> sign_in_;
   std::unique_ptr<api::AccountChanges> changes_;
+  std::unique_ptr<api::Library> library_;
   http::HttpCounters counters_;
   http::Router router_;
   std::unique_ptr<http::SocketIo> socketio_;

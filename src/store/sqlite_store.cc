@@ -5,6 +5,7 @@
 #include "app/messages.h"
 #include "store/migrations.h"
 #include "store/sqlite_connection.h"
+#include "store/sqlite_recordings.h"
 
 namespace loopcast::store {
 namespace {
@@ -54,7 +55,11 @@ constexpr char kRemoveExpired[] =
 }  // namespace
 
 struct SqliteStore::Impl {
+  explicit Impl(std::unique_ptr<SqliteConnection> connection)
+      : db(std::move(connection)), recordings(*db) {}
+
   std::unique_ptr<SqliteConnection> db;
+  SqliteRecordings recordings;
 
   Status finish(Query& query) {
     if (query.step() != SQLITE_DONE) return db->error();
@@ -100,10 +105,11 @@ Expected<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path
   if (!connection) return about(connection.error());
   if (const Status migrated = (*connection)->migrate(migrations()); !migrated)
     return about(migrated.error());
-  auto impl = std::make_unique<Impl>();
-  impl->db = std::move(*connection);
+  auto impl = std::make_unique<Impl>(std::move(*connection));
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
 }
+
+app::RecordingStore& SqliteStore::recordings() { return impl_->recordings; }
 
 Status SqliteStore::add_user(const app::UserRecord& record) {
   Query query = impl_->db->query(kAddUser);
@@ -140,7 +146,11 @@ Status SqliteStore::set_password_hash(const std::string& user_id, const std::str
     query.bind(password_hash).bind(user_id);
     if (const Status set = impl_->finish_of_user(query); !set) return set;
   }
-  if (const auto removed = remove_other_sessions(user_id, keep); !removed) return removed.error();
+  {
+    Query query = impl_->db->query(kRemoveOtherSessions);
+    query.bind(user_id).bind(Bytes(keep));
+    if (const Status removed = impl_->finish(query); !removed) return removed;
+  }
   return transaction.commit();
 }
 
@@ -194,13 +204,6 @@ Expected<std::vector<app::Session>> SqliteStore::sessions_of(const std::string& 
   }
   if (rc != SQLITE_DONE) return impl_->db->error();
   return sessions;
-}
-
-Expected<uint64_t> SqliteStore::remove_other_sessions(const std::string& user_id,
-                                                      const app::TokenHash& keep) {
-  Query query = impl_->db->query(kRemoveOtherSessions);
-  query.bind(user_id).bind(Bytes(keep));
-  return impl_->finish_counted(query);
 }
 
 Status SqliteStore::add_session(const app::Session& session, uint32_t max_sessions) {

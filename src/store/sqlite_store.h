@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "app/recording_store.h"
 #include "app/store.h"
 
 namespace loopcast::store {
@@ -15,6 +16,9 @@ class SqliteStore final : public app::Store {
   // store_unavailable, store_too_new (written by a newer version of this program).
   static Expected<std::unique_ptr<SqliteStore>> open(const std::string& path);
   ~SqliteStore() override;
+
+  // Lives as long as this, and belongs to the same thread.
+  app::RecordingStore& recordings();
 
   Status add_user(const app::UserRecord& record) override;
   Expected<app::UserRecord> find_user(const std::string& id) override;
@@ -33,8 +37,6 @@ class SqliteStore final : public app::Store {
                        WallTime expires_at) override;
   Status remove_session(const app::TokenHash& token_hash) override;
   Expected<uint64_t> remove_sessions_of(const std::string& user_id) override;
-  Expected<uint64_t> remove_other_sessions(const std::string& user_id,
-                                           const app::TokenHash& keep) override;
   Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t limit) override;
 
  private:
