@@ -1,4 +1,4 @@
-import { flushPromises, mount, type VueWrapper } from '@vue/test-utils';
+import { DOMWrapper, flushPromises, mount, type VueWrapper } from '@vue/test-utils';
 import { createPinia, setActivePinia, type Pinia } from 'pinia';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { i18n } from '@/i18n';
@@ -25,7 +25,7 @@ const id = (name: string): string => `[data-testid="${name}"]`;
 const asks = (what: string): unknown[] => asked.filter((one) => one.what === what).map(({ body }) => body);
 
 async function show(): Promise<void> {
-  page = mount(AccountPage, { attachTo: document.body, global: { plugins: [pinia, i18n], stubs: { teleport: true } } });
+  page = mount(AccountPage, { attachTo: document.body, global: { plugins: [pinia, i18n] } });
   await flushPromises();
 }
 
@@ -189,15 +189,21 @@ describe('the end', () => {
   it('of an account needs its password', async () => {
     await show();
     await page.find(id('delete-account')).trigger('click');
-    await vi.waitFor(() => expect(page.find(id('delete-confirm')).exists()).toBe(true));
-    expect(page.find(id('delete-confirm')).attributes('disabled')).toBeDefined();
+    // Dialogs stand beside the page.
+    const body = new DOMWrapper(document.body);
+    await vi.waitFor(() => expect(body.find(id('delete-confirm')).exists()).toBe(true));
+    const submit_dialog = async (): Promise<void> => {
+      await body.find('#remove-form').trigger('submit');
+      await flushPromises();
+    };
+    expect(body.find(id('delete-confirm')).attributes('disabled')).toBeDefined();
     answers['DELETE /api/v2/me'] = [403, { code: 'wrong_password' }];
-    await page.find(id('delete-password')).setValue('wrong123');
-    await submit('delete-password');
-    expect(page.find('#delete-password-hint').text()).toContain('wrong');
+    await body.find(id('delete-password')).setValue('wrong123');
+    await submit_dialog();
+    expect(body.find('#delete-password-hint').text()).toContain('wrong');
     answers['DELETE /api/v2/me'] = [204, null];
-    await page.find(id('delete-password')).setValue('secret12');
-    await submit('delete-password');
+    await body.find(id('delete-password')).setValue('secret12');
+    await submit_dialog();
     expect(asks('DELETE /api/v2/me').at(-1)).toEqual({ password: 'secret12' });
     expect(useSession()).toMatchObject({ signed_in: false, expired: false });
   });
