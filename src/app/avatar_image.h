@@ -15,8 +15,8 @@ inline constexpr int64_t kMaxAvatarPixels = 4096 * 4096;
 inline constexpr int kAvatarSide = 256;  // pixels of the result
 
 // `upload`: PNG, JPEG or WebP, told by its content. The middle square of it, turned as its EXIF
-// orientation says, what is transparent on white. Error: image_invalid. Takes milliseconds; the worst
-// that could be made (32 scans of 16 megapixels) took 0.7 s and 160 MB.
+// orientation says, what is transparent on white. Error: image_invalid. Takes milliseconds; the
+// worst that could be made (32 scans of 16 megapixels) took 0.7 s and 160 MB.
 Expected<std::string> make_avatar(Bytes upload);
 
 }  // namespace loopcast::app

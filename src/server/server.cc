@@ -43,6 +43,7 @@
 #include "server/geoip.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
+#include "server/recording_hub.h"
 #include "server/sprites.h"
 #include "store/sqlite_store.h"
 
@@ -126,25 +127,6 @@ Status prepare_tls(const Options& options, std::string& certificate, std::string
 
 }  // namespace
 
-struct NoRecorder final : app::Recorder {
-  NoRecorder(asio::io_context& c, std::string f) : context(c), folder(std::move(f)) {}
-  void start(const std::string&, app::MediaId) override {}
-  void finish(const std::string& id) override { say(app::RecordingLost{id, {}}); }
-  void remove(const std::string& id) override {
-    std::error_code error;
-    for (const char* extension : {".mp4", ".webm", ".jpg", ".sprite.jpg", ".sprite.json"})
-      fs::remove(fs::path(folder) / (id + extension), error);
-    say(app::RecordingRemoved{id,
-                              error ? Status(Error{"recording_storage", error.message()}) : ok()});
-  }
-  void say(app::RecorderEvent event) {
-    asio::post(context, [this, event = std::move(event)]() mutable { handler(std::move(event)); });
-  }
-  asio::io_context& context;
-  std::string folder;
-  std::function<void(app::RecorderEvent)> handler;
-};
-
 // Members are made from top to bottom and go in the opposite order.
 class Server {
  public:
@@ -177,7 +159,7 @@ class Server {
                                                      clocks, account_hooks(), random_.fork());
     library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
                                               database_, library_options(), library_ports());
-    recorder_.handler = [this](app::RecorderEvent e) { library_->handle(std::move(e)); };
+    recorder_.start([this](app::RecorderEvent e) { library_->handle(std::move(e)); });
     app::LinkKey key{};
     random_.fill(key);
     if (auto ready = library_->start(key); !ready) return ready;
@@ -197,6 +179,7 @@ class Server {
     announce_addresses();
     context_.run();
     media_.stop();
+    recorder_.stop();
     database_.join();
     hashing_.join();
     pictures_.join();
@@ -210,7 +193,7 @@ class Server {
       whip_->end_sessions(ended);
     };
     hooks.user_removed = [this](const std::string&) {
-      asio::co_spawn(context_, library_->sweep(), asio::detached);
+      asio::co_spawn(context_, library_->remove_marked(), asio::detached);
     };
     hooks.user_changed = [this](const app::PublicUser& user) { sockets_->update_user(user); };
     return hooks;
@@ -278,9 +261,9 @@ class Server {
 
   void add_routes() {
     api::add_rest_v1(router_, *sign_in_, live_, *library_);
-    api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
     api::add_rest_v2(router_, *sign_in_, live_);
     api::add_rest_accounts(router_, *sign_in_, *changes_);
+    api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
     whip_->add_routes(router_);
     router_.add("GET", "/healthz", [this](Request) { return show_health(); });
     router_.add("GET", "/metrics", [this](Request request) { return show_metrics(request); });
@@ -317,7 +300,7 @@ class Server {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
     auto response = Response::text(
-        metrics_text(broadcasts_, counters_, *sign_in_, *changes_, media_, *library_));
+        metrics_text(broadcasts_, counters_, *sign_in_, *changes_, media_, *library_, recorder_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
@@ -359,6 +342,7 @@ class Server {
       };
       const auto removed = co_await http::offload(database_, std::move(work));
       if (!removed) spdlog::error("database: {}", removed.error().message);
+      if (stopping_) co_return;
       housekeeping_.expires_after(kHousekeeping);
       boost::system::error_code cancelled;
       co_await housekeeping_.async_wait(asio::redirect_error(http::use_task, cancelled));
@@ -369,19 +353,21 @@ class Server {
   Task<> keep_space() {
     for (;;) {
       co_await library_->expire();
+      if (stopping_) co_return;
       retention_.expires_after(kRetentionRound);
       boost::system::error_code cancelled;
       co_await retention_.async_wait(asio::redirect_error(http::use_task, cancelled));
       if (cancelled) co_return;
-      co_await library_->sweep();
     }
   }
 
   Task<> stop() {
     spdlog::info("stopping");
+    stopping_ = true;
     live_.shutdown();
     library_->shutdown();
     co_await http_->stop();
+    co_await library_->settle();
     boost::system::error_code ignored;
     signals_.cancel(ignored);
     hangup_.cancel(ignored);
@@ -396,13 +382,14 @@ class Server {
   asio::signal_set hangup_{context_, SIGHUP};
   http::Timer housekeeping_{context_};
   http::Timer retention_{context_};
+  bool stopping_ = false;
   Random random_;
   MediaHub media_;
   app::Broadcasts broadcasts_;
   api::Live live_;
   app::Argon2 hasher_;
   GeoIp geoip_;
-  NoRecorder recorder_{context_, options_.recordings};
+  RecordingHub recorder_{context_, media_, options_.recordings};
   app::Recordings recordings_{recorder_, random_.fork()};
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<app::Accounts> accounts_;
