@@ -41,6 +41,9 @@ export const kServerErrorCodes = [
   'store_unavailable',
   'store_too_new',
   'overloaded',
+  'disk_full',
+  'recording_storage',
+  'recording_overloaded',
   'internal',
 ] as const;
 

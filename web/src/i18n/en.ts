@@ -1,4 +1,7 @@
+import { recordings_en } from './recordings_en';
+
 export const en = {
+  ...recordings_en,
   app: {
     skip: 'Skip to content',
     loading: 'Loading…',
@@ -7,6 +10,8 @@ export const en = {
     main: 'Main',
     home: 'Live now',
     live: 'Go live',
+    recordings: 'Recordings',
+    my_recordings: 'My recordings',
     sign_in: 'Sign in',
     register: 'Create account',
     account: 'Account of {nickname}',
@@ -24,6 +29,9 @@ export const en = {
     register: 'Create account',
     live: 'Go live',
     watch: 'Watch',
+    recordings: 'Past broadcasts',
+    my_recordings: 'My recordings',
+    recording: 'Recording',
     not_found: 'Page not found',
   },
   connection: {
@@ -234,6 +242,9 @@ export const en = {
     store_unavailable: 'The server cannot reach its data just now. Please try again later.',
     store_too_new: 'The data of the server are newer than its program. Please tell whoever runs it.',
     overloaded: 'The server is busy. Please try again in a moment.',
+    disk_full: 'The disk of the server is full. Please tell whoever runs it.',
+    recording_storage: 'The server cannot write the recording. Please tell whoever runs it.',
+    recording_overloaded: 'The server is too busy to record everything. Parts of the recording may be missing.',
     internal: 'Something unexpected went wrong on the server. Please try again later.',
     network: 'The server cannot be reached. Check your network and try again.',
     unknown: 'Something went wrong. Please try again.',

@@ -1,6 +1,8 @@
 import type { Messages } from './en';
+import { recordings_zh } from './recordings_zh';
 
 export const zh: Messages = {
+  ...recordings_zh,
   app: {
     skip: '跳到正文',
     loading: '加载中…',
@@ -9,6 +11,8 @@ export const zh: Messages = {
     main: '主导航',
     home: '正在直播',
     live: '开始直播',
+    recordings: '录像',
+    my_recordings: '我的录像',
     sign_in: '登录',
     register: '注册',
     account: '{nickname} 的账号',
@@ -26,6 +30,9 @@ export const zh: Messages = {
     register: '注册',
     live: '开始直播',
     watch: '观看',
+    recordings: '往期直播',
+    my_recordings: '我的录像',
+    recording: '录像',
     not_found: '页面不存在',
   },
   connection: {
@@ -232,6 +239,9 @@ export const zh: Messages = {
     store_unavailable: '服务器暂时无法访问数据，请稍后再试。',
     store_too_new: '服务器的数据比程序更新，请联系管理员。',
     overloaded: '服务器繁忙，请稍后再试。',
+    disk_full: '服务器磁盘已满，请联系管理员。',
+    recording_storage: '服务器无法写入录像，请联系管理员。',
+    recording_overloaded: '服务器过于繁忙，录像可能缺少部分内容。',
     internal: '服务器出现意外错误，请稍后再试。',
     network: '无法连接服务器，请检查网络后重试。',
     unknown: '出了点问题，请重试。',
