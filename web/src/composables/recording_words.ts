@@ -14,7 +14,7 @@ export function useRecordingWords(): {
 } {
   const { t, locale } = useI18n();
   return {
-    title: ({ title, user }) => (title.trim() === '' ? t('recording.untitled', { nickname: user.nickname }) : title),
+    title: ({ title, user }) => (title.trim() === '' ? t('replay.untitled', { nickname: user.nickname }) : title),
     when: ({ started_at }) => when_text(started_at, locale.value),
     ago: ({ started_at }, now) => {
       const age = now - Date.parse(started_at);

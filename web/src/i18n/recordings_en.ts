@@ -62,8 +62,6 @@ export const recordings_en = {
     visibility_public_hint: 'Listed for everybody.',
     visibility_unlisted_hint: 'Only for those who have the link.',
     visibility_private_hint: 'Only for you.',
-    actions: 'Actions',
-    edit: 'Edit',
     remove: 'Delete',
     usage: '{n} recordings | 1 recording | {n} recordings',
     used: '{bytes} used',
@@ -72,9 +70,8 @@ export const recordings_en = {
     almost_full: 'Almost full. Delete recordings that you do not need.',
     audio_only: 'Sound only',
   },
-  recording: {
+  replay: {
     untitled: 'Broadcast by {nickname}',
-    by: 'by {nickname}',
     about: 'About this recording',
     when: 'Recorded',
     where: 'Place',

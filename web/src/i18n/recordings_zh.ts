@@ -63,8 +63,6 @@ export const recordings_zh: typeof recordings_en = {
     visibility_public_hint: '所有人都能在列表中看到。',
     visibility_unlisted_hint: '只有拿到链接的人能看。',
     visibility_private_hint: '只有你自己能看。',
-    actions: '操作',
-    edit: '编辑',
     remove: '删除',
     usage: '{n} 个录像 | {n} 个录像 | {n} 个录像',
     used: '已使用 {bytes}',
@@ -73,9 +71,8 @@ export const recordings_zh: typeof recordings_en = {
     almost_full: '空间快用完了，请删除不需要的录像。',
     audio_only: '仅声音',
   },
-  recording: {
+  replay: {
     untitled: '{nickname} 的直播',
-    by: '主播：{nickname}',
     about: '关于此录像',
     when: '录制时间',
     where: '地点',

@@ -1,3 +1,4 @@
+import { recording_news, type RecordingNews } from '@/api/recordings';
 import type { SignallingSocket } from './signalling';
 import { live_error, type LiveError, type Notice } from './types';
 
@@ -25,6 +26,8 @@ export interface LinkHandlers {
   stream(stream: MediaStream): void;
   /** The server accepted a presenter's offer under this id. */
   accepted(broadcast_id: string): void;
+  /** Something about the recording of this broadcast; viewers need not listen. */
+  recording?(news: RecordingNews): void;
 }
 
 /** Refusals that another attempt a little later may not meet. */
@@ -59,15 +62,18 @@ export class MediaLink {
     return this.closed_;
   }
 
-  /** Sends the offer. The socket need not be connected yet: the request waits in its queue. */
-  async offer(request: Request): Promise<void> {
+  /**
+   * Sends the offer, and with it `terms`. The socket need not be connected yet: the request waits in
+   * its queue.
+   */
+  async offer(request: Request, terms: Record<string, unknown> = {}): Promise<void> {
     this.connect_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kConnectTimeoutMs);
     try {
       const offer = await this.peer.createOffer();
       if (this.closed_) return;
       // The offer goes out at once; candidates follow it one by one.
       const applied = this.peer.setLocalDescription(offer);
-      this.socket_.emit(request, { sdpOffer: offer.sdp }, (ack: unknown) => this.on_ack_(ack));
+      this.socket_.emit(request, { ...terms, sdpOffer: offer.sdp }, (ack: unknown) => this.on_ack_(ack));
       await applied;
     } catch (cause) {
       this.end_(() => this.handlers_.refused(live_error('webrtc_failed', String(cause))));
@@ -90,6 +96,10 @@ export class MediaLink {
     on('startResponse', (data) => void this.on_answer_(data?.sdpAnswer));
     on('iceCandidate', (data) => this.on_candidate_(data?.candidate));
     on('message', (data) => this.on_message_(data));
+    on('recording', (data) => {
+      const news = recording_news(data);
+      if (news !== null) this.handlers_.recording?.(news);
+    });
     on('presentorgone', () => this.end_(() => this.handlers_.gone()));
     on('autherror', () => this.end_(() => this.handlers_.signed_out()));
     on('error', (data) => {

@@ -1,3 +1,4 @@
+import type { RecordingNews } from '@/api/recordings';
 import { Audience } from './audience';
 import { backoff_ms, kMaxAttempts, kStableAfterMs } from './backoff';
 import { device_error, type DeviceChoice, type MediaSource } from './devices';
@@ -43,6 +44,8 @@ export interface PresenterState {
   attempt: number;
   viewers: number;
   notices: readonly Notice[];
+  /** The last word about the recording of this broadcast; null if there is none. */
+  recording: RecordingNews | null;
 }
 
 export interface PresenterEnvironment {
@@ -66,6 +69,10 @@ interface Attempt {
 }
 
 export class Presenter {
+  /** Whether the next broadcast is to be recorded. A broadcast that runs keeps what it began with. */
+  record = true;
+  private recorded_ = true;
+  private recording_: RecordingNews | null = null;
   private phase_: PresenterPhase = 'idle';
   private error_: LiveError | null = null;
   private device_error_: LiveError | null = null;
@@ -108,6 +115,7 @@ export class Presenter {
       attempt: this.connected_at_ === null ? this.attempts_ : 0,
       viewers: this.audience_.count,
       notices: this.audience_.notices,
+      recording: this.recording_,
     };
   }
 
@@ -283,6 +291,10 @@ export class Presenter {
         this.loopback_ = stream;
         this.publish_();
       },
+      recording: (news) => {
+        this.recording_ = news;
+        this.publish_();
+      },
       accepted: (id) => {
         this.link_changed_ = this.broadcast_id_ !== null && this.broadcast_id_ !== id;
         this.broadcast_id_ = id;
@@ -300,7 +312,7 @@ export class Presenter {
       attempt.audio.replaceTrack(this.audio_),
       attempt.video.replaceTrack(this.screen_ ?? this.camera_),
     ]).catch(() => {});
-    if (!attempt.link.closed) await attempt.link.offer('createPresentor');
+    if (!attempt.link.closed) await attempt.link.offer('createPresentor', { record: this.recorded_ });
   }
 
   private on_connected_(): void {
@@ -347,6 +359,8 @@ export class Presenter {
     this.microphone_on_ = true;
     this.camera_on_ = true;
     this.audience_ = new Audience();
+    this.recorded_ = this.record;
+    this.recording_ = null;
   }
 
   private finish_(phase: PresenterPhase, error: LiveError | null): void {
