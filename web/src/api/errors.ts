@@ -41,9 +41,12 @@ export const kServerErrorCodes = [
   'store_unavailable',
   'store_too_new',
   'overloaded',
-  'disk_full',
+  'bad_title',
+  'bad_comments',
+  'recording_running',
   'recording_storage',
   'recording_overloaded',
+  'disk_full',
   'internal',
 ] as const;
 

@@ -63,7 +63,8 @@ export type RecordingChange = Partial<Pick<Recording, 'title' | 'comments' | 'vi
 /** The Socket.IO event `recording`: something happened to one of the user's own recordings. */
 export interface RecordingNews {
   id: string;
-  state: RecordingState;
+  /** Removed: deleted, or too short to be kept. */
+  state: RecordingState | 'removed';
   /** What went wrong, while the broadcast goes on unharmed. */
   trouble?: { code: string; message: string };
 }
@@ -72,7 +73,7 @@ export interface RecordingNews {
 export function recording_news(data: unknown): RecordingNews | null {
   const { id, state, trouble } = (data ?? {}) as Record<string, unknown>;
   if (typeof id !== 'string' || typeof state !== 'string') return null;
-  const news: RecordingNews = { id, state: state as RecordingState };
+  const news: RecordingNews = { id, state: state as RecordingNews['state'] };
   const { code, message } = (trouble ?? {}) as Record<string, unknown>;
   if (typeof code === 'string') news.trouble = { code, message: typeof message === 'string' ? message : '' };
   return news;

@@ -121,7 +121,7 @@ export const recordings_zh: typeof recordings_en = {
     setting_text: '结束后会生成录像，所有人都可以观看，之后可以更改。',
     setting_off_text: '直播结束后不会留下录像。',
     panel: '录制',
-    trouble: '录制出现问题：{reason}直播不受影响。',
+    trouble: '{reason}直播不受影响。',
     see: '查看录像',
     see_soon: '录像正在处理…',
   },
