@@ -9,6 +9,7 @@ find_package(prometheus-cpp REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(maxminddb REQUIRED IMPORTED_TARGET libmaxminddb)
 if(LOOPCAST_TESTS)
   find_package(GTest REQUIRED)
   pkg_check_modules(srtp2 REQUIRED IMPORTED_TARGET libsrtp2)  # oracle of the SRTP tests

@@ -6,7 +6,7 @@ export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 build_packages=(
   g++ cmake ninja-build ccache mold pkg-config ca-certificates
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
-  libssl-dev libsodium-dev libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
+  libssl-dev libsodium-dev libsqlite3-dev libmaxminddb-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
 )
 # Intel's library exists for x86-64 only; elsewhere OpenSSL does its work.
 if [ "$(dpkg --print-architecture)" = amd64 ]; then build_packages+=(libipsec-mb-dev); fi

@@ -1,5 +1,6 @@
 #include "api/live_sockets.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/present.h"
@@ -95,6 +96,17 @@ void LiveSockets::end_session(const std::string& token) {
   }
 }
 
+void LiveSockets::tell(const app::RecordingNotice& notice) {
+  for (Line* line : lines_) {
+    if (std::ranges::count(notice.owners, line->user.id) == 0) continue;
+    json::object what = {{"id", notice.id}, {"state", notice.state}};
+    if (notice.trouble)
+      what["trouble"] = {{"code", notice.trouble->code},
+                         {"message", app::message(notice.trouble->code, line->language)}};
+    line->socket->emit("recording", {std::move(what)});
+  }
+}
+
 Task<> LiveSockets::handle(SocketPtr socket, Event event) {
   const auto* held = std::any_cast<std::shared_ptr<Line>>(&socket->data);
   if (!held) co_return;
@@ -154,6 +166,7 @@ void LiveSockets::create_presenter(Line& line, const json::value& request, Ack a
   negotiate(line, request, std::move(ack), [&](std::string offer) {
     app::PresentOptions options;
     options.offer = std::move(offer);
+    options.address = line.socket->remote().ip;
     const auto* record = request.as_object().if_contains("record");
     options.record = !record || !record->is_bool() || record->as_bool();
     live_.present(line.client, line.user, std::move(options));

@@ -9,6 +9,7 @@
 
 #include "api/live.h"
 #include "api/sign_in.h"
+#include "app/recordings.h"
 #include "http/socketio.h"
 
 namespace loopcast::api {
@@ -26,6 +27,8 @@ class LiveSockets {
   void mount(http::SocketIo& io);
   // The session of this token has ended: so have its sockets.
   void end_session(const std::string& token);
+  // To every socket of these users.
+  void tell(const app::RecordingNotice& notice);
 
  private:
   struct Line;

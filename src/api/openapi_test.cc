@@ -5,7 +5,9 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include "api/library.h"
 #include "api/live.h"
+#include "api/rest_recordings.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
 #include "app/argon2.h"
@@ -21,6 +23,12 @@ struct NoMedia final : app::MediaControl {
   void add_candidate(app::MediaId, std::string) override {}
   void restart_ice(app::MediaId, std::string) override {}
   void stop(app::MediaId) override {}
+};
+
+struct NoRecorder final : app::Recorder {
+  void start(const std::string&, app::MediaId) override {}
+  void finish(const std::string&) override {}
+  void remove(const std::string&) override {}
 };
 
 // The description and the routes name the same operations.
@@ -40,6 +48,10 @@ TEST(OpenApi, DescribesEveryRoute) {
                  {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());
   Whip whip(context, sign_in, live, random);
   add_rest_v2(router, sign_in, live, [](const std::string&) {});
+  NoRecorder recorder;
+  app::Recordings recordings(recorder, random.fork());
+  Library library(context, (*store)->recordings(), recordings, database, {}, {});
+  add_rest_recordings(router, sign_in, library, testing::TempDir());
   whip.add_routes(router);
   std::set<std::string> routes;
   for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);

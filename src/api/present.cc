@@ -60,6 +60,7 @@ unsigned status_of(std::string_view code) {
     case Code::kAlreadyWatching:
     case Code::kConflict:
     case Code::kNotActive:
+    case Code::kRecordingRunning:
       return 409;
     case Code::kPreconditionFailed:
       return 412;
@@ -79,6 +80,9 @@ unsigned status_of(std::string_view code) {
     case Code::kServerStopping:
     case Code::kBroadcastFull:
     case Code::kOverloaded:
+    case Code::kRecordingStorage:
+    case Code::kRecordingOverloaded:
+    case Code::kDiskFull:
       return 503;
     case Code::kTimeout:
       return 504;

@@ -135,6 +135,7 @@ Task<Response> Whip::create(Kind kind, Request request) {
   if (kind == Kind::kWhip) {
     app::PresentOptions options;
     options.offer = std::move(request.body);
+    options.address = request.remote.ip;
     live_.present(resource->client, app::public_user(*user), std::move(options));
   } else {
     live_.watch(resource->client, app::public_user(*user), broadcast, std::move(request.body));
@@ -196,6 +197,7 @@ Task<Response> Whip::patch(Kind kind, Request request) {
 Task<Response> Whip::remove(Kind kind, Request request) {
   const auto found = co_await find(kind, request);
   if (!found) co_return problem(request, found.error());
+  live_.stop((*found)->client);
   forget((*found)->id);
   co_return Response::empty(200);
 }

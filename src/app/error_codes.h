@@ -56,6 +56,13 @@ enum class Code : uint8_t {
   kStoreTooNew,
   kOverloaded,
   kInternal,
+  // Recordings
+  kBadTitle,
+  kBadComments,
+  kRecordingRunning,
+  kRecordingStorage,
+  kRecordingOverloaded,
+  kDiskFull,
   kCount,
 };
 

@@ -72,6 +72,9 @@ class Connection final : public HangupWatch, public std::enable_shared_from_this
   Task<> upgrade(EngineServer& engine, Request request);
   Task<bool> write(const Request& request, Response response, bool keep_alive);
   Task<bool> write_file(const FileBody& file);
+  // The kernel copies, from its cache to the connection. `position` moves on; true with it short of
+  // the end: not possible with this file.
+  Task<bool> send_file(const FileBody& file, int socket, uint64_t& position);
   // Refuses a request that was not read to its end.
   Task<> refuse(const Request& request, Response response);
 

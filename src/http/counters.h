@@ -28,6 +28,7 @@ struct HttpCounters {
   uint64_t responses_5xx = 0;
   uint64_t handler_exceptions = 0;
   uint64_t bytes_sent = 0;
+  uint64_t bytes_sent_by_kernel = 0;  // of them, by sendfile()
   uint64_t engine_sessions_opened = 0;
   uint64_t engine_sessions_refused = 0;    // too many in all, or the server is stopping
   uint64_t engine_handshakes_refused = 0;  // wrong protocol, transport, method, sid

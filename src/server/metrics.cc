@@ -95,6 +95,8 @@ void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sig
   for (const auto& [name, value] : events)
     out.counter("http_events", "What happened in HTTP and Socket.IO", value, {{"event", name}});
   out.counter("http_sent_bytes", "Bytes of HTTP answers", c.bytes_sent);
+  out.counter("http_sent_by_kernel_bytes", "Bytes of files that the kernel sent by itself",
+              c.bytes_sent_by_kernel);
 }
 
 void add_media(Families& out, const MediaHub& media) {
@@ -153,14 +155,40 @@ void add_media(Families& out, const MediaHub& media) {
               media.commands_refused());
 }
 
+void add_recordings(Families& out, api::Library& library) {
+  const app::Recordings& recordings = library.recordings();
+  out.gauge("recordings_running", "Broadcasts that are being recorded",
+            static_cast<double>(recordings.recording()));
+  out.gauge("recordings_finishing", "Recordings whose file is being finished",
+            static_cast<double>(recordings.finishing()));
+  const auto& c = recordings.counters();
+  const std::pair<const char*, uint64_t> events[] = {
+      {"started", c.started},
+      {"resumed", c.resumed},
+      {"repaired", c.repaired},
+      {"ready", c.ready},
+      {"damaged", c.damaged},
+      {"too_short", c.too_short},
+      {"lost", c.lost},
+      {"removed", c.removed},
+      {"removal_failed", c.removals_failed},
+      {"trouble", c.troubles},
+      {"stale_event", c.stale_events},
+      {"write_failed", library.writes_failed()},
+  };
+  for (const auto& [name, value] : events)
+    out.counter("recording_events", "What happened to recordings", value, {{"event", name}});
+}
+
 }  // namespace
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media) {
+                         const api::SignIn& sign_in, const MediaHub& media, api::Library& library) {
   Families out;
   add_broadcasts(out, broadcasts);
   add_http(out, http, sign_in);
   add_media(out, media);
+  add_recordings(out, library);
   return out.text();
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "api/library.h"
 #include "api/sign_in.h"
 #include "app/broadcasts.h"
 #include "http/counters.h"
@@ -11,6 +12,6 @@
 namespace loopcast::server {
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media);
+                         const api::SignIn& sign_in, const MediaHub& media, api::Library& library);
 
 }  // namespace loopcast::server

@@ -126,6 +126,17 @@ Status SqliteConnection::execute(const char* sql) {
 
 Error SqliteConnection::error() const { return unavailable(sqlite3_errmsg(db_.get())); }
 
+void SqliteConnection::watch(const char* table) {
+  watched_ = table;
+  sqlite3_update_hook(db_.get(), &SqliteConnection::on_change, this);
+}
+
+void SqliteConnection::on_change(void* self, int, const char*, const char* table,
+                                 sqlite3_int64 row) {
+  auto& connection = *static_cast<SqliteConnection*>(self);
+  if (std::string_view(table) == connection.watched_) connection.changed_rows_.push_back(row);
+}
+
 Transaction::~Transaction() {
   if (begun_ && !committed_) (void)db_.execute("ROLLBACK");
 }

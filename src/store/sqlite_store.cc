@@ -5,6 +5,7 @@
 #include "app/messages.h"
 #include "store/migrations.h"
 #include "store/sqlite_connection.h"
+#include "store/sqlite_recordings.h"
 
 namespace loopcast::store {
 namespace {
@@ -41,7 +42,11 @@ constexpr char kRemoveExpired[] =
 }  // namespace
 
 struct SqliteStore::Impl {
+  explicit Impl(std::unique_ptr<SqliteConnection> connection)
+      : db(std::move(connection)), recordings(*db) {}
+
   std::unique_ptr<SqliteConnection> db;
+  SqliteRecordings recordings;
 
   Status finish(Query& query) {
     if (query.step() != SQLITE_DONE) return db->error();
@@ -78,10 +83,11 @@ Expected<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path
   if (!connection) return about(connection.error());
   if (const Status migrated = (*connection)->migrate(migrations()); !migrated)
     return about(migrated.error());
-  auto impl = std::make_unique<Impl>();
-  impl->db = std::move(*connection);
+  auto impl = std::make_unique<Impl>(std::move(*connection));
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
 }
+
+app::RecordingStore& SqliteStore::recordings() { return impl_->recordings; }
 
 Status SqliteStore::add_user(const app::UserRecord& record) {
   Query query = impl_->db->query(kAddUser);

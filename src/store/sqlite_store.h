@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "app/recording_store.h"
 #include "app/store.h"
 
 namespace loopcast::store {
@@ -15,6 +16,9 @@ class SqliteStore final : public app::Store {
   // store_unavailable, store_too_new (written by a newer version of this program).
   static Expected<std::unique_ptr<SqliteStore>> open(const std::string& path);
   ~SqliteStore() override;
+
+  // Lives as long as this, and belongs to the same thread.
+  app::RecordingStore& recordings();
 
   Status add_user(const app::UserRecord& record) override;
   Expected<app::UserRecord> find_user(const std::string& id) override;
