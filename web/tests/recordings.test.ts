@@ -93,6 +93,15 @@ async function show(component: Component, at: string, props: Record<string, unkn
   return mounted;
 }
 
+/** The page's own socket. */
+function news(): FakeSocket {
+  const connection = useConnection();
+  useRecordingNews().follow();
+  let socket: FakeSocket | undefined;
+  connection.follow((options) => (socket = new FakeSocket(options)));
+  return socket as FakeSocket;
+}
+
 beforeEach(() => {
   localStorage.clear();
   localStorage.setItem('loopcast.token', 't');
@@ -343,14 +352,6 @@ describe('a recording', () => {
 });
 
 describe('my recordings', () => {
-  function news(): FakeSocket {
-    const connection = useConnection();
-    useRecordingNews().follow();
-    let socket: FakeSocket | undefined;
-    connection.follow((options) => (socket = new FakeSocket(options)));
-    return socket as FakeSocket;
-  }
-
   it('follow the server while it happens', async () => {
     const socket = news();
     const all = [recording({ state: 'recording', url: null, thumbnail: null, bytes: 0 })];
@@ -401,21 +402,43 @@ describe('my recordings', () => {
 });
 
 describe('after a broadcast', () => {
+  const after = (): Promise<VueWrapper> =>
+    show(RecordingAfter, '/live', { news: { id: 'r1', state: 'recording' } });
+
   it('leads to the recording once that is ready', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const all = [recording({ state: 'processing' })];
-    serve(all);
-    const part = await show(RecordingAfter, '/live', { news: { id: 'r1', state: 'recording' } });
+    const socket = news();
+    const { asked } = serve([]);
+    const part = await after();
+    socket.receive('recording', { id: 'r1', state: 'processing' });
+    socket.receive('recording', { id: 'r2', state: 'ready' });
+    await flushPromises();
     expect(part.find(id('see-recording')).exists()).toBe(false);
-    all[0] = recording();
-    vi.advanceTimersByTime(2000);
+    expect(part.text()).toContain('being prepared');
+    socket.receive('recording', { id: 'r1', state: 'ready' });
+    await flushPromises();
+    expect(part.find(id('see-recording')).exists()).toBe(true);
+    expect(asked).toEqual([]);
+    part.unmount();
+    // Another look at the same page.
+    expect((await after()).find(id('see-recording')).exists()).toBe(true);
+  });
+
+  it('asks when the news got lost', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    serve([recording()]);
+    const part = await after();
+    expect(part.find(id('see-recording')).exists()).toBe(false);
+    vi.advanceTimersByTime(3000);
     await flushPromises();
     expect(part.find(id('see-recording')).exists()).toBe(true);
   });
 
   it('says nothing of one that was too short to be kept', async () => {
+    const socket = news();
     serve([]);
-    const part = await show(RecordingAfter, '/live', { news: { id: 'r1', state: 'recording' } });
+    const part = await after();
+    socket.receive('recording', { id: 'r1', state: 'removed' });
+    await flushPromises();
     expect(part.text()).toBe('');
   });
 });

@@ -57,10 +57,16 @@ export function useRecording(api: RecordingApi, id: string): OneRecording {
   }
 
   async function remove(): Promise<void> {
-    await api.delete_recording(id);
+    // Before the answer there may be news of it.
+    removed.value = true;
+    try {
+      await api.delete_recording(id);
+    } catch (cause) {
+      removed.value = false;
+      throw cause;
+    }
     request += 1;
     clearTimeout(timer);
-    removed.value = true;
   }
 
   watch(

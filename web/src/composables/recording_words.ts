@@ -14,7 +14,9 @@ export function useRecordingWords(): {
 } {
   const { t, locale } = useI18n();
   return {
-    title: ({ title, user }) => (title.trim() === '' ? t('replay.untitled', { nickname: user.nickname }) : title),
+    // Who gave it no name is in its place.
+    title: ({ title, user }) =>
+      ['', user.nickname].includes(title.trim()) ? t('replay.untitled', { nickname: user.nickname }) : title,
     when: ({ started_at }) => when_text(started_at, locale.value),
     ago: ({ started_at }, now) => {
       const age = now - Date.parse(started_at);

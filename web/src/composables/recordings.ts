@@ -30,7 +30,8 @@ export function useRecordingList(api: Pick<Api, 'recordings'>): RecordingList {
   async function load(next: Record<string, string>): Promise<void> {
     query = next;
     const mine = ++request;
-    loading.value = true;
+    // What is shown already is renewed without a sign.
+    loading.value = shown !== JSON.stringify(next);
     try {
       const page = await api.recordings(next);
       if (mine !== request) return;
@@ -53,8 +54,15 @@ export function useRecordingList(api: Pick<Api, 'recordings'>): RecordingList {
     return true;
   }
 
+  function on_look(): void {
+    // Another day, other recordings; and the addresses of the pictures may have expired.
+    if (document.visibilityState === 'visible') void load(query);
+  }
+
+  document.addEventListener('visibilitychange', on_look);
   onBeforeUnmount(() => {
     request += 1;
+    document.removeEventListener('visibilitychange', on_look);
   });
   return { list, loading, error, load, reload: () => load(query), put };
 }
