@@ -43,6 +43,8 @@ Status Library::start(const app::LinkKey& fresh) {
   key_ = *key;
   const auto unfinished = store_.unfinished_recordings();
   if (!unfinished) return unfinished.error();
+  // What lists are made from is read now, and not while the first who asks for one waits.
+  if (const auto read = store_.recording_usage(std::nullopt); !read) return read.error();
   recordings_.resume(*unfinished);
   pump();
   return ok();

@@ -94,9 +94,9 @@ struct RecordingUsage {
 };
 
 struct RecordingEdit {
-  std::optional<std::string> title;
-  std::optional<std::string> comments;
-  std::optional<Visibility> visibility;
+  std::optional<std::string> title = {};
+  std::optional<std::string> comments = {};
+  std::optional<Visibility> visibility = {};
 };
 
 // What retention looks at.

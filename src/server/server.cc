@@ -6,6 +6,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -122,10 +123,22 @@ Status prepare_tls(const Options& options, std::string& certificate, std::string
 }  // namespace
 
 struct NoRecorder final : app::Recorder {
-  explicit NoRecorder(const std::string&) {}
+  NoRecorder(asio::io_context& c, std::string f) : context(c), folder(std::move(f)) {}
   void start(const std::string&, app::MediaId) override {}
-  void finish(const std::string&) override {}
-  void remove(const std::string&) override {}
+  void finish(const std::string& id) override { say(app::RecordingLost{id, {}}); }
+  void remove(const std::string& id) override {
+    std::error_code error;
+    for (const char* extension : {".mp4", ".webm", ".jpg", ".sprite.jpg", ".sprite.json"})
+      fs::remove(fs::path(folder) / (id + extension), error);
+    say(app::RecordingRemoved{id,
+                              error ? Status(Error{"recording_storage", error.message()}) : ok()});
+  }
+  void say(app::RecorderEvent event) {
+    asio::post(context, [this, event = std::move(event)]() mutable { handler(std::move(event)); });
+  }
+  asio::io_context& context;
+  std::string folder;
+  std::function<void(app::RecorderEvent)> handler;
 };
 
 // Members are made from top to bottom and go in the opposite order.
@@ -159,6 +172,7 @@ class Server {
         random_.fork());
     library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
                                               database_, library_options(), library_ports());
+    recorder_.handler = [this](app::RecorderEvent e) { library_->handle(std::move(e)); };
     app::LinkKey key{};
     random_.fill(key);
     if (auto ready = library_->start(key); !ready) return ready;
@@ -362,7 +376,7 @@ class Server {
   api::Live live_;
   app::Argon2 hasher_;
   GeoIp geoip_;
-  NoRecorder recorder_{options_.recordings};
+  NoRecorder recorder_{context_, options_.recordings};
   app::Recordings recordings_{recorder_, random_.fork()};
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<app::Accounts> accounts_;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -57,8 +58,11 @@ class RecordingColumns {
     uint32_t number_of(std::string_view name);
     // ~0u: nobody.
     uint32_t find(std::string_view name) const;
+    struct Hash : std::hash<std::string_view> {
+      using is_transparent = void;
+    };
     std::vector<std::string> texts;
-    std::unordered_map<std::string, uint32_t> numbers;
+    std::unordered_map<std::string, uint32_t, Hash, std::equal_to<>> numbers;
   };
   struct Entry {
     int64_t number;

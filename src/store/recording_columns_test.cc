@@ -92,7 +92,9 @@ TEST(RecordingColumns, FindWhatALoopOverAllRowsFinds) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random = Random::from_number(seed);
-    const auto one_of = [&](const auto& list) { return list[random.below(std::size(list))]; };
+    const auto one_of = [&](const auto& list) {
+      return list[random.below(static_cast<uint32_t>(std::size(list)))];
+    };
     RecordingColumns columns;
     std::map<int64_t, RecordingColumnsRow> rows;
     for (int step = 0; step < 6000; ++step) {

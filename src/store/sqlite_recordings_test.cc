@@ -178,7 +178,9 @@ TEST_F(SqliteRecordingsTest, WhatAnEarlierRunDidNotEnd) {
   EXPECT_TRUE(recordings().set_recording_removing("going", true));
   reopen();
   std::vector<std::string> ids;
-  for (const auto& r : *recordings().unfinished_recordings()) ids.push_back(r.id);
+  const auto unfinished = recordings().unfinished_recordings();
+  ASSERT_TRUE(unfinished);
+  for (const auto& r : *unfinished) ids.push_back(r.id);
   EXPECT_THAT(ids, ElementsAre("running", "processing", "going"));
 }
 
