@@ -303,6 +303,7 @@ describe('a recording', () => {
     let place = 0;
     Object.defineProperty(video, 'currentTime', { get: () => place, set: (to: number) => (place = to) });
     Object.defineProperty(video, 'duration', { value: 100 });
+    Object.defineProperty(video, 'readyState', { value: 4 });
     video.dispatchEvent(new Event('loadedmetadata'));
     video.dispatchEvent(new Event('loadeddata'));
     video.dispatchEvent(new Event('play'));
@@ -333,6 +334,7 @@ describe('a recording', () => {
     const video = page.find('video').element;
     let place = 50;
     Object.defineProperty(video, 'currentTime', { get: () => place, set: (to: number) => (place = to) });
+    Object.defineProperty(video, 'readyState', { value: 4 });
     video.dispatchEvent(new Event('loadeddata'));
     video.dispatchEvent(new Event('timeupdate'));
     await flushPromises();

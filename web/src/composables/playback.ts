@@ -48,7 +48,8 @@ export function usePlayback(
 
   function follow_position(): void {
     const element = video.value;
-    if (element === null || element.seeking || resume !== null) return;
+    // Without any data it says 0, which is not where it was.
+    if (element === null || element.readyState === 0 || element.seeking || resume !== null) return;
     position.value = element.currentTime;
   }
 
