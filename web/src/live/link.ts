@@ -20,14 +20,14 @@ export interface LinkHandlers {
   refused(error: LiveError): void;
   /** The session is not valid any more; the link is closed. */
   signed_out(): void;
+  /** Something about the recording of this broadcast; viewers need not listen. */
+  recording?(news: RecordingNews): void;
   /** The broadcast is over, or never was; the link is closed. */
   gone(): void;
   notice(notice: Omit<Notice, 'key' | 'at'>): void;
   stream(stream: MediaStream): void;
-  /** The server accepted a presenter's offer under this id. */
-  accepted(broadcast_id: string): void;
-  /** Something about the recording of this broadcast; viewers need not listen. */
-  recording?(news: RecordingNews): void;
+  /** The server accepted a presenter's offer under this id; `call_id` if the broadcast belongs to a call. */
+  accepted(broadcast_id: string, call_id: string | null): void;
 }
 
 /** Refusals that another attempt a little later may not meet. */
@@ -45,6 +45,7 @@ export class MediaLink {
   private answered_ = false;
   private up_ = false;
   private closed_ = false;
+  private offer_: Promise<RTCSessionDescriptionInit> | null = null;
   private early_: RTCIceCandidateInit[] = [];
   private connect_timer_: ReturnType<typeof setTimeout> | undefined;
   private unstable_timer_: ReturnType<typeof setTimeout> | undefined;
@@ -62,6 +63,12 @@ export class MediaLink {
     return this.closed_;
   }
 
+  /** Makes the offer already, while something else still has to be waited for. */
+  prepare(): void {
+    this.offer_ = this.peer.createOffer();
+    this.offer_.catch(() => {});
+  }
+
   /**
    * Sends the offer, and with it `terms`. The socket need not be connected yet: the request waits in
    * its queue.
@@ -69,7 +76,7 @@ export class MediaLink {
   async offer(request: Request, terms: Record<string, unknown> = {}): Promise<void> {
     this.connect_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kConnectTimeoutMs);
     try {
-      const offer = await this.peer.createOffer();
+      const offer = await (this.offer_ ?? this.peer.createOffer());
       if (this.closed_) return;
       // The offer goes out at once; candidates follow it one by one.
       const applied = this.peer.setLocalDescription(offer);
@@ -78,6 +85,11 @@ export class MediaLink {
     } catch (cause) {
       this.end_(() => this.handlers_.refused(live_error('webrtc_failed', String(cause))));
     }
+  }
+
+  /** Says something else about this broadcast on its own socket. */
+  say(event: string, payload: unknown): void {
+    if (!this.closed_) this.socket_.emit(event, payload);
   }
 
   /** Tells the server, then closes. Safe to call twice and after the end. */
@@ -150,9 +162,10 @@ export class MediaLink {
 
   private on_ack_(ack: unknown): void {
     if (this.closed_ || typeof ack !== 'object' || ack === null) return;
-    const { error, presentorId } = ack as { error?: unknown; presentorId?: unknown };
+    const { error, presentorId, callId } = ack as Record<string, unknown>;
     if (error !== undefined) this.refuse_(error);
-    else if (typeof presentorId === 'string') this.handlers_.accepted(presentorId);
+    else if (typeof presentorId === 'string')
+      this.handlers_.accepted(presentorId, typeof callId === 'string' ? callId : null);
   }
 
   private async on_answer_(sdp: unknown): Promise<void> {

@@ -14,6 +14,8 @@ type Listener = (payload: any) => void;
 export const useConnection = defineStore('connection', () => {
   const phase = ref<ConnectionPhase>('off');
   const session = useSession();
+  /** How often this page has been taken into the list of those who can be reached. */
+  const openings = ref(0);
   let socket: SignallingSocket | null = null;
   const listeners: [event: string, listener: Listener][] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -30,7 +32,9 @@ export const useConnection = defineStore('connection', () => {
     for (const [event, listener] of listeners) on(event, listener);
     on('connect', () => {
       phase.value = 'online';
-      opened.emit('online');
+      opened.emit('online', () => {
+        openings.value += 1;
+      });
     });
     on('autherror', () => session.drop(true));
     on('disconnect', (reason) => {
@@ -68,6 +72,12 @@ export const useConnection = defineStore('connection', () => {
     listeners.push([event, listener]);
   }
 
+  /** Waits for the socket if it is connecting; goes nowhere if nobody is signed in. */
+  function say(event: string, payload?: object): void {
+    if (payload === undefined) socket?.emit(event);
+    else socket?.emit(event, payload);
+  }
+
   /** Follows the session from now on. */
   function follow(factory: SocketFactory = open_socket): void {
     watch(
@@ -80,5 +90,5 @@ export const useConnection = defineStore('connection', () => {
     );
   }
 
-  return { phase, listen, follow };
+  return { phase, openings, listen, say, follow };
 });
