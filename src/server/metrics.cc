@@ -180,15 +180,43 @@ void add_recordings(Families& out, api::Library& library) {
     out.counter("recording_events", "What happened to recordings", value, {{"event", name}});
 }
 
+void add_recorder(Families& out, const RecordingHub& recorder) {
+  const RecordingFigures f = recorder.figures();
+  out.gauge("recorder_files", "Files that recordings are being written to",
+            static_cast<double>(f.active));
+  out.counter("recorder_bytes", "Bytes of media written to recordings", f.bytes);
+  const std::pair<const char*, uint64_t> events[] = {
+      {"packet", f.media.packets},
+      {"packet_lost", f.media.packets_lost},
+      {"packet_refused", f.media.packets_refused},
+      {"picture", f.media.frames},
+      {"picture_dropped", f.media.frames_dropped},
+      {"silence", f.media.silences},
+      {"fragment", f.media.fragments},
+      {"keyframe_request", f.media.keyframe_requests},
+      {"batch_dropped", f.batches_dropped},
+      {"batch_unknown", f.batches_unknown},
+      {"write_failed", f.writes_failed},
+      {"sync", f.syncs},
+      {"pictures_made", recorder.pictures_made()},
+      {"pictures_failed", recorder.pictures_failed()},
+  };
+  for (const auto& [name, value] : events)
+    out.counter("recorder_events", "What happened while recordings were written", value,
+                {{"event", name}});
+}
+
 }  // namespace
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media, api::Library& library) {
+                         const api::SignIn& sign_in, const MediaHub& media, api::Library& library,
+                         const RecordingHub& recorder) {
   Families out;
   add_broadcasts(out, broadcasts);
   add_http(out, http, sign_in);
   add_media(out, media);
   add_recordings(out, library);
+  add_recorder(out, recorder);
   return out.text();
 }
 

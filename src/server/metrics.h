@@ -8,10 +8,12 @@
 #include "app/broadcasts.h"
 #include "http/counters.h"
 #include "server/media_hub.h"
+#include "server/recording_hub.h"
 
 namespace loopcast::server {
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media, api::Library& library);
+                         const api::SignIn& sign_in, const MediaHub& media, api::Library& library,
+                         const RecordingHub& recorder);
 
 }  // namespace loopcast::server

@@ -41,6 +41,7 @@
 #include "server/geoip.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
+#include "server/recording_hub.h"
 #include "server/sprites.h"
 #include "store/sqlite_store.h"
 
@@ -122,25 +123,6 @@ Status prepare_tls(const Options& options, std::string& certificate, std::string
 
 }  // namespace
 
-struct NoRecorder final : app::Recorder {
-  NoRecorder(asio::io_context& c, std::string f) : context(c), folder(std::move(f)) {}
-  void start(const std::string&, app::MediaId) override {}
-  void finish(const std::string& id) override { say(app::RecordingLost{id, {}}); }
-  void remove(const std::string& id) override {
-    std::error_code error;
-    for (const char* extension : {".mp4", ".webm", ".jpg", ".sprite.jpg", ".sprite.json"})
-      fs::remove(fs::path(folder) / (id + extension), error);
-    say(app::RecordingRemoved{id,
-                              error ? Status(Error{"recording_storage", error.message()}) : ok()});
-  }
-  void say(app::RecorderEvent event) {
-    asio::post(context, [this, event = std::move(event)]() mutable { handler(std::move(event)); });
-  }
-  asio::io_context& context;
-  std::string folder;
-  std::function<void(app::RecorderEvent)> handler;
-};
-
 // Members are made from top to bottom and go in the opposite order.
 class Server {
  public:
@@ -172,7 +154,7 @@ class Server {
         random_.fork());
     library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
                                               database_, library_options(), library_ports());
-    recorder_.handler = [this](app::RecorderEvent e) { library_->handle(std::move(e)); };
+    recorder_.start([this](app::RecorderEvent e) { library_->handle(std::move(e)); });
     app::LinkKey key{};
     random_.fill(key);
     if (auto ready = library_->start(key); !ready) return ready;
@@ -192,6 +174,7 @@ class Server {
     announce_addresses();
     context_.run();
     media_.stop();
+    recorder_.stop();
     database_.join();
     hashing_.join();
   }
@@ -291,8 +274,8 @@ class Server {
   Task<Response> show_metrics(Request request) {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
-    auto response =
-        Response::text(metrics_text(broadcasts_, counters_, *sign_in_, media_, *library_));
+    auto response = Response::text(
+        metrics_text(broadcasts_, counters_, *sign_in_, media_, *library_, recorder_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
@@ -376,7 +359,7 @@ class Server {
   api::Live live_;
   app::Argon2 hasher_;
   GeoIp geoip_;
-  NoRecorder recorder_{context_, options_.recordings};
+  RecordingHub recorder_{context_, media_, options_.recordings};
   app::Recordings recordings_{recorder_, random_.fork()};
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<app::Accounts> accounts_;
