@@ -212,6 +212,9 @@ class Server {
       sockets_->update_user(user);
       call_events_->update_user(user);
     };
+    hooks.user_removed = [this](const std::string&) {
+      asio::co_spawn(context_, library_->remove_marked(), asio::detached);
+    };
     return hooks;
   }
 
