@@ -41,7 +41,7 @@ bool is_false(const json::value& request, std::string_view name) {
 
 CallEvents::CallEvents(asio::io_context& context, const Parts& parts, SignIn::Clocks clocks)
     : context_(context), parts_(parts), clocks_(std::move(clocks)), timer_(context) {
-  parts_.live.on_air_change([this](const app::AirChange& change) { air_changed(change); });
+  parts_.live.add_air_sink([this](const app::AirChange& change) { air_changed(change); });
 }
 
 // Offers that belong to a call.
@@ -115,6 +115,11 @@ void CallEvents::presenting_ended(LiveLine& line, app::PresentingEnd how) {
 
 void CallEvents::viewer_entered(LiveLine& line, const app::PublicUser& viewer) {
   parts_.calls.viewer_entered(now(), line.client, viewer.id);
+  pump();
+}
+
+void CallEvents::update_user(const app::PublicUser& user) {
+  parts_.presence.update(clocks_.now(), user);
   pump();
 }
 
@@ -256,7 +261,7 @@ void CallEvents::deliver(app::CallOutput& output) {
     return;
   }
   if (const auto* record = std::get_if<app::RecordBroadcast>(&output)) {
-    if (parts_.recorder) parts_.recorder->record_call(*record);
+    if (parts_.record) parts_.record(*record);
     return;
   }
   if (auto* over = std::get_if<app::CallOver>(&output)) {

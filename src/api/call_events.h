@@ -17,13 +17,6 @@
 
 namespace loopcast::api {
 
-// Records the broadcasts of calls whose two have agreed.
-class CallRecorder {
- public:
-  virtual ~CallRecorder() = default;
-  virtual void record_call(const app::RecordBroadcast& what) = 0;
-};
-
 class CallEvents {
  public:
   struct Parts {
@@ -32,7 +25,8 @@ class CallEvents {
     app::Presence& presence;
     app::Calls& calls;
     CallHistory& history;
-    CallRecorder* recorder = nullptr;  // none: nothing is recorded
+    // Starts and ends recording of a broadcast whose two have agreed.
+    std::function<void(const app::RecordBroadcast&)> record;
   };
 
   // All outlive this.
@@ -54,6 +48,8 @@ class CallEvents {
   void on_air(LiveLine& line, const std::string& broadcast_id);
   void presenting_ended(LiveLine& line, app::PresentingEnd how);
   void viewer_entered(LiveLine& line, const app::PublicUser& viewer);
+  // A new nickname or picture.
+  void update_user(const app::PublicUser& user);
   // The socket is gone.
   void closed(LiveLine& line);
 

@@ -55,17 +55,19 @@ void Live::pump() {
   pumping_ = true;
   app::Notice notice;
   app::AirChange change;
-  for (;;) {
-    if (broadcasts_.poll_notice(notice)) {
+  for (bool more = true; more;) {
+    more = false;
+    while (broadcasts_.poll_air_change(change)) {
+      more = true;
+      for (const AirSink& sink : air_sinks_) sink(change);
+    }
+    while (broadcasts_.poll_notice(notice)) {
+      more = true;
       const auto it = sinks_.find(notice.to);
       if (it == sinks_.end()) continue;
       // A copy, because the sink may remove its client.
       const Sink sink = it->second;
       sink(notice);
-    } else if (broadcasts_.poll_air_change(change)) {
-      for (const AirSink& sink : air_sinks_) sink(change);
-    } else {
-      break;
     }
   }
   pumping_ = false;

@@ -15,7 +15,7 @@ namespace loopcast::api {
 class Live {
  public:
   using Sink = std::function<void(app::Notice&)>;
-  using AirSink = std::function<void(const app::AirChange&)>;
+  using AirSink = std::function<void(app::AirChange&)>;
 
   // `broadcasts` outlives this. `wall_now`: the wall clock.
   Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now)
@@ -23,10 +23,11 @@ class Live {
 
   // A new client whose notices go to `sink`, until remove().
   app::ClientId add(Sink sink);
-  // Who is told of every broadcast that goes on the air and leaves it.
-  void on_air_change(AirSink sink) { air_sinks_.push_back(std::move(sink)); }
   // Ends what the client was doing and forgets it.
   void remove(app::ClientId client);
+
+  // Each is told of every broadcast that goes on the air or leaves it.
+  void add_air_sink(AirSink sink) { air_sinks_.push_back(std::move(sink)); }
 
   void present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options);
   void watch(app::ClientId client, const app::PublicUser& user, const std::string& broadcast_id,

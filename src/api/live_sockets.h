@@ -8,9 +8,11 @@
 #include <unordered_set>
 
 #include "api/call_events.h"
+#include "api/ended_sessions.h"
 #include "api/live.h"
 #include "api/live_line.h"
 #include "api/sign_in.h"
+#include "app/recordings.h"
 #include "http/socketio.h"
 
 namespace loopcast::api {
@@ -27,8 +29,12 @@ class LiveSockets {
   LiveSockets& operator=(const LiveSockets&) = delete;
 
   void mount(http::SocketIo& io);
-  // The session of this token has ended: so have its sockets.
-  void end_session(const std::string& token);
+  // So have their sockets.
+  void end_sessions(const EndedSessions& ended);
+  // What starts from now on bears the new name and picture; what is on air keeps those that it has.
+  void update_user(const app::PublicUser& user);
+  // To every socket of these users.
+  void tell(const app::RecordingNotice& notice);
 
  private:
   using Line = LiveLine;

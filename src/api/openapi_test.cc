@@ -5,13 +5,15 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include "api/library.h"
 #include "api/live.h"
+#include "api/rest_accounts.h"
 #include "api/rest_calls.h"
+#include "api/rest_recordings.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
 #include "app/argon2.h"
 #include "http/router.h"
-#include "store/sqlite_calls.h"
 #include "store/sqlite_store.h"
 
 namespace loopcast::api {
@@ -23,6 +25,12 @@ struct NoMedia final : app::MediaControl {
   void add_candidate(app::MediaId, std::string) override {}
   void restart_ice(app::MediaId, std::string) override {}
   void stop(app::MediaId) override {}
+};
+
+struct NoRecorder final : app::Recorder {
+  void start(const std::string&, app::MediaId) override {}
+  void finish(const std::string&) override {}
+  void remove(const std::string&) override {}
 };
 
 // The description and the routes name the same operations.
@@ -37,17 +45,22 @@ TEST(OpenApi, DescribesEveryRoute) {
   ASSERT_TRUE(store);
   const app::Argon2 hasher;
   app::Accounts accounts(**store, hasher, random.fork());
-  http::asio::thread_pool database(1), hashing(1);
-  SignIn sign_in(accounts, hasher, database, hashing,
-                 {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());
+  http::asio::thread_pool database(1), hashing(1), pictures(1);
+  const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
+  SignIn sign_in(accounts, hasher, database, hashing, clocks, random.fork());
+  AccountChanges changes(sign_in, accounts, database, pictures, clocks, {}, random.fork());
   Whip whip(context, sign_in, live, random);
-  add_rest_v2(router, sign_in, live, [](const std::string&) {});
+  add_rest_v2(router, sign_in, live);
+  add_rest_accounts(router, sign_in, changes);
+  NoRecorder recorder;
+  app::Recordings recordings(recorder, random.fork());
+  Library library(context, (*store)->recordings(), recordings, database, {}, {});
+  add_rest_recordings(router, sign_in, library, testing::TempDir());
   whip.add_routes(router);
   app::Presence presence;
   app::Calls calls(presence, {}, random.fork());
-  store::SqliteCalls call_store((*store)->connection());
-  CallHistory history(call_store, presence, database);
-  const CallEvents::Parts parts{sign_in, live, presence, calls, history};
+  CallHistory history((*store)->calls(), presence, database);
+  const CallEvents::Parts parts{sign_in, live, presence, calls, history, {}};
   CallEvents events(context, parts, {[] { return Instant(); }, [] { return WallTime(); }});
   add_rest_calls(router, sign_in, history, events);
   std::set<std::string> routes;

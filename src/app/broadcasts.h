@@ -18,6 +18,7 @@
 #include "app/error_codes.h"
 #include "app/media.h"
 #include "app/user.h"
+#include "base/address.h"
 #include "base/expected.h"
 #include "base/random.h"
 #include "base/slab.h"
@@ -53,6 +54,7 @@ struct PresentOptions {
   // Nobody named: public and listed. Otherwise not listed, and visible to the presenter and to
   // these users (by id; at most kMaxInvited) only: a call.
   std::optional<std::vector<std::string>> visible_to;
+  IpAddress address = {};  // of the presenter: where a recording was made
 };
 
 struct BroadcastInfo {
@@ -109,6 +111,10 @@ struct AirChange {
   PublicUser user;
   bool on_air = false;
   bool listed = true;
+  MediaId media = 0;
+  bool record = true;
+  bool lost = false;  // left it, but not by the presenter's wish: who may come back
+  IpAddress address = {};
 };
 
 class Broadcasts {
@@ -195,6 +201,7 @@ class Broadcasts {
     bool record = true;
     WallTime started_at;
     std::optional<std::vector<std::string>> visible_to;
+    IpAddress address;
     size_t entered = 0;
     std::vector<ClientId> viewers;  // answered or not
     std::vector<ClientId> circle;   // at most kNoticeAudience of them
@@ -214,8 +221,9 @@ class Broadcasts {
   void refuse(ClientId id, Code code);
   Client& start(ClientId id, Role role, const PublicUser& user, SlabId key);
   void pass_kept_candidates(Client& client);
-  void end(WallTime now, ClientId id, Client& client);
-  void end_broadcast(SlabId key);
+  // `lost`: neither the presenter nor the server wanted it.
+  void end(WallTime now, ClientId id, Client& client, bool lost);
+  void end_broadcast(SlabId key, bool lost);
   void leave_broadcast(WallTime now, ClientId id, Client& client);
   // The client is idle again; its media is stopped.
   void reset(Client& client);
@@ -226,7 +234,7 @@ class Broadcasts {
   SlabId find_on_air(const std::string& broadcast_id) const;
   static bool may_watch(const Broadcast& broadcast, const std::string& user_id);
   BroadcastInfo describe(const Broadcast& broadcast) const;
-  void note_air_change(const Broadcast& broadcast, bool on_air);
+  void note_air_change(const Broadcast& broadcast, bool on_air, bool lost);
   template <typename What>
   void notify(ClientId to, What what) {
     notices_.push_back(Notice{to, std::move(what)});

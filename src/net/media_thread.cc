@@ -104,7 +104,7 @@ void MediaThreadBase::run() {
     const auto ready = loop_.wait(before, last ? before : until);
     now_ = net::now();
     take_turn(ready);
-    if (last) worker_commands(), flush(), worker_events();
+    if (last) worker_commands(), flush(), worker_handovers(), worker_events();
     publish();
   }
 }
@@ -122,6 +122,7 @@ void MediaThreadBase::take_turn(std::span<const EventLoop::Ready> ready) {
   if (tcp_.next_timeout() <= now_) tcp_.handle_timeout(now_, *this);
   if (worker_next_timeout() <= now_) worker_timeout();
   flush();
+  worker_handovers();
   events_left_ = !worker_events();
 }
 

@@ -11,18 +11,23 @@
 //     void handle(Instant now, Command&& command, Outlet& out);
 //     bool poll_event(Event& event);                   // false: there is none
 //   };
+// A worker that hands packets over to other threads has besides
+//     using Handed = ...;
+//     bool poll_handover(Handed& handed);
 // What a worker writes to `out` is sent at the end of the batch at the latest. Events are moved to
 // the mailbox of the control side; while that is full they stay with the worker.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/expected.h"
@@ -93,6 +98,7 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   virtual void worker_timeout() = 0;
   virtual void worker_route_closed(uint32_t tcp) = 0;
   virtual void worker_commands() = 0;
+  virtual void worker_handovers() = 0;
   // False: events are left because the control side does not keep up.
   virtual bool worker_events() = 0;
 
@@ -128,6 +134,16 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   std::thread thread_;
 };
 
+template <class Worker>
+struct HandedBy {
+  using Type = std::monostate;
+};
+template <class Worker>
+  requires requires { typename Worker::Handed; }
+struct HandedBy<Worker> {
+  using Type = typename Worker::Handed;
+};
+
 template <class Worker, class Command, class Event>
 class MediaThread final : public MediaThreadBase {
  public:
@@ -135,6 +151,10 @@ class MediaThread final : public MediaThreadBase {
   MediaThread(MediaThreadOptions options, Mailbox<Event>& events)
       : MediaThreadBase(options), events_(events), commands_(options.mailbox, waker()) {}
   ~MediaThread() override { stop(); }
+
+  using Handed = typename HandedBy<Worker>::Type;
+  // Takes away what the worker hands over, on the worker's thread; set before start().
+  void on_handover(std::function<void(Handed&&)> take) { hand_over_ = std::move(take); }
 
   // After open(), once.
   void start(std::unique_ptr<Worker> worker) {
@@ -159,6 +179,11 @@ class MediaThread final : public MediaThreadBase {
     own_counters().commands += taken_.size();
     taken_.clear();
   }
+  void worker_handovers() override {
+    if constexpr (kHandsOver)
+      for (Handed handed; hand_over_ && worker_->poll_handover(handed);)
+        hand_over_(std::move(handed));
+  }
   bool worker_events() override {
     for (;;) {
       if (!event_) {
@@ -174,8 +199,11 @@ class MediaThread final : public MediaThreadBase {
     }
   }
 
+  static constexpr bool kHandsOver = !std::is_same_v<Handed, std::monostate>;
+
   Mailbox<Event>& events_;
   Mailbox<Command> commands_;
+  std::function<void(Handed&&)> hand_over_;
   std::vector<Command> taken_;
   std::optional<Event> event_;  // polled, and not yet accepted by the mailbox
   std::unique_ptr<Worker> worker_;

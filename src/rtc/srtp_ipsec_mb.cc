@@ -48,6 +48,13 @@ class GcmCipher final : public SrtpCipher {
     return true;
   }
 
+  bool seal_all(std::span<const SealJob> jobs) override {
+    for (const SealJob& job : jobs)
+      IMB_AES128_GCM_ENC(w_.manager, &key_, &w_.gcm, job.out(), job.plain.data(), job.plain.size(),
+                         job.iv.bytes, job.packet, job.header_size, job.tag(), kGcmTagSize);
+    return true;
+  }
+
   bool open(const SrtpIv& iv, Bytes header, MutableBytes data, Bytes /*trailer*/,
             const uint8_t* tag) override {
     uint8_t actual[kGcmTagSize];

@@ -14,6 +14,8 @@ namespace {
 // Events of all workers that wait for the control thread.
 constexpr size_t kEventMailbox = 65'536;
 constexpr std::chrono::seconds kFiguresInterval{1};
+// Targets of handovers below this are workers.
+constexpr sfu::TargetId kRecorderTarget = 1000;
 
 // RFC 8445, section 5.1.2.1, component 1. TCP comes after UDP whatever the address.
 constexpr uint32_t kUdpPreference = 126;
@@ -96,6 +98,9 @@ Status MediaHub::start_worker(unsigned index) {
   worker_options.epoch = WallTime{net::wall_now().us - net::now().us()};
   auto worker = std::make_unique<sfu::Worker>(std::move(worker_options), random_.fork());
   crypto_name_ = worker->srtp_name();
+  slot.thread->on_handover([this](sfu::PacketBatch&& batch) {
+    if (batch.target == kRecorderTarget && recorder_) recorder_(std::move(batch));
+  });
   slot.thread->start(std::move(worker));
   return ok();
 }
@@ -142,6 +147,24 @@ void MediaHub::stop(app::MediaId id) {
   sfu::Command command = sfu::Stop{id};
   // A stop that is lost would leave a peer that nobody owns, until it falls silent.
   if (!workers_[worker].thread->post(std::move(command))) ++commands_refused_;
+}
+
+void MediaHub::tap(app::MediaId publisher, Duration keyframe_interval) {
+  tell_worker_of(publisher, sfu::Tap{publisher, kRecorderTarget, keyframe_interval});
+}
+
+void MediaHub::untap(app::MediaId publisher) {
+  tell_worker_of(publisher, sfu::Untap{publisher, kRecorderTarget});
+}
+
+void MediaHub::request_keyframe(app::MediaId publisher) {
+  tell_worker_of(publisher, sfu::RequestKeyframe{publisher});
+}
+
+void MediaHub::tell_worker_of(app::MediaId publisher, sfu::Command command) {
+  const auto it = worker_of_.find(publisher);
+  if (it == worker_of_.end()) return;
+  if (!workers_[it->second].thread->post(std::move(command))) ++commands_refused_;
 }
 
 void MediaHub::post(app::MediaId id, unsigned worker, sfu::Command command) {

@@ -19,4 +19,16 @@ bool PacketCache::insert(const CachedPacket& packet, Bytes payload) {
   return true;
 }
 
+void PacketCache::pad(int64_t index) {
+  CachedPacket* packet = slot_of(index);
+  if (!packet || packet->sent || packet->padding != 0 || packet->payload_size == kMaxPayload)
+    return;
+  packet->padding = 1;
+  payload_start(index)[kHeadroom + packet->payload_size] = 1;  // the count, which counts itself
+}
+
+void PacketCache::mark_sent(int64_t index) {
+  if (CachedPacket* packet = slot_of(index)) packet->sent = true;
+}
+
 }  // namespace loopcast::sfu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 #include "wire/codec.h"
 #include "wire/ntp.h"
@@ -37,6 +38,23 @@ void remove_number(SourceStream& stream, int64_t raw) {
   ++stream.removed_count;
 }
 
+// Pads what is pending, frame by frame.
+void equalise(SourceStream& stream) {
+  const std::vector<int64_t>& pending = stream.pending;
+  const auto packet = [&](size_t i) { return stream.cache.find(pending[i]); };
+  for (size_t begin = 0, end; begin < pending.size(); begin = end) {
+    size_t largest = 0;
+    for (end = begin; end < pending.size(); ++end) {
+      if (!packet(end)) continue;
+      if (packet(begin) && packet(end)->timestamp != packet(begin)->timestamp) break;
+      largest = std::max<size_t>(largest, packet(end)->payload_size);
+    }
+    // The last one may be shorter as it is.
+    for (size_t i = begin; i + 1 < end; ++i)
+      if (packet(i) && packet(i)->payload_size + size_t{1} == largest) stream.cache.pad(pending[i]);
+  }
+}
+
 }  // namespace
 
 SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agreed)
@@ -47,6 +65,7 @@ SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agree
       cache(agreed.kind == rtc::MediaKind::kVideo ? Publisher::kVideoCache
                                                   : Publisher::kAudioCache) {
   pending.reserve(cache.capacity());
+  batch.reserve(cache.capacity());
 }
 
 Publisher::Publisher(const rtc::Negotiated& negotiated) {
@@ -116,6 +135,24 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
 }
 
 bool Publisher::batch_complete() const { return has_pending() && !frame_open_; }
+
+void Publisher::prepare_batch() {
+  for (SourceStream& stream : streams_) {
+    stream.batch.clear();
+    stream.batch_lowest = std::numeric_limits<int64_t>::max();
+    equalise(stream);
+    std::optional<size_t> keyframe;
+    for (const int64_t index : stream.pending) {
+      const CachedPacket* packet = stream.cache.find(index);
+      if (!packet) continue;  // overwritten
+      if (packet->keyframe && !keyframe) keyframe = stream.batch.size();
+      stream.cache.mark_sent(index);
+      stream.batch.push_back(stream.cache.plain(*packet));
+      stream.batch_lowest = std::min(stream.batch_lowest, index);
+    }
+    stream.batch_keyframe = keyframe.value_or(stream.batch.size());
+  }
+}
 
 void Publisher::clear_pending() {
   for (SourceStream& stream : streams_) stream.pending.clear();

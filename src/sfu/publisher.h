@@ -28,6 +28,10 @@ struct SourceStream {
   KeyframeRequester keyframes;
   // Packets that arrived and have not been handed to the subscribers yet, in order of arrival.
   std::vector<int64_t> pending;
+  // The same as they leave, see Publisher::prepare_batch().
+  std::vector<rtc::PlainPacket> batch;
+  size_t batch_keyframe = 0;  // where in `batch` the first keyframe begins; its size: nowhere
+  int64_t batch_lowest = 0;   // number in `batch`
   // First packet of the newest keyframe, -1 before the first one.
   int64_t keyframe_index = -1;
   uint32_t keyframe_timestamp = 0;
@@ -63,6 +67,10 @@ class Publisher {
   bool batch_ready(Instant now) const { return batch_complete() || now >= batch_due_; }
   Instant batch_due() const { return batch_due_; }
   bool has_pending() const { return !batch_due_.is_never(); }
+  // Fills SourceStream::batch: what can be decided once for all viewers. Packets of a frame that
+  // are one byte shorter than its largest get a byte of padding, so that all of them leave in one
+  // send (UDP segments are of equal size).
+  void prepare_batch();
   // All of the pending packets have been handed on.
   void clear_pending();
 

@@ -46,6 +46,33 @@ void Worker::handle(Instant now, Command&& command, Outlet& out) {
              std::move(command));
 }
 
+void Worker::handle_command(Instant now, Tap&& command, Outlet& out) {
+  SlabId handle;
+  Member* member = find(command.publisher, &handle);
+  if (!member || !member->publisher) {
+    handovers_.push_back(
+        {.target = command.target, .publisher = command.publisher, .at = now, .last = true});
+    return;
+  }
+  member->handover.add(now, member->id, command.target, command.keyframe_interval,
+                       *member->publisher, member->peer, handovers_);
+  drive(now, handle, *member, out);
+}
+
+void Worker::handle_command(Instant now, Untap&& command, Outlet&) {
+  if (Member* member = find(command.publisher))
+    member->handover.remove(now, member->id, command.target, handovers_);
+}
+
+void Worker::handle_command(Instant now, RequestKeyframe&& command, Outlet& out) {
+  SlabId handle;
+  Member* member = find(command.publisher, &handle);
+  if (!member || !member->publisher) return;
+  for (SourceStream& stream : member->publisher->streams())
+    if (stream.kind == rtc::MediaKind::kVideo) stream.keyframes.want(now);
+  drive(now, handle, *member, out);
+}
+
 rtc::IceCredentials Worker::new_credentials() {
   rtc::IceCredentials ice;
   do ice.ufrag = random_.ice_token(kUfragLength);
@@ -186,7 +213,7 @@ void Worker::handle_command(Instant now, Stop&& command, Outlet& out) {
   if (!member) return;
   member->peer.close();
   member->peer.flush(now, out);
-  remove(handle);
+  remove(now, handle);
 }
 
 void Worker::handle_command(Instant, GetFigures&& command, Outlet&) {
@@ -334,7 +361,7 @@ void Worker::drive(Instant now, SlabId handle, Member& member, Outlet& out) {
       events_.push_back(Ended{member.id, member.peer.failure()});
       break;
   }
-  remove(handle);
+  remove(now, handle);
 }
 
 void Worker::schedule(SlabId handle, Member& member) {
@@ -352,16 +379,20 @@ void Worker::flush(Instant now, Outlet& out) {
     Member* source = members_.find(handle);
     if (!source) return true;
     if (!source->publisher->batch_ready(now)) return false;
+    counters_.add(Counter::kDropHandoverFull,
+                  source->handover.copy_pending(now, source->id, *source->publisher, source->peer,
+                                                handovers_));
     fan_out(*source, out);
     return true;
   });
 }
 
 void Worker::fan_out(Member& source, Outlet& out) {
+  source.publisher->prepare_batch();
   std::erase_if(source.subscribers, [&](SlabId handle) {
     Member* viewer = members_.find(handle);
     if (!viewer) return true;
-    viewer->subscriber->forward_pending(*source.publisher, viewer->peer, counters_, out);
+    viewer->subscriber->forward_batch(*source.publisher, viewer->peer, counters_, out);
     return false;
   });
   source.publisher->clear_pending();
@@ -395,6 +426,13 @@ void Worker::route_closed(Instant, uint32_t tcp) {
   std::erase_if(challengers_, [&](const auto& entry) { return entry.first.tcp == tcp; });
 }
 
+bool Worker::poll_handover(PacketBatch& batch) {
+  if (handovers_.empty()) return false;
+  batch = std::move(handovers_.front());
+  handovers_.pop_front();
+  return true;
+}
+
 bool Worker::poll_event(Event& event) {
   if (events_.empty()) return false;
   event = std::move(events_.front());
@@ -402,10 +440,11 @@ bool Worker::poll_event(Event& event) {
   return true;
 }
 
-void Worker::remove(SlabId handle) {
+void Worker::remove(Instant now, SlabId handle) {
   Member* member = members_.find(handle);
   if (!member) return;
   if (member->publisher) --publishers_;
+  member->handover.end(now, member->id, handovers_);
   by_id_.erase(member->id);
   for (const std::string& ufrag : member->ufrags) by_ufrag_.erase(ufrag);
   const auto forget = [&](auto& map, const std::vector<RouteKey>& keys) {

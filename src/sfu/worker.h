@@ -25,14 +25,12 @@
 #include "rtc/negotiation.h"
 #include "rtc/peer.h"
 #include "rtc/srtp.h"
+#include "sfu/handover.h"
 #include "sfu/publisher.h"
 #include "sfu/subscriber.h"
 #include "wire/candidate.h"
 
 namespace loopcast::sfu {
-
-// Chosen by whoever gives the commands; never used again.
-using MediaId = uint64_t;
 
 // Each is answered by Answered or Refused, but for Stop.
 struct Publish {
@@ -59,7 +57,24 @@ struct Stop {
 struct GetFigures {
   uint32_t tag = 0;
 };
-using Command = std::variant<Publish, Watch, RestartIce, Stop, GetFigures>;
+// The packets of `publisher` go to `target` as well, until it ends or Untap. Nothing follows if it
+// has ended already.
+struct Tap {
+  MediaId publisher = 0;
+  TargetId target = 0;
+  // Asks for a keyframe when none came for so long; zero: never.
+  Duration keyframe_interval;
+};
+struct Untap {
+  MediaId publisher = 0;
+  TargetId target = 0;
+};
+// Who takes packets over lost some, and cannot go on without a keyframe.
+struct RequestKeyframe {
+  MediaId publisher = 0;
+};
+using Command =
+    std::variant<Publish, Watch, RestartIce, Stop, GetFigures, Tap, Untap, RequestKeyframe>;
 
 struct Answered {
   MediaId id = 0;
@@ -117,6 +132,9 @@ class Worker {
   // An ICE-TCP connection is gone.
   void route_closed(Instant now, uint32_t tcp);
   bool poll_event(Event& event);
+  // What publishers that are tapped have sent; to be drained each turn.
+  using Handed = PacketBatch;
+  bool poll_handover(PacketBatch& batch);
 
   const rtc::Counters& counters() const { return counters_; }
   size_t peers() const { return members_.size(); }
@@ -144,6 +162,7 @@ class Worker {
     bool connected = false;
     std::optional<Publisher> publisher;
     std::vector<SlabId> subscribers;  // of `publisher`
+    Handover handover = {};           // of `publisher`
     std::optional<Subscriber> subscriber;
     SlabId source;  // whose publisher `subscriber` listens to
   };
@@ -152,6 +171,9 @@ class Worker {
   void handle_command(Instant now, RestartIce&& command, Outlet& out);
   void handle_command(Instant now, Stop&& command, Outlet& out);
   void handle_command(Instant now, GetFigures&& command, Outlet& out);
+  void handle_command(Instant now, Tap&& command, Outlet& out);
+  void handle_command(Instant now, Untap&& command, Outlet& out);
+  void handle_command(Instant now, RequestKeyframe&& command, Outlet& out);
 
   rtc::AnswerOptions answer_options(const rtc::IceCredentials& ice);
   rtc::IceCredentials new_credentials();
@@ -168,7 +190,7 @@ class Worker {
   void request_keyframes(Instant now, Member& source);
   void send_reports(Instant now, Member& member, Outlet& out);
   void schedule(SlabId handle, Member& member);
-  void remove(SlabId handle);
+  void remove(Instant now, SlabId handle);
 
   WorkerOptions options_;
   Random random_;
@@ -186,6 +208,7 @@ class Worker {
   std::vector<SlabId> pending_;  // publishers with packets to hand on
   DeadlineHeap<SlabId> deadlines_;
   std::deque<Event> events_;
+  std::deque<PacketBatch> handovers_;
 };
 
 }  // namespace loopcast::sfu

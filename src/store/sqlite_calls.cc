@@ -6,20 +6,21 @@ namespace {
 constexpr char kAdd[] =
     "INSERT INTO calls (user_id, call_id, other_id, received, outcome, started_at, duration, seen) "
     "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 "
-    "WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1) AND EXISTS (SELECT 1 FROM users WHERE id = ?3)";
+    "WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1) AND EXISTS (SELECT 1 FROM users WHERE id = "
+    "?3)";
 constexpr char kTrim[] =
     "DELETE FROM calls WHERE user_id = ?1 AND call_id IN (SELECT call_id FROM calls "
     "WHERE user_id = ?1 ORDER BY started_at DESC, call_id LIMIT -1 OFFSET ?2)";
 constexpr char kList[] =
     "SELECT c.call_id, c.received, c.outcome, c.started_at, c.duration, c.seen, "
-    "u.id, u.nickname, u.created_at FROM calls c JOIN users u ON u.id = c.other_id "
+    "u.id, u.nickname, u.created_at, u.avatar FROM calls c JOIN users u ON u.id = c.other_id "
     "WHERE c.user_id = ? ORDER BY c.started_at DESC, c.call_id LIMIT ? OFFSET ?";
 constexpr char kCount[] = "SELECT COUNT(*) FROM calls WHERE user_id = ?";
 constexpr char kCountUnseen[] = "SELECT COUNT(*) FROM calls WHERE user_id = ? AND seen = 0";
 constexpr char kSee[] = "UPDATE calls SET seen = 1 WHERE user_id = ? AND seen = 0";
 constexpr char kRemove[] = "DELETE FROM calls WHERE user_id = ?";
 constexpr char kFindUsers[] =
-    "SELECT id, nickname, created_at FROM users WHERE instr(nickname_key, ?) > 0 "
+    "SELECT id, nickname, created_at, avatar FROM users WHERE instr(nickname_key, ?) > 0 "
     "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY nickname_key LIMIT ? OFFSET ?";
 constexpr char kCountUsers[] =
     "SELECT COUNT(*) FROM users WHERE instr(nickname_key, ?) > 0 "
@@ -77,7 +78,7 @@ Expected<app::CallPage> SqliteCalls::calls_of(const std::string& user_id, uint64
     record.started_at = WallTime{list.number(3)};
     record.duration = Duration::micros(list.number(4));
     record.seen = list.number(5) != 0;
-    record.other = {list.text(6), list.text(7), WallTime{list.number(8)}};
+    record.other = {list.text(6), list.text(7), WallTime{list.number(8)}, list.text(9)};
     page.calls.push_back(std::move(record));
   }
   if (rc != SQLITE_DONE) return db_.error();
@@ -104,7 +105,7 @@ Expected<app::UserPage> SqliteCalls::find_users(const std::string& part,
   list.bind(part).bind(excluded).bind(int64_t{limit}).bind(static_cast<int64_t>(offset));
   int rc = list.step();
   for (; rc == SQLITE_ROW; rc = list.step())
-    page.users.push_back({list.text(0), list.text(1), WallTime{list.number(2)}});
+    page.users.push_back({list.text(0), list.text(1), WallTime{list.number(2)}, list.text(3)});
   if (rc != SQLITE_DONE) return db_.error();
   Query total = db_.query(kCountUsers);
   if (total.bind(part).bind(excluded).step() != SQLITE_ROW) return db_.error();

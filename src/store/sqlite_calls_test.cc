@@ -1,10 +1,9 @@
-#include "store/sqlite_calls.h"
-
 #include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "app/call_store.h"
 #include "store/sqlite_store.h"
 
 namespace loopcast::store {
@@ -22,7 +21,7 @@ class SqliteCallsTest : public testing::Test {
     auto opened = SqliteStore::open((folder_ / "test.db").string());
     EXPECT_TRUE(opened) << opened.error().message;
     store_ = std::move(*opened);
-    calls_ = std::make_unique<SqliteCalls>(store_->connection());
+    calls_ = &store_->calls();
     for (const char* name : {"alice", "bob", "carol", "播主"})
       EXPECT_TRUE(store_->add_user({{id(name), name, WallTime{5}}, name, "hash"}));
   }
@@ -53,7 +52,7 @@ class SqliteCallsTest : public testing::Test {
 
   std::filesystem::path folder_;
   std::unique_ptr<SqliteStore> store_;
-  std::unique_ptr<SqliteCalls> calls_;
+  app::CallStore* calls_ = nullptr;
   int made_ = 0;
 };
 
@@ -124,7 +123,7 @@ TEST_F(SqliteCallsTest, PagesAndBounds) {
 
 TEST_F(SqliteCallsTest, OfWhoIsGoneNothingIsKept) {
   ASSERT_TRUE(calls_->add_call(over(EndReason::kHungUp, true)));
-  ASSERT_TRUE(store_->connection().execute("DELETE FROM users WHERE id = 'id-bob'"));
+  ASSERT_TRUE(store_->remove_user(id("bob")));
   EXPECT_TRUE(outcomes("alice").empty());
   EXPECT_TRUE(calls_->add_call(over(EndReason::kHungUp, true))) << "between two who are gone";
   EXPECT_TRUE(outcomes("alice").empty());

@@ -339,6 +339,21 @@ describe('devices and pages', () => {
     assert.equal((await history(bob))[0].outcome, 'lost');
   });
 
+  test('a device that dies is offline within 30 s', async () => {
+    const alice = await person(NEW);
+    const network = await makeNetwork(server);
+    open.push(network);
+    const bob = await account(server);
+    const line = new Page(server, bob.token, OLD, { url: network.url });
+    open.push(line);
+    await line.ask('online');
+    const seen = (state) => () => alice.line.events.some((e) =>
+      e.name === 'presence' && e.args[0].user.id === bob.user.id && e.args[0].state === state);
+    await until(seen('online'), 'online');
+    network.freeze();
+    await until(seen('offline'), 'offline', 30_000);
+  });
+
   test('presence: online, live, busy, and a reload that nobody sees', async () => {
     const [alice, bob] = [await person(NEW), await person(NEW)];
     const states = () => alice.line.events
@@ -445,6 +460,24 @@ describe('privacy and bad input', () => {
     assert.ok(made.callId, JSON.stringify(made));
     await bob.line.next('call');
   });
+});
+
+test('recorded while both agree, and no longer than that', async () => {
+  const [alice, bob] = [await person(NEW), await person(NEW)];
+  const { callId } = await talk(alice, bob);
+  const recording = async () => (await server.metrics()).loopcast_recordings_running;
+  const shown = (who) => who.line.events.filter((e) => e.name === 'callstate').at(-1).args[0].recording;
+  const see = (who, state) => until(() => JSON.stringify(shown(who)) === JSON.stringify(state),
+    () => `${JSON.stringify(state)}, not ${JSON.stringify(shown(who))}`);
+  await alice.line.ask('callrecording', { callId, agree: true });
+  await see(bob, { mine: false, theirs: true, on: false });
+  assert.equal(await recording(), 0);
+  await bob.line.ask('callrecording', { callId, agree: true });
+  for (const who of [alice, bob]) await see(who, { mine: true, theirs: true, on: true });
+  assert.equal(await recording(), 2);
+  await alice.line.ask('callrecording', { callId, agree: false });
+  await see(bob, { mine: true, theirs: false, on: false });
+  await until(async () => (await recording()) === 0, 'no recording');
 });
 
 describe('people and history', () => {

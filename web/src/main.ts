@@ -8,6 +8,7 @@ import { allow_ringing_on_touch } from './calls/ring';
 import { useCalls } from './stores/calls';
 import { useConnection } from './stores/connection';
 import { usePreferences } from './stores/preferences';
+import { useRecordingNews } from './stores/recording_news';
 import { useSession } from './stores/session';
 import './styles/main.css';
 
@@ -16,6 +17,7 @@ app.use(createPinia());
 usePreferences();
 const session = useSession();
 useCalls().follow();
+useRecordingNews().follow();
 useConnection().follow();
 allow_ringing_on_touch();
 app.use(i18n);

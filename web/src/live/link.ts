@@ -1,3 +1,4 @@
+import { recording_news, type RecordingNews } from '@/api/recordings';
 import type { SignallingSocket } from './signalling';
 import { live_error, type LiveError, type Notice } from './types';
 
@@ -19,6 +20,8 @@ export interface LinkHandlers {
   refused(error: LiveError): void;
   /** The session is not valid any more; the link is closed. */
   signed_out(): void;
+  /** Something about the recording of this broadcast; viewers need not listen. */
+  recording?(news: RecordingNews): void;
   /** The broadcast is over, or never was; the link is closed. */
   gone(): void;
   notice(notice: Omit<Notice, 'key' | 'at'>): void;
@@ -108,6 +111,10 @@ export class MediaLink {
     on('startResponse', (data) => void this.on_answer_(data?.sdpAnswer));
     on('iceCandidate', (data) => this.on_candidate_(data?.candidate));
     on('message', (data) => this.on_message_(data));
+    on('recording', (data) => {
+      const news = recording_news(data);
+      if (news !== null) this.handlers_.recording?.(news);
+    });
     on('presentorgone', () => this.end_(() => this.handlers_.gone()));
     on('autherror', () => this.end_(() => this.handlers_.signed_out()));
     on('error', (data) => {

@@ -1,3 +1,4 @@
+import type { RecordingNews } from '@/api/recordings';
 import { Audience } from './audience';
 import { backoff_ms, kMaxAttempts, kStableAfterMs } from './backoff';
 import { device_error, type DeviceChoice, type MediaSource } from './devices';
@@ -32,6 +33,8 @@ export interface PresenterState {
   link_changed: boolean;
   /** When the broadcast went live, in milliseconds since 1970. */
   live_since: number | null;
+  /** The last word about the recording of this broadcast; null if there is none. */
+  recording: RecordingNews | null;
   /** What the audience gets, back from the server. */
   loopback: MediaStream | null;
   microphone_on: boolean;
@@ -83,6 +86,7 @@ interface Attempt {
 
 export class Presenter {
   private phase_: PresenterPhase = 'idle';
+  private recording_: RecordingNews | null = null;
   private error_: LiveError | null = null;
   private device_error_: LiveError | null = null;
   private broadcast_id_: string | null = null;
@@ -117,6 +121,7 @@ export class Presenter {
       broadcast_id: this.broadcast_id_,
       link_changed: this.link_changed_,
       live_since: this.live_since_,
+      recording: this.recording_,
       loopback: this.loopback_,
       microphone_on: this.microphone_on_,
       camera_on: this.camera_on_,
@@ -316,6 +321,10 @@ export class Presenter {
       refused: (error) => this.finish_('error', error),
       signed_out: () => this.finish_('signed_out', null),
       gone: () => this.finish_('ended', null),
+      recording: (news) => {
+        this.recording_ = news;
+        this.publish_();
+      },
       notice: (notice) => {
         this.audience_.add(notice, this.environment_.now());
         this.publish_();
@@ -385,6 +394,7 @@ export class Presenter {
   private reset_(on: Switches): void {
     this.error_ = null;
     this.device_error_ = null;
+    this.recording_ = null;
     this.broadcast_id_ = null;
     this.link_changed_ = false;
     this.live_since_ = null;
