@@ -7,6 +7,7 @@
 
 #include "api/library.h"
 #include "api/live.h"
+#include "api/rest_accounts.h"
 #include "api/rest_recordings.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
@@ -43,11 +44,13 @@ TEST(OpenApi, DescribesEveryRoute) {
   ASSERT_TRUE(store);
   const app::Argon2 hasher;
   app::Accounts accounts(**store, hasher, random.fork());
-  http::asio::thread_pool database(1), hashing(1);
-  SignIn sign_in(accounts, hasher, database, hashing,
-                 {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());
+  http::asio::thread_pool database(1), hashing(1), pictures(1);
+  const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
+  SignIn sign_in(accounts, hasher, database, hashing, clocks, random.fork());
+  AccountChanges changes(sign_in, accounts, database, pictures, clocks, {}, random.fork());
   Whip whip(context, sign_in, live, random);
-  add_rest_v2(router, sign_in, live, [](const std::string&) {});
+  add_rest_v2(router, sign_in, live);
+  add_rest_accounts(router, sign_in, changes);
   NoRecorder recorder;
   app::Recordings recordings(recorder, random.fork());
   Library library(context, (*store)->recordings(), recordings, database, {}, {});

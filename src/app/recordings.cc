@@ -40,7 +40,7 @@ void Recordings::start(Instant now, WallTime wall_now, RecordingStart start) {
   recording.title = std::move(start.title);
   recording.started_at = wall_now;
   if (!start.location.empty()) recording.location = std::move(start.location);
-  if (!recording.co_owner_id.empty()) recording.visibility = Visibility::kPrivate;
+  recording.visibility = start.visibility;
   const Running& running = running_[recording.id] = {
       recording.broadcast_id, recording.owner.id, recording.co_owner_id, Instant::never(), false};
   by_broadcast_.emplace(recording.broadcast_id, recording.id);

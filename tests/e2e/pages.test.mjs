@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { goLive, LOOPBACK, plays, stopLive, waitForState, waitForViewers, watch, WATCH } from '../support/app.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installSceneCamera } from '../support/scene.mjs';
@@ -11,9 +12,10 @@ import { startServer } from '../support/server.mjs';
 
 const SCREENSHOTS = process.env.LOOPCAST_SCREENSHOTS;
 const DESKTOP = { width: 1280, height: 800 };
+const PICTURE = fileURLToPath(new URL('../../src/app/testdata/baseline.jpg', import.meta.url));
 const TELEPHONE = { width: 390, height: 844 };
 // A name of the message catalogues on the screen is a text that is missing there.
-const MISSING_TEXT = /\b(app|nav|title|connection|auth|home|live|audience|watch|recordings|replay|player|not_found|time|errors)\.[a-z_]+\b/;
+const MISSING_TEXT = /\b(app|nav|title|connection|auth|home|live|audience|watch|account|recordings|replay|player|not_found|time|errors)\.[a-z_]+\b/;
 
 let browser;
 let server;
@@ -63,8 +65,8 @@ function forgetUnknown(page, id, kind = 'broadcasts') {
 }
 
 for (const [language, locale, names] of [
-  ['en', 'en-US', ['Maya', 'Jonas']],
-  ['zh', 'zh-CN', ['小雨', '阿明']],
+  ['en', 'en-US', ['Maya', 'Jonas', 'Ines']],
+  ['zh', 'zh-CN', ['小雨', '阿明', '小云']],
 ])
   test(`pages in ${language}`, async () => {
     const guest = await openPage(browser, server, { locale });
@@ -78,6 +80,21 @@ for (const [language, locale, names] of [
       await guest.locator('h1').first().waitFor();
       await look(guest, name, language);
     }
+
+    const one = await server.register(names[2]);
+    const settings = await openPage(browser, server, { session: one, locale });
+    await settings.goto(`${server.url}/account`);
+    await settings.getByTestId('session').first().waitFor();
+    await look(settings, 'account', language);
+    await settings.getByTestId('avatar-file').setInputFiles(PICTURE);
+    await settings.getByTestId('avatar-use').waitFor();
+    await look(settings, 'account-picture', language);
+    await settings.getByTestId('avatar-use').click();
+    await settings.locator('[data-testid=user-menu] img[src$=".jpg"]').waitFor();
+    await settings.getByTestId('delete-account').click();
+    await settings.getByTestId('delete-password').waitFor();
+    await look(settings, 'account-delete', language);
+    await settings.context().close();
 
     const [host, friend] = [await server.register(names[0]), await server.register(names[1])];
     const studio = { session: host, locale, init: [installSceneCamera], resolution: '720p' };

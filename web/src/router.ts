@@ -13,6 +13,7 @@ declare module 'vue-router' {
 const AuthPage = () => import('@/pages/AuthPage.vue');
 const LivePage = () => import('@/pages/LivePage.vue');
 const WatchPage = () => import('@/pages/WatchPage.vue');
+const AccountPage = () => import('@/pages/AccountPage.vue');
 const RecordingsPage = () => import('@/pages/RecordingsPage.vue');
 const RecordingPage = () => import('@/pages/RecordingPage.vue');
 const MyRecordingsPage = () => import('@/pages/MyRecordingsPage.vue');
@@ -48,6 +49,7 @@ export function create_router(): Router {
         props: true,
         meta: { title: 'watch', needs_session: true },
       },
+      { path: '/account', name: 'account', component: AccountPage, meta: { title: 'account', needs_session: true } },
       {
         path: '/recordings',
         name: 'recordings',

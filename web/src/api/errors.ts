@@ -48,6 +48,8 @@ export const kServerErrorCodes = [
   'recording_overloaded',
   'disk_full',
   'internal',
+  'wrong_password',
+  'image_invalid',
 ] as const;
 
 /** Failures that this app notices by itself. */

@@ -1,3 +1,4 @@
+import { account_en } from './account';
 import { recordings_en } from './recordings_en';
 
 export const en = {
@@ -15,6 +16,7 @@ export const en = {
     sign_in: 'Sign in',
     register: 'Create account',
     account: 'Account of {nickname}',
+    settings: 'Account settings',
     sign_out: 'Sign out',
     language: 'Switch to Chinese',
     language_short: '中文',
@@ -29,6 +31,7 @@ export const en = {
     register: 'Create account',
     live: 'Go live',
     watch: 'Watch',
+    account: 'Account',
     recordings: 'Past broadcasts',
     my_recordings: 'My recordings',
     recording: 'Recording',
@@ -191,6 +194,7 @@ export const en = {
     copied: 'Link copied',
     started: 'Started {time}',
   },
+  account: account_en,
   not_found: {
     title: 'Nothing is on this channel',
     text: 'The page you asked for does not exist, or has moved.',
@@ -249,6 +253,8 @@ export const en = {
     recording_overloaded: 'The disk of the server is too slow: parts of the recording are missing.',
     disk_full: 'The disk of the server is full, so recording has stopped. Please tell whoever runs it.',
     internal: 'Something unexpected went wrong on the server. Please try again later.',
+    wrong_password: 'This password is wrong. Please check it and try again.',
+    image_invalid: 'This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels.',
     network: 'The server cannot be reached. Check your network and try again.',
     unknown: 'Something went wrong. Please try again.',
     connection_lost: 'The connection to the server was lost and did not come back. Check your network, then start again.',

@@ -1,3 +1,4 @@
+import { account_zh } from './account';
 import type { Messages } from './en';
 import { recordings_zh } from './recordings_zh';
 
@@ -16,6 +17,7 @@ export const zh: Messages = {
     sign_in: '登录',
     register: '注册',
     account: '{nickname} 的账号',
+    settings: '账号设置',
     sign_out: '退出登录',
     language: '切换到英文',
     language_short: 'EN',
@@ -30,6 +32,7 @@ export const zh: Messages = {
     register: '注册',
     live: '开始直播',
     watch: '观看',
+    account: '账号设置',
     recordings: '往期直播',
     my_recordings: '我的录像',
     recording: '录像',
@@ -189,6 +192,7 @@ export const zh: Messages = {
     copied: '链接已复制',
     started: '{time}开播',
   },
+  account: account_zh,
   not_found: {
     title: '这个频道没有节目',
     text: '你访问的页面不存在，或已被移动。',
@@ -246,6 +250,8 @@ export const zh: Messages = {
     recording_overloaded: '服务器磁盘过慢，录像有部分缺失。',
     disk_full: '服务器磁盘已满，录像已停止，请联系管理员。',
     internal: '服务器出现意外错误，请稍后再试。',
+    wrong_password: '密码不正确，请检查后重试。',
+    image_invalid: '无法读取这张图片，请换一张不超过 1600 万像素的 PNG、JPEG 或 WebP 图片。',
     network: '无法连接服务器，请检查网络后重试。',
     unknown: '出了点问题，请重试。',
     connection_lost: '与服务器的连接已断开且未能恢复，请检查网络后重新开始。',
