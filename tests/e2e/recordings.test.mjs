@@ -91,12 +91,14 @@ test('record, find, play, seek, edit, hide, delete', async () => {
   await paula.mouse.click(bar.x + bar.width / 2, bar.y + bar.height / 2);
   await until(async () => Math.abs((await time(paula)) - duration / 2) < 1.5, async () => `it is at ${await time(paula)}`);
   await moves(paula);
-  await paula.getByTestId('player-toggle').click();
+  // Short as it is, it may have come to its end meanwhile.
+  if (!(await video(paula).evaluate((v) => v.paused))) await paula.getByTestId('player-toggle').click();
+  await until(() => video(paula).evaluate((v) => v.paused), 'it pauses');
   await paula.getByTestId('seek-bar').focus();
   await paula.keyboard.press('Home');
-  await until(async () => (await time(paula)) === 0, 'it is at the beginning');
+  await until(async () => (await time(paula)) < 0.5, async () => `it is at ${await time(paula)}`);
   await paula.keyboard.press('End');
-  await until(() => video(paula).evaluate((v) => v.ended || v.currentTime >= v.duration - 0.05), 'it is at its end');
+  await until(() => video(paula).evaluate((v) => v.ended || v.currentTime >= v.duration - 0.3), 'it is at its end');
   await paula.locator('h1').click();
   await paula.keyboard.press('2');
   await until(async () => Math.abs((await time(paula)) - duration * 0.2) < 0.5, 'a digit goes to its tenth');
@@ -182,11 +184,9 @@ test('an address that expires while it plays is renewed, and it goes on at the s
 
   // Now at a place that somebody has chosen.
   const duration = await video(paula).evaluate((v) => v.duration);
-  await paula.getByTestId('seek-bar').focus();
-  await paula.keyboard.press('PageUp');
-  await paula.keyboard.press('PageUp');
+  await paula.keyboard.press('7');
+  await until(async () => Math.abs((await time(paula)) - duration * 0.7) < 0.1, async () => `it is at ${await time(paula)}`);
   const before = await time(paula);
-  assert.ok(before > duration * 0.1);
   asked = 1;
   await video(paula).evaluate((v) => v.load());
   await until(() => asked >= 3, async () => `${asked} requests`);

@@ -11,6 +11,8 @@ export interface Playback {
   buffered: Ref<[number, number][]>;
   paused: Ref<boolean>;
   ended: Ref<boolean>;
+  /** Somebody has played it, or gone somewhere in it. */
+  begun: Ref<boolean>;
   /** There is a picture, or sound, to start from. */
   loaded: Ref<boolean>;
   /** It would play, but has nothing to play yet. */
@@ -36,6 +38,7 @@ export function usePlayback(
   const buffered = ref<[number, number][]>([]);
   const paused = ref(true);
   const ended = ref(false);
+  const begun = ref(false);
   const loaded = ref(false);
   const waiting = ref(false);
   const muted = ref(false);
@@ -83,6 +86,7 @@ export function usePlayback(
     if (element === null || !Number.isFinite(seconds)) return;
     const to = Math.min(Math.max(0, seconds), duration.value);
     position.value = to;
+    begun.value = true;
     ended.value = false;
     if (resume !== null) resume.at = to;
     else if (element.seeking) wish = to;
@@ -136,6 +140,7 @@ export function usePlayback(
     },
     play: () => {
       paused.value = false;
+      begun.value = true;
       ended.value = false;
       glide();
     },
@@ -199,7 +204,7 @@ export function usePlayback(
     if (video.value !== null && video.value.playbackRate !== next) video.value.playbackRate = next;
   });
 
-  return { position, duration, buffered, paused, ended, loaded, waiting, muted, volume, rate, toggle, seek, go_on_with };
+  return { position, duration, buffered, paused, ended, begun, loaded, waiting, muted, volume, rate, toggle, seek, go_on_with };
 }
 
 function stored_volume(): number {
