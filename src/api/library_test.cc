@@ -126,12 +126,13 @@ class LibraryTest : public testing::Test {
     context_.run();
   }
   template <typename T>
+  static http::Task<> keep(http::Task<T> task, std::optional<T>& result) {
+    result.emplace(co_await std::move(task));
+  }
+  template <typename T>
   T await(http::Task<T> task) {
     std::optional<T> result;
-    auto keep = [&](std::exception_ptr error, T value) {
-      if (!error) result.emplace(std::move(value));
-    };
-    http::asio::co_spawn(context_, std::move(task), keep);
+    http::asio::co_spawn(context_, keep(std::move(task), result), http::asio::detached);
     context_.restart();
     while (!result) context_.run_one();
     return std::move(*result);
