@@ -126,15 +126,25 @@ class LibraryTest : public testing::Test {
     context_.run();
   }
   template <typename T>
+  static http::Task<> keep(http::Task<T> task, std::optional<T>& result) {
+    result.emplace(co_await std::move(task));
+  }
+  template <typename T>
   T await(http::Task<T> task) {
     std::optional<T> result;
-    auto keep = [&](std::exception_ptr error, T value) {
-      if (!error) result.emplace(std::move(value));
-    };
-    http::asio::co_spawn(context_, std::move(task), keep);
+    http::asio::co_spawn(context_, keep(std::move(task), result), http::asio::detached);
     context_.restart();
     while (!result) context_.run_one();
     return std::move(*result);
+  }
+  // What the recorder says as soon as it is asked to remove something.
+  http::Task<> answer_removal(std::string id, Status done) {
+    while (recorder_.removing.empty()) {
+      http::Timer soon(context_, std::chrono::milliseconds(1));
+      co_await soon.async_wait(http::use_task);
+    }
+    recorder_.removing.clear();
+    library_->handle(app::RecordingRemoved{std::move(id), std::move(done)});
   }
   app::RecordingFinished finished(const std::string& id, uint64_t bytes = 1000) {
     app::RecordingFacts facts;
@@ -201,17 +211,7 @@ TEST_F(LibraryTest, AFullDiskIsTriedAgainAndSaid) {
 TEST_F(LibraryTest, WhoAsksForADeletionHearsOfItsEnd) {
   const std::string id = record("b1");
   const auto answer = [&](Status done) {
-    http::asio::co_spawn(
-        context_,
-        [](LibraryTest& self, std::string which, Status status) -> http::Task<> {
-          while (self.recorder_.removing.empty()) {
-            http::Timer soon(self.context_, std::chrono::milliseconds(1));
-            co_await soon.async_wait(http::use_task);
-          }
-          self.recorder_.removing.clear();
-          self.library_->handle(app::RecordingRemoved{which, std::move(status)});
-        }(*this, id, std::move(done)),
-        http::asio::detached);
+    http::asio::co_spawn(context_, answer_removal(id, std::move(done)), http::asio::detached);
     return await(library_->remove("alice", id));
   };
   const Status failed = answer(app::make_error(app::Code::kRecordingStorage));

@@ -1,9 +1,12 @@
 #include "api/openapi.h"
 
+#include <filesystem>
 #include <set>
+#include <string>
 
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "api/library.h"
 #include "api/live.h"
@@ -41,8 +44,11 @@ TEST(OpenApi, DescribesEveryRoute) {
   app::Broadcasts broadcasts(media, {}, random.fork());
   Live live(broadcasts, [] { return WallTime{}; });
   http::Router router;
-  const auto store = store::SqliteStore::open(testing::TempDir() + "/openapi_test.db");
+  const std::string file = testing::TempDir() + "/openapi_test-" + std::to_string(::getpid());
+  const auto store = store::SqliteStore::open(file);
   ASSERT_TRUE(store);
+  // It lives on as long as it is open, and for nobody else.
+  for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(file + part);
   const app::Argon2 hasher;
   app::Accounts accounts(**store, hasher, random.fork());
   http::asio::thread_pool database(1), hashing(1), pictures(1);

@@ -195,6 +195,13 @@ TEST_F(RecordingsTest, NothingPlayableIsRemovedAndToldWhy) {
   EXPECT_THAT(calls(), ElementsAre("start 4", "remove"));
 }
 
+TEST_F(RecordingsTest, APresenterWhoseMediaNeverCameIsToldOfNoTrouble) {
+  recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
+  recordings_.stop(at(5), "b1", false);
+  recordings_.handle(RecordingLost{recorder_.last, {"recording_empty", "Nothing came."}});
+  EXPECT_THAT(states(), ElementsAre("recording", "processing", "removed"));
+}
+
 TEST_F(RecordingsTest, RowAndFileGoTogetherOrNotAtAll) {
   RemovalDone removal;
   recordings_.remove("r1");
