@@ -74,6 +74,7 @@ class SyntheticPresenter {
     tick_ += ticks;
     sound_ += static_cast<uint32_t>(ticks);
     number_ += static_cast<uint32_t>(ticks * options_.frames_per_second / 50);
+    wants_keyframe_ = true;
   }
 
   // When a picture or a piece of sound was taken, in seconds.

@@ -335,7 +335,7 @@ TEST_P(HourTest, StaysInTimeAndMissesNothingThatCame) {
         ++lost;
         continue;
       }
-      if (luck < 200) delay += 0.05 + random.below(300) / 1000.0;  // sent again
+      if (luck < 200) delay += 0.05 + random.below(230) / 1000.0;  // sent again
       const Instant at = packet.meta.arrival + Duration::micros(std::llround(delay * 1e6));
       one.packets[0].meta.arrival = at;
       network.emplace(at, std::move(one));

@@ -1,5 +1,6 @@
 // A camera and a microphone to measure a recording by: the picture carries barcodes and its lowest fifth flashes white
-// once a second, while the microphone beeps. Runs inside pages after installProbe(), so it uses nothing from here.
+// once a second, while the microphone beeps. window.clapper.lag() answers how much later than drawn (and beeped) the
+// browser takes a picture to be captured, in ms: that much of what is measured is the browser's own. Runs inside pages after installProbe(), so it uses nothing from here.
 export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {}) {
   const FLASH = 0.15; // seconds
   const audio = new AudioContext();
@@ -13,6 +14,7 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
   const canvas = document.createElement('canvas');
   canvas.width = width;
   canvas.height = height;
+  const drawn = [];
   const context = canvas.getContext('2d', { alpha: false });
   const [picture] = canvas.captureStream(0).getVideoTracks();
   let number = 0;
@@ -25,6 +27,10 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
     },
     get frames() {
       return number;
+    },
+    lag() {
+      const lags = lag_samples.sort((a, b) => a - b);
+      return lags[lags.length >> 1];
     },
   };
   setInterval(() => {
@@ -44,6 +50,7 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
     context.fillRect(((number * 4) % (w + 80)) - 80, h * 0.4, 80, h * 0.2);
     context.fillStyle = flashing ? '#fff' : '#000';
     context.fillRect(0, h * 0.8, w, h * 0.2);
+    drawn[number % 1000] = now;
     const rows = window.probe.encode(Date.now(), number++);
     const side = [w / 16, (h * 0.3) / 3];
     for (let row = 0; row < 3; ++row)
@@ -53,6 +60,19 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
       }
     picture.requestFrame();
   }, 1000 / fps);
+  const lag_samples = [];
+  const captured = new MediaStreamTrackProcessor({ track: picture.clone() }).readable.getReader();
+  (async () => {
+    while (lag_samples.length < 40) {
+      const { value: frame } = await captured.read();
+      const at = performance.now();
+      Object.assign(frame, { videoWidth: frame.displayWidth, videoHeight: frame.displayHeight });
+      const stamp = window.probe.read(frame);
+      if (stamp) lag_samples.push(at - drawn[stamp.frame % 1000]);
+      frame.close();
+    }
+    await captured.cancel();
+  })();
   const tracks = { video: picture, audio: out.stream.getAudioTracks()[0] };
   navigator.mediaDevices.getUserMedia = async (wanted) =>
     new MediaStream(['audio', 'video'].filter((kind) => wanted[kind]).map((kind) => tracks[kind].clone()));

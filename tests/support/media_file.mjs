@@ -8,7 +8,9 @@ const LARGEST = 512 * 2 ** 20;
 
 async function ffmpeg(args) {
   const { stdout, stderr } = await run('ffmpeg', ['-v', 'error', '-nostdin', ...args], { encoding: 'buffer', maxBuffer: LARGEST });
-  return { bytes: stdout, complaints: stderr.toString() };
+  // Raw pictures have no times: what their writer says of them is no complaint about the file.
+  const complaints = stderr.toString().split('\n').filter((line) => line !== '' && !line.startsWith('[rawvideo'));
+  return { bytes: stdout, complaints };
 }
 
 // { format, duration, streams } as ffprobe tells them.
