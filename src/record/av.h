@@ -24,6 +24,8 @@ using AvPtr = std::unique_ptr<T, AvDeleter>;
 
 // A file of ours, with its streams known; nullptr if it is none. Nothing but that file is opened.
 inline AvPtr<AVFormatContext> open_media(const std::string& path) {
+  // What it says of files is told by what becomes of them.
+  av_log_set_level(AV_LOG_QUIET);
   AVFormatContext* context = nullptr;
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "file", 0);

@@ -1,0 +1,386 @@
+// Whole recordings in virtual time: synthetic presenters over bad networks, read back by
+// libavformat.
+#include "record/recording.h"
+
+#include <filesystem>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "record/av.h"
+#include "record/finish.h"
+#include "record/measure.h"
+#include "record/record_testing.h"
+#include "record/recording_file.h"
+#include "record/scan.h"
+
+namespace loopcast::record {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A folder that goes with the test.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "loopcast-record-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+struct Unit {
+  double time = 0;  // in the file, seconds
+  uint32_t number = 0;
+  bool key = false;
+};
+struct Contents {
+  std::vector<Unit> pictures;
+  std::vector<Unit> sound;
+  size_t silences = 0;
+  double duration = 0;
+};
+
+// The number behind a mark in a packet.
+std::optional<uint32_t> number_after(Bytes bytes, std::string_view mark) {
+  const auto at = as_text(bytes).find(mark);
+  if (at == std::string_view::npos || at + 8 > bytes.size()) return std::nullopt;
+  return load_u32(&bytes[at + 4]);
+}
+
+Contents read_back(const std::string& path) {
+  Contents contents;
+  const auto media = open_media(path);
+  if (!media) return contents;
+  contents.duration = static_cast<double>(media->duration) / AV_TIME_BASE;
+  const AvPtr<AVPacket> packet(av_packet_alloc());
+  while (av_read_frame(media.get(), packet.get()) >= 0) {
+    const AVStream& stream = *media->streams[packet->stream_index];
+    const double time = static_cast<double>(packet->pts) * av_q2d(stream.time_base);
+    const Bytes bytes(packet->data, static_cast<size_t>(packet->size));
+    const bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+    if (stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+      contents.pictures.push_back({time, number_after(bytes, "PICT").value_or(~0u), key});
+    else if (const auto number = number_after(bytes, "SOUN"))
+      contents.sound.push_back({time, *number, true});
+    else
+      ++contents.silences;
+    av_packet_unref(packet.get());
+  }
+  return contents;
+}
+
+class RecordingTest : public ::testing::Test {
+ protected:
+  void feed(const sfu::PacketBatch& batch) {
+    now = std::max(now, batch.at);
+    recording.take(now, batch);
+    write();
+  }
+  void advance(Instant to) {
+    while (recording.next_timeout() <= to) {
+      now = std::max(now, recording.next_timeout());
+      recording.handle_timeout(now);
+      write();
+    }
+    now = std::max(now, to);
+  }
+  void write() {
+    const auto output = recording.take_output();
+    if (!output.empty()) {
+      EXPECT_TRUE(file.append(now, *recording.format(), output));
+    }
+  }
+  void run(SyntheticPresenter& presenter, int ticks, sfu::MediaId publisher = 1) {
+    for (int i = 0; i < ticks; ++i) {
+      const auto batch = presenter.next(publisher);
+      advance(batch.at);
+      feed(batch);
+    }
+  }
+  Contents finished() {
+    recording.finish(now);
+    write();
+    const auto done = finish(folder.path(), "id");
+    EXPECT_TRUE(done) << (done ? "" : done.error().message);
+    if (!done) return {};
+    facts = *done;
+    const auto measured = measure(done->path, done->format);
+    EXPECT_TRUE(measured);
+    if (measured) {
+      EXPECT_NEAR(measured->duration.as_seconds(), facts.duration.as_seconds(), 0.05);
+      EXPECT_EQ(measured->sound, facts.sound);
+      EXPECT_EQ(measured->video, facts.video);
+      EXPECT_EQ(measured->bytes, facts.bytes);
+    }
+    return read_back(done->path);
+  }
+
+  Folder folder;
+  RecordingCounters counters;
+  Recording recording{counters};
+  RecordingFile file{folder.path(), "id"};
+  Instant now = Instant::from_us(9'000'000);
+  Finished facts;
+};
+
+// No picture refers to one that is not there.
+void expect_no_garbage(const Contents& contents) {
+  ASSERT_FALSE(contents.pictures.empty());
+  EXPECT_TRUE(contents.pictures.front().key);
+  for (size_t i = 1; i < contents.pictures.size(); ++i) {
+    const Unit& unit = contents.pictures[i];
+    const Unit& before = contents.pictures[i - 1];
+    ASSERT_TRUE(unit.key || unit.number == before.number + 1) << i << ": " << unit.number;
+    ASSERT_GT(unit.time, before.time) << i;
+  }
+}
+
+class CodecTest : public RecordingTest, public ::testing::WithParamInterface<wire::Codec> {};
+
+TEST_P(CodecTest, BothTracksFromBeginningToEnd) {
+  SyntheticPresenter presenter({.codec = GetParam()}, now);
+  feed(presenter.describe(1));
+  run(presenter, 500);
+  const Contents contents = finished();
+  EXPECT_EQ(facts.format, GetParam() == wire::Codec::kVp8 ? Format::kWebm : Format::kMp4);
+  EXPECT_EQ(facts.width, 640u);
+  EXPECT_EQ(facts.height, 480u);
+  EXPECT_EQ(facts.video, GetParam());
+  EXPECT_TRUE(facts.sound);
+  EXPECT_FALSE(facts.cut);
+  EXPECT_NEAR(contents.duration, 10, 0.1);
+  EXPECT_EQ(contents.pictures.size(), 250u);
+  EXPECT_EQ(contents.sound.size(), 500u);
+  EXPECT_EQ(contents.silences, 0u);
+  EXPECT_LT(facts.bytes, 500u * 1000u) << "no room is left over in a short one";
+  expect_no_garbage(contents);
+}
+
+TEST_F(RecordingTest, SoundAlone) {
+  SyntheticPresenter presenter({.pictures = false}, now);
+  feed(presenter.describe(1));
+  run(presenter, 200);
+  const Contents contents = finished();
+  EXPECT_EQ(contents.sound.size(), 200u);
+  EXPECT_FALSE(facts.video);
+  EXPECT_EQ(facts.width, 0u);
+}
+
+TEST_F(RecordingTest, PicturesAlone) {
+  SyntheticPresenter presenter({.codec = wire::Codec::kVp8, .sound = false}, now);
+  feed(presenter.describe(1));
+  run(presenter, 200);
+  const Contents contents = finished();
+  EXPECT_EQ(contents.pictures.size(), 100u);
+  EXPECT_FALSE(facts.sound);
+}
+
+TEST_F(RecordingTest, ATrackThatNeverComesIsNotWaitedFor) {
+  SyntheticPresenter presenter({}, now);
+  auto description = presenter.describe(1);
+  feed(description);
+  for (int i = 0; i < 100; ++i) {
+    auto batch = presenter.next(1);
+    std::erase_if(batch.packets, [](const auto& packet) { return packet.stream == 1; });
+    advance(batch.at);
+    feed(batch);
+  }
+  EXPECT_GE(recording.duration(), Duration::millis(1500)) << "it is on the disk already";
+  const Contents contents = finished();
+  EXPECT_EQ(contents.sound.size(), 100u);
+  EXPECT_FALSE(facts.video);
+}
+
+TEST_F(RecordingTest, AfterALossItGoesOnWithTheNextKeyframe) {
+  SyntheticPresenter presenter({}, now);
+  feed(presenter.describe(1));
+  run(presenter, 120);
+  auto lossy = presenter.next(1);
+  std::erase_if(lossy.packets, [](const auto& packet) { return packet.stream == 1; });
+  feed(lossy);
+  run(presenter, 10);
+  EXPECT_FALSE(recording.take_keyframe_request(now)) << "it may still come";
+  run(presenter, 30);
+  EXPECT_TRUE(recording.take_keyframe_request(now));
+  presenter.request_keyframe();
+  run(presenter, 100);
+  EXPECT_FALSE(recording.take_keyframe_request(now + Duration::seconds(9)));
+  const Contents contents = finished();
+  expect_no_garbage(contents);
+  EXPECT_EQ(counters.packets_lost, 1u);
+  EXPECT_EQ(contents.sound.size(), 261u);
+  EXPECT_NEAR(contents.duration, 5.22, 0.1);
+}
+
+TEST_F(RecordingTest, LateRetransmissionsAreInTime) {
+  SyntheticPresenter presenter({}, now);
+  feed(presenter.describe(1));
+  sfu::PacketBatch held;
+  for (int i = 0; i < 200; ++i) {
+    auto batch = presenter.next(1);
+    if (i == 100) {
+      held = std::move(batch);
+      continue;
+    }
+    feed(batch);
+    if (i == 114) feed(held);  // 280 ms
+  }
+  const Contents contents = finished();
+  EXPECT_EQ(contents.pictures.size(), 100u);
+  EXPECT_EQ(counters.packets_lost, 0u);
+  expect_no_garbage(contents);
+}
+
+TEST_F(RecordingTest, SilenceWhileSoundPauses) {
+  SyntheticPresenter presenter({}, now);
+  feed(presenter.describe(1));
+  run(presenter, 100);
+  for (int i = 0; i < 500; ++i) {  // ten seconds
+    auto batch = presenter.next(1);
+    std::erase_if(batch.packets, [](const auto& packet) { return packet.stream == 0; });
+    advance(batch.at);
+    feed(batch);
+  }
+  run(presenter, 100);
+  const Contents contents = finished();
+  EXPECT_NEAR(static_cast<double>(contents.silences), 500, 2);
+  EXPECT_NEAR(contents.sound.back().time, 13.98, 0.05);
+  EXPECT_NEAR(contents.duration, 14, 0.1);
+}
+
+TEST_F(RecordingTest, APresenterWhoComesBackGoesOnInTheSameFile) {
+  SyntheticPresenter first({}, now);
+  feed(first.describe(1));
+  run(first, 200);
+  sfu::PacketBatch last;
+  last.publisher = 1;
+  last.at = now;
+  last.last = true;
+  feed(last);
+  const Instant back = now + Duration::seconds(20);
+  SyntheticPresenter second({.first_timestamp = 0x8000'0000, .first_number = 10'000}, back);
+  advance(back);
+  feed(second.describe(2));
+  run(second, 200, 2);
+  const Contents contents = finished();
+  expect_no_garbage(contents);
+  EXPECT_EQ(contents.pictures.size(), 200u);
+  EXPECT_NEAR(contents.duration, 28, 0.3);
+  EXPECT_NEAR(static_cast<double>(contents.silences), 1000, 10);
+  const auto again =
+      std::ranges::find_if(contents.pictures, [](const Unit& u) { return u.number == 10'000; });
+  EXPECT_NEAR(again->time, 24.06, 0.1);
+}
+
+TEST_F(RecordingTest, AnotherCodecAfterwardsLeavesTheFirstOneWhole) {
+  SyntheticPresenter first({}, now);
+  feed(first.describe(1));
+  run(first, 100);
+  SyntheticPresenter second({.codec = wire::Codec::kVp8, .first_number = 10'000}, now);
+  feed(second.describe(2));
+  run(second, 100, 2);
+  const Contents contents = finished();
+  EXPECT_EQ(contents.pictures.size(), 50u);
+  EXPECT_EQ(contents.sound.size(), 200u) << "sound goes on";
+  EXPECT_EQ(counters.packets_refused, 50u);
+}
+
+// An hour with everything that networks, clocks and presenters do.
+class HourTest : public RecordingTest, public ::testing::WithParamInterface<wire::Codec> {};
+
+TEST_P(HourTest, StaysInTimeAndMissesNothingThatCame) {
+  constexpr int kTicks = 3600 * 50;
+  Random random(Random::from_number(2026));
+  SyntheticPresenter presenter({.codec = GetParam(),
+                                .keyframe_bytes = 2500,
+                                .frame_bytes = 300,
+                                .audio_drift = 150e-6,
+                                .video_drift = -100e-6,
+                                .first_timestamp = 0xFFF0'0000},
+                               now);
+  feed(presenter.describe(1));
+  // Packets on their way, by when they arrive.
+  std::multimap<Instant, sfu::PacketBatch> network;
+  const auto deliver = [&](Instant until) {
+    while (!network.empty() && network.begin()->first <= until) {
+      auto node = network.extract(network.begin());
+      node.mapped().at = node.key();
+      advance(node.key());
+      feed(node.mapped());
+    }
+  };
+  uint64_t lost = 0;
+  for (int tick = 0; tick < kTicks; ++tick) {
+    if (tick % 30'000 == 15'000) presenter.change_size();
+    if (tick == 90'000) presenter.skip(250);  // the network is gone for five seconds
+    auto batch = presenter.next(1);
+    for (const auto& packet : batch.packets) {
+      sfu::PacketBatch one;
+      one.publisher = 1;
+      const Bytes payload = batch.payload(packet);
+      one.bytes.assign(payload.begin(), payload.end());
+      one.packets.push_back({packet.stream, 0, packet.meta});
+      double delay = random.below(12) / 1000.0;  // reorders
+      const uint32_t luck = random.below(10'000);
+      if (luck < 2 || (luck < 100 && packet.stream == 0)) {
+        ++lost;
+        continue;
+      }
+      if (luck < 200) delay += 0.05 + random.below(230) / 1000.0;  // sent again
+      const Instant at = packet.meta.arrival + Duration::micros(std::llround(delay * 1e6));
+      one.packets[0].meta.arrival = at;
+      network.emplace(at, std::move(one));
+    }
+    sfu::PacketBatch reports;
+    reports.publisher = 1;
+    reports.clocks = std::move(batch.clocks);
+    if (!reports.clocks.empty()) network.emplace(batch.at, std::move(reports));
+    deliver(presenter.now());
+    if (recording.take_keyframe_request(now)) presenter.request_keyframe();
+  }
+  deliver(now + Duration::seconds(2));
+  const Contents contents = finished();
+  EXPECT_EQ(counters.packets_lost, lost);
+  EXPECT_EQ(facts.width, 1920u);
+  expect_no_garbage(contents);
+  // All the sound that came is there; of the pictures what came before a loss and after a keyframe.
+  EXPECT_GT(contents.sound.size(), 178'000u - lost);
+  EXPECT_GT(contents.pictures.size(), 80'000u);
+  // Where sound and pictures of one moment are in the file.
+  double worst = 0;
+  size_t compared = 0;
+  auto sound = contents.sound.begin();
+  for (const Unit& picture : contents.pictures) {
+    const double taken = presenter.time_of_picture(picture.number);
+    while (sound != contents.sound.end() && presenter.time_of_sound(sound->number) < taken - 0.01)
+      ++sound;
+    if (sound == contents.sound.end()) break;
+    const double heard = presenter.time_of_sound(sound->number);
+    if (std::abs(heard - taken) > 0.011 || taken < 10) continue;
+    ++compared;
+    worst = std::max(worst, std::abs((picture.time - taken) - (sound->time - heard)));
+  }
+  EXPECT_GT(compared, 70'000u);
+  EXPECT_LT(worst, 0.040);
+  RecordProperty("worst_sync_error_ms", static_cast<int>(worst * 1000));
+  std::printf("sync error at most %.1f ms over an hour, %llu packets lost, %zu pictures\n",
+              worst * 1000, static_cast<unsigned long long>(lost), contents.pictures.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Codecs, CodecTest,
+                         ::testing::Values(wire::Codec::kH264, wire::Codec::kVp8),
+                         [](const auto& p) { return std::string(wire::codec_name(p.param)); });
+INSTANTIATE_TEST_SUITE_P(Codecs, HourTest, ::testing::Values(wire::Codec::kH264, wire::Codec::kVp8),
+                         [](const auto& p) { return std::string(wire::codec_name(p.param)); });
+
+}  // namespace
+}  // namespace loopcast::record

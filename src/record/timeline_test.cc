@@ -1,0 +1,137 @@
+#include "record/timeline.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "wire/ntp.h"
+
+namespace loopcast::record {
+namespace {
+
+constexpr Instant kStart = Instant::from_us(77'000'000);
+constexpr int64_t kWallUs = 1'700'000'000'000'000;
+
+// A presenter whose clocks drift. Times in seconds since the start.
+struct Presenter {
+  double audio_rate = 48'000;
+  double video_rate = 90'000;
+  uint32_t audio_base = 0xFFFF'0000;  // wraps within seconds
+  uint32_t video_base = 0xFFFE'0000;
+  double delay = 0.05;  // of the network
+
+  uint32_t audio(double t) const {
+    return audio_base + static_cast<uint32_t>(static_cast<int64_t>(t * audio_rate));
+  }
+  uint32_t video(double t) const {
+    return video_base + static_cast<uint32_t>(static_cast<int64_t>(t * video_rate));
+  }
+  Instant arrival(double t) const {
+    return kStart + Duration::micros(std::llround((t + delay) * 1e6));
+  }
+  rtc::ClockMark mark(double t, uint32_t timestamp) const {
+    const WallTime wall{kWallUs + static_cast<int64_t>(t * 1e6)};
+    return {wire::ntp_from_wall(wall), timestamp, arrival(t)};
+  }
+};
+
+double seconds(Duration d) { return d.as_seconds(); }
+
+TEST(Timeline, FollowsDriftingClocksForAnHour) {
+  Presenter p;
+  p.audio_rate = 48'000 * (1 + 150e-6);
+  p.video_rate = 90'000 * (1 - 100e-6);
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  double worst = 0, last_video = -1;
+  for (int tick = 0; tick < 3600 * 50; ++tick) {
+    const double t = tick / 50.0;
+    const double sound = seconds(timeline.audio_time(p.audio(t), p.arrival(t)));
+    // The picture of the same moment takes 120 ms longer to be encoded and sent.
+    const double picture = seconds(timeline.video_time(p.video(t), p.arrival(t + 0.12)));
+    EXPECT_GE(picture, last_video);
+    last_video = picture;
+    if (tick % 50 == 10) timeline.on_video_report(p.mark(t, p.video(t)));
+    if (tick % 250 == 20) timeline.on_audio_report(p.mark(t, p.audio(t)));
+    if (t > 5) worst = std::max(worst, std::abs(sound - picture));
+  }
+  EXPECT_LT(worst, 0.005);
+}
+
+TEST(Timeline, IsCloseBeforeTheFirstReport) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration::seconds(3), kStart);
+  const double sound = seconds(timeline.audio_time(p.audio(0), p.arrival(0)));
+  const double picture = seconds(timeline.video_time(p.video(0), p.arrival(0.03)));
+  EXPECT_NEAR(sound, 3.05, 1e-6);
+  EXPECT_NEAR(picture, 3.08, 1e-6);
+}
+
+TEST(Timeline, APauseThatTheTimestampsTellIsKept) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  const auto first = timeline.audio_time(p.audio(0), p.arrival(0));
+  const auto second = timeline.audio_time(p.audio(60), p.arrival(60));
+  EXPECT_NEAR(seconds(second - first), 60, 1e-6);
+}
+
+TEST(Timeline, ASourceThatBeginsAnewIsPlacedByItsArrival) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  const auto first = timeline.video_time(p.video(0), p.arrival(0));
+  for (const uint32_t jump : {0x4000'0000u, 0xC000'0000u}) {
+    const auto time = timeline.video_time(p.video(0) + jump, p.arrival(10));
+    EXPECT_NEAR(seconds(time - first), 10, 1e-6) << jump;
+  }
+}
+
+TEST(Timeline, WhatANetworkHeldBackKeepsItsTime) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  const auto first = timeline.audio_time(p.audio(0), p.arrival(0));
+  const auto second = timeline.audio_time(p.audio(0.02), p.arrival(5));
+  EXPECT_NEAR(seconds(second - first), 0.02, 1e-4);
+}
+
+TEST(Timeline, SoundWhoseClockStoodStillGoesOnWithThePictures) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  timeline.audio_time(p.audio(0), p.arrival(0));
+  Duration picture;
+  for (int i = 0; i <= 200; ++i)
+    picture = timeline.video_time(p.video(i * 0.05), p.arrival(i * 0.05));
+  const auto sound = timeline.audio_time(p.audio(0.02), p.arrival(10));
+  EXPECT_NEAR(seconds(sound), seconds(picture), 0.05);
+}
+
+TEST(Timeline, AWallClockThatIsSetMovesNothing) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  for (int i = 0; i < 20; ++i) {
+    timeline.audio_time(p.audio(i), p.arrival(i));
+    timeline.video_time(p.video(i), p.arrival(i));
+    const double set = i >= 10 ? 3600 : 0;
+    auto audio = p.mark(i, p.audio(i)), video = p.mark(i, p.video(i));
+    audio.ntp = wire::ntp_from_wall({kWallUs + static_cast<int64_t>((i + set) * 1e6)});
+    // The pictures' report is sent before the clock is set, the sound's after it.
+    if (i != 10) video.ntp = audio.ntp;
+    timeline.on_video_report(video);
+    timeline.on_audio_report(audio);
+  }
+  EXPECT_NEAR(seconds(timeline.correction()), 0, 0.001);
+}
+
+TEST(Timeline, SurvivesAnyNumbers) {
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  for (const uint64_t ntp : {uint64_t{0}, ~uint64_t{0}, uint64_t{1} << 63}) {
+    timeline.on_audio_report({ntp, 0, kStart});
+    timeline.audio_time(static_cast<uint32_t>(ntp), kStart);
+    timeline.video_time(static_cast<uint32_t>(ntp >> 1), kStart);
+    timeline.on_audio_report({ntp, 0xFFFF'FFFF, kStart});
+    timeline.on_video_report({~ntp, 0x7FFF'FFFF, kStart});
+  }
+  const auto time = timeline.video_time(1, kStart + Duration::seconds(1));
+  EXPECT_LT(std::abs(seconds(time)), 1e9);
+}
+
+}  // namespace
+}  // namespace loopcast::record
