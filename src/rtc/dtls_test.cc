@@ -404,9 +404,10 @@ TEST(Dtls, SettledPeersStillSayGoodbye) {
         Pair pair;
         pair.start();
         pair.run();
+        expect_connected(pair);
         if (server_settles) pair.server.settle();
         if (client_settles) pair.client.settle();
-        expect_connected(pair);
+        EXPECT_EQ(pair.server.state(), Dtls::State::kConnected);
         EXPECT_EQ(pair.server.settled(), server_settles);
         (server_closes ? pair.server : pair.client).close();
         pair.collect();

@@ -108,6 +108,9 @@ class Peer {
     return output_.send_again(out, media, packet, shift, payload);
   }
 
+  // Has what send_rtp() needs fetched into the processor's cache.
+  void prefetch() const { output_.prefetch(); }
+
   // Asks the sender of `media` for a keyframe with the next flush, or kKeyframeInterval after the
   // last request. A sender that has sent nothing yet is not asked: it begins with one.
   void request_keyframe(size_t media);

@@ -56,6 +56,10 @@ class RtpOutput {
   bool send_again(Outlet& out, size_t media, const PlainPacket& packet, const RtpShift& shift,
                   Bytes payload);
 
+  void prefetch() const {
+    if (srtp_) srtp_->prefetch();
+  }
+
   // For sender reports.
   uint32_t packets(size_t media) const { return streams_[media].packets; }
   uint32_t octets(size_t media) const { return streams_[media].octets; }

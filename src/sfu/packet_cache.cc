@@ -13,6 +13,8 @@ bool PacketCache::insert(const CachedPacket& packet, Bytes payload) {
   if (slot.index >= packet.index) return false;
   slot = packet;
   slot.payload_size = static_cast<uint16_t>(payload.size());
+  slot.padding = 0;
+  slot.sent = false;
   if (!payload.empty())
     std::memcpy(payload_start(packet.index) + kHeadroom, payload.data(), payload.size());
   highest_ = std::max(highest_, packet.index);

@@ -62,6 +62,7 @@ SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agree
       kind(agreed.kind),
       codec(agreed.codec),
       clock_rate(agreed.clock_rate),
+      fmtp(agreed.fmtp),
       cache(agreed.kind == rtc::MediaKind::kVideo ? Publisher::kVideoCache
                                                   : Publisher::kAudioCache) {
   pending.reserve(cache.capacity());
@@ -79,11 +80,11 @@ SourceStream* Publisher::stream_of(size_t media) {
   return nullptr;
 }
 
-std::vector<rtc::SourceMedia> Publisher::sources(const rtc::Negotiated& negotiated) const {
+std::vector<rtc::SourceMedia> Publisher::sources() const {
   std::vector<rtc::SourceMedia> sources;
   sources.reserve(streams_.size());
   for (const SourceStream& stream : streams_)
-    sources.push_back(rtc::source_of(negotiated.media[stream.media]));
+    sources.push_back({stream.kind, stream.codec, stream.fmtp});
   return sources;
 }
 
@@ -112,25 +113,36 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
     packet.keyframe = info->keyframe;
     packet.frame_start = info->frame_start;
   }
-  if (!stream->cache.insert(packet, rtp.payload)) {
+  if (!insert(now, *stream, packet, rtp.payload)) {
     counters.add(rtc::Counter::kDropRtpDuplicate);
     return false;
   }
+  // A packet sent again belongs to a frame that has gone already.
+  if (is_video(*stream) && !received.recovered) frame_open_ = !packet.marker;
+  return true;
+}
+
+bool Publisher::accept_relayed(Instant now, size_t stream, const CachedPacket& packet,
+                               Bytes payload) {
+  return stream < streams_.size() && insert(now, streams_[stream], packet, payload);
+}
+
+bool Publisher::insert(Instant now, SourceStream& stream, const CachedPacket& packet,
+                       Bytes payload) {
+  if (!stream.cache.insert(packet, payload)) return false;
   if (packet.keyframe) {
-    const bool newer = stream->keyframe_index < 0 || packet.index > stream->keyframe_index;
-    if (packet.timestamp == stream->keyframe_timestamp && stream->keyframe_index >= 0) {
-      stream->keyframe_index = std::min(stream->keyframe_index, packet.index);
+    const bool newer = stream.keyframe_index < 0 || packet.index > stream.keyframe_index;
+    if (packet.timestamp == stream.keyframe_timestamp && stream.keyframe_index >= 0) {
+      stream.keyframe_index = std::min(stream.keyframe_index, packet.index);
     } else if (newer) {
-      stream->keyframe_index = packet.index;
-      stream->keyframe_timestamp = packet.timestamp;
-      stream->keyframes.on_keyframe();
+      stream.keyframe_index = packet.index;
+      stream.keyframe_timestamp = packet.timestamp;
+      stream.keyframes.on_keyframe();
     }
   }
   // More than a cache in one batch would be overwritten before it is handed on.
-  if (stream->pending.size() < stream->cache.capacity()) stream->pending.push_back(packet.index);
+  if (stream.pending.size() < stream.cache.capacity()) stream.pending.push_back(packet.index);
   if (!has_pending()) batch_due_ = now + kFrameWait;
-  // A packet sent again belongs to a frame that has gone already.
-  if (is_video(*stream) && !received.recovered) frame_open_ = !packet.marker;
   return true;
 }
 
@@ -167,9 +179,8 @@ std::optional<int64_t> Publisher::replay_start(const SourceStream& stream, Insta
   return stream.keyframe_index;
 }
 
-std::optional<uint32_t> Publisher::timestamp_at(const SourceStream& stream, Instant now,
-                                                const rtc::Peer& peer) const {
-  const auto mark = peer.clock_mark(stream.media);
+std::optional<uint32_t> Publisher::timestamp_at(const SourceStream& stream, Instant now) const {
+  const auto& mark = stream.clock;
   if (!mark) return std::nullopt;
   const int64_t sent = wire::wall_from_ntp(mark->ntp).us;
   const int64_t offset = mark->at.us() - sent;

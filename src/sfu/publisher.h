@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/time.h"
@@ -23,7 +24,9 @@ struct SourceStream {
   size_t media;  // index into the publisher's Negotiated::media
   rtc::MediaKind kind;
   wire::Codec codec;
-  uint32_t clock_rate;  // Hz
+  uint32_t clock_rate;                       // Hz
+  std::string fmtp;                          // as the presenter offered it
+  std::optional<rtc::ClockMark> clock = {};  // of the newest sender report
   PacketCache cache;
   KeyframeRequester keyframes;
   // Packets that arrived and have not been handed to the subscribers yet, in order of arrival.
@@ -62,6 +65,11 @@ class Publisher {
   // A media packet of this publisher. Copies it into its stream's cache. False if it was dropped.
   bool accept(Instant now, const rtc::Received& received, rtc::Counters& counters);
 
+  // A packet that another worker has accepted, of streams()[stream]; false if it was dropped.
+  bool accept_relayed(Instant now, size_t stream, const CachedPacket& packet, Bytes payload);
+  // No more of a frame will come at once.
+  void end_frame() { frame_open_ = false; }
+
   // Whether what is pending should be handed on now: no frame is incomplete, or it has waited long
   // enough. batch_due(): when that will be at the latest; never if nothing is pending.
   bool batch_ready(Instant now) const { return batch_complete() || now >= batch_due_; }
@@ -77,18 +85,18 @@ class Publisher {
   std::vector<SourceStream>& streams() { return streams_; }
   const std::vector<SourceStream>& streams() const { return streams_; }
   SourceStream* stream_of(size_t media);
-  std::vector<rtc::SourceMedia> sources(const rtc::Negotiated& negotiated) const;
+  std::vector<rtc::SourceMedia> sources() const;
 
   // Where a viewer that joins now starts: the newest keyframe, if it can be replayed.
   std::optional<int64_t> replay_start(const SourceStream& stream, Instant now) const;
 
   // RTP timestamp of `stream` at `now`, from the presenter's sender reports; nullopt before them.
   // One wall clock serves both streams, so that sound and picture stay together.
-  std::optional<uint32_t> timestamp_at(const SourceStream& stream, Instant now,
-                                       const rtc::Peer& peer) const;
+  std::optional<uint32_t> timestamp_at(const SourceStream& stream, Instant now) const;
 
  private:
   bool batch_complete() const;
+  bool insert(Instant now, SourceStream& stream, const CachedPacket& packet, Bytes payload);
 
   std::vector<SourceStream> streams_;
   Instant batch_due_ = Instant::never();

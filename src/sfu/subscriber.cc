@@ -48,9 +48,10 @@ void Subscriber::send(Stream& stream, std::span<const rtc::PlainPacket> packets,
     stream.highest = std::max(stream.highest, packet.index + stream.shift.index);
 }
 
-void Subscriber::start(Instant now, Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
-                       Outlet& out) {
+size_t Subscriber::start(Instant now, Publisher& publisher, rtc::Peer& peer,
+                         rtc::Counters& counters, Outlet& out) {
   started_ = true;
+  size_t replayed = 0;
   for (Stream& stream : streams()) {
     SourceStream& source = publisher.streams()[stream.source];
     if (source.kind != rtc::MediaKind::kVideo) continue;
@@ -60,30 +61,33 @@ void Subscriber::start(Instant now, Publisher& publisher, rtc::Peer& peer, rtc::
       continue;
     }
     counters.add(rtc::Counter::kKeyframeReplays);
-    replay(stream, source, *from, peer, counters, out);
+    replayed += replay(stream, source, *from, peer, counters, out);
   }
+  return replayed;
 }
 
-void Subscriber::replay(Stream& stream, const SourceStream& source, int64_t from, rtc::Peer& peer,
-                        rtc::Counters& counters, Outlet& out) {
+size_t Subscriber::replay(Stream& stream, const SourceStream& source, int64_t from, rtc::Peer& peer,
+                          rtc::Counters& counters, Outlet& out) {
   // What is pending comes by itself, with the others'. It need not be the newest: among it may be
   // packets that were sent again.
   const auto is_pending = [&](int64_t index) {
     return std::find(source.pending.begin(), source.pending.end(), index) != source.pending.end();
   };
   std::array<rtc::PlainPacket, rtc::RtpOutput::kMaxRun> run;
-  size_t count = 0;
+  size_t count = 0, total = 0;
   for (int64_t i = from; i <= source.cache.highest(); ++i) {
     const CachedPacket* packet = source.cache.find(i);
     if (!packet || is_pending(i) || (!stream.running && !packet->keyframe)) continue;
     run[count] = source.cache.plain(*packet);
     if (!stream.running) begin(stream, run[count]);
+    ++total;
     if (++count == run.size()) {
       send(stream, run, peer, counters, out);
       count = 0;
     }
   }
   if (count > 0) send(stream, {run.data(), count}, peer, counters, out);
+  return total;
 }
 
 void Subscriber::forward_batch(const Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
@@ -176,13 +180,13 @@ void Subscriber::handle_rtcp(Instant now, Bytes compound, Publisher& publisher, 
   }
 }
 
-std::vector<std::optional<uint32_t>> Subscriber::clocks(Instant now, const Publisher& publisher,
-                                                        const rtc::Peer& source) const {
+std::vector<std::optional<uint32_t>> Subscriber::clocks(Instant now,
+                                                        const Publisher& publisher) const {
   std::vector<std::optional<uint32_t>> clocks;
   for (const Stream& stream : streams()) {
     if (clocks.size() <= stream.media) clocks.resize(stream.media + 1);
     if (!stream.running) continue;
-    const auto at = publisher.timestamp_at(publisher.streams()[stream.source], now, source);
+    const auto at = publisher.timestamp_at(publisher.streams()[stream.source], now);
     if (at) clocks[stream.media] = *at + stream.shift.timestamp;
   }
   return clocks;

@@ -31,8 +31,9 @@ class Subscriber {
 
   // The viewer can be sent to: video begins with the newest keyframe if there is one to replay,
   // else one is asked for.
-  void start(Instant now, Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
-             Outlet& out);
+  // Returns the number of packets that were replayed.
+  size_t start(Instant now, Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
+               Outlet& out);
   bool started() const { return started_; }
 
   // Sends the publisher's batch (Publisher::prepare_batch) to the viewer.
@@ -45,8 +46,7 @@ class Subscriber {
                    rtc::Counters& counters, Outlet& out);
 
   // For each media of the viewer, the timestamp of its stream at `now` (see Peer::send_reports).
-  std::vector<std::optional<uint32_t>> clocks(Instant now, const Publisher& publisher,
-                                              const rtc::Peer& source) const;
+  std::vector<std::optional<uint32_t>> clocks(Instant now, const Publisher& publisher) const;
 
  private:
   struct Stream {
@@ -67,8 +67,8 @@ class Subscriber {
   static bool wants(const Stream& stream, const rtc::PlainPacket& packet);
   static void send(Stream& stream, std::span<const rtc::PlainPacket> packets, rtc::Peer& peer,
                    rtc::Counters& counters, Outlet& out);
-  void replay(Stream& stream, const SourceStream& source, int64_t from, rtc::Peer& peer,
-              rtc::Counters& counters, Outlet& out);
+  size_t replay(Stream& stream, const SourceStream& source, int64_t from, rtc::Peer& peer,
+                rtc::Counters& counters, Outlet& out);
   void retransmit(Instant now, Stream& stream, SourceStream& source, Seq16 sequence,
                   rtc::Peer& peer, rtc::Counters& counters, Outlet& out);
   bool spend_retransmission(Instant now);
