@@ -88,4 +88,3 @@ BENCHMARK(receive_coalesced);
 
 }  // namespace
 
-BENCHMARK_MAIN();

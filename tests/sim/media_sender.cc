@@ -36,6 +36,7 @@ MediaSender::MediaSender(const Agreed& agreed, const Sources& sources, const Sen
 
 void MediaSender::start(Instant now) {
   if (video_.media) next_frame_ = now;
+  if (options_.keyframe_interval > Duration()) next_keyframe_ = now + options_.keyframe_interval;
   if (audio_.media) next_audio_ = now + Duration::millis(7);
   if (options_.probe_interval > Duration() && video_.media)
     next_probe_ = now + options_.probe_interval;
@@ -83,6 +84,10 @@ void MediaSender::send_media(Instant now, Stream& stream, uint32_t timestamp, bo
 
 void MediaSender::send_frame(Instant now, PacketOut& out) {
   ++frame_;
+  if (now >= next_keyframe_) {
+    keyframe_wanted_ = true;
+    next_keyframe_ = next_keyframe_ + options_.keyframe_interval;
+  }
   Sample sample;
   sample.frame = frame_;
   sample.keyframe = keyframe_wanted_;
@@ -92,16 +97,18 @@ void MediaSender::send_frame(Instant now, PacketOut& out) {
   const auto bytes = static_cast<size_t>(
       static_cast<double>(sample.keyframe ? options_.keyframe_bytes : options_.frame_bytes) *
       (0.6 + 0.8 * random_.unit()));
-  // Equal pieces, as libwebrtc makes them.
+  // Equal pieces but for one byte, the smaller ones first, as libwebrtc makes them.
   size_t packets = std::max<size_t>(1, (bytes + options_.packet_bytes - 1) / options_.packet_bytes);
-  const size_t each = bytes / packets;
+  const size_t each = bytes / packets, larger = bytes % packets;
   if (sample.keyframe && video_.media->codec == wire::Codec::kH264) ++packets;  // parameter sets
   sample.packets = static_cast<uint16_t>(packets);
   for (size_t i = 0; i < packets; ++i) {
     sample.packet = static_cast<uint16_t>(i);
     const bool parameters = sample.keyframe && i == 0 && video_.media->codec == wire::Codec::kH264;
     send_media(now, video_, timestamp(video_, now), i + 1 == packets,
-               write_sample(video_.media->codec, sample, parameters ? 0 : each), out);
+               write_sample(video_.media->codec, sample,
+                            parameters ? 0 : each + (packets - i <= larger ? 1 : 0)),
+               out);
   }
   video_.last_capture = now;
 }

@@ -32,6 +32,8 @@ struct SenderOptions {
   size_t frame_bytes = 2500;      // around which frames vary by 40 %
   size_t keyframe_bytes = 11000;  //
   size_t packet_bytes = 1100;     // of payload, at most
+  // Keyframes that nobody has to ask for; 0: none but the first.
+  Duration keyframe_interval = {};
   size_t audio_bytes = 90;
   std::optional<uint16_t> first_sequence;   // of video and audio; random (below 2^15) if not given
   std::optional<uint32_t> first_timestamp;  // likewise
@@ -75,6 +77,8 @@ class MediaSender {
   uint64_t told_received() const { return told_received_; }
   // Packets below the newest one told of that no feedback said to be received.
   uint64_t told_lost() const;
+  // Of video and audio, without retransmissions and probes.
+  uint64_t packets() const { return uint64_t{video_.packets} + audio_.packets; }
   // What the receiver reports of the video.
   const std::optional<wire::ReportBlock>& video_report() const { return video_report_; }
 
@@ -127,6 +131,7 @@ class MediaSender {
   std::optional<uint8_t> last_fir_;
   uint64_t keyframes_ = 0, keyframe_requests_ = 0, nacked_ = 0, retransmitted_ = 0, probes_ = 0;
   std::optional<wire::ReportBlock> video_report_;
+  Instant next_keyframe_ = Instant::never();
   Instant next_frame_ = Instant::never(), next_audio_ = Instant::never(),
           next_probe_ = Instant::never(), next_report_ = Instant::never();
 };
