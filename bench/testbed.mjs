@@ -135,7 +135,7 @@ export function openTestbed({ build = path.join(root, 'build/bench'), offload = 
         ...['--data', data, '--log-level', 'warning', '--max-connections-per-ip', '10000'],
       ]);
       await answers(child, listens(HTTP_PORT));
-      return { pid: child.pid, arguments: ['--server', http], stop: () => stop(child) };
+      return { pid: child.pid, arguments: ["--server", http], stop: () => stop(child) };
     },
 
     // Debian's package with the video room, plain HTTP and ICE-lite, as a public server would run it.
@@ -170,6 +170,7 @@ export function openTestbed({ build = path.join(root, 'build/bench'), offload = 
       ]);
       const code = await child.ended;
       if (child.output === '') throw new Error(`loopcast-load ended with ${code}\n${child.errors}`);
+      if (child.errors !== '') process.stderr.write(child.errors);
       return JSON.parse(child.output);
     },
 

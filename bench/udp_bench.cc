@@ -87,4 +87,3 @@ BENCHMARK(receive_each);
 BENCHMARK(receive_coalesced);
 
 }  // namespace
-

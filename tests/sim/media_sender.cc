@@ -36,7 +36,6 @@ MediaSender::MediaSender(const Agreed& agreed, const Sources& sources, const Sen
 
 void MediaSender::start(Instant now) {
   if (video_.media) next_frame_ = now;
-  if (options_.keyframe_interval > Duration()) next_keyframe_ = now + options_.keyframe_interval;
   if (audio_.media) next_audio_ = now + Duration::millis(7);
   if (options_.probe_interval > Duration() && video_.media)
     next_probe_ = now + options_.probe_interval;
@@ -84,13 +83,11 @@ void MediaSender::send_media(Instant now, Stream& stream, uint32_t timestamp, bo
 
 void MediaSender::send_frame(Instant now, PacketOut& out) {
   ++frame_;
-  if (now >= next_keyframe_) {
-    keyframe_wanted_ = true;
-    next_keyframe_ = next_keyframe_ + options_.keyframe_interval;
-  }
   Sample sample;
   sample.frame = frame_;
-  sample.keyframe = keyframe_wanted_;
+  sample.keyframe = keyframe_wanted_ || (options_.keyframe_interval > Duration() &&
+                                         now >= last_keyframe_ + options_.keyframe_interval);
+  if (sample.keyframe) last_keyframe_ = now;
   sample.captured_us = now.us();
   keyframe_wanted_ = false;
   keyframes_ += sample.keyframe ? 1 : 0;

@@ -29,11 +29,10 @@ class PacketOut {
 
 struct SenderOptions {
   Duration frame_interval = Duration::micros(33'333);
-  size_t frame_bytes = 2500;      // around which frames vary by 40 %
-  size_t keyframe_bytes = 11000;  //
-  size_t packet_bytes = 1100;     // of payload, at most
-  // Keyframes that nobody has to ask for; 0: none but the first.
-  Duration keyframe_interval = {};
+  size_t frame_bytes = 2500;        // around which frames vary by 40 %
+  size_t keyframe_bytes = 11000;    //
+  Duration keyframe_interval = {};  // 0: keyframes on request only
+  size_t packet_bytes = 1100;       // of payload, at most
   size_t audio_bytes = 90;
   std::optional<uint16_t> first_sequence;   // of video and audio; random (below 2^15) if not given
   std::optional<uint32_t> first_timestamp;  // likewise
@@ -127,11 +126,11 @@ class MediaSender {
   int64_t newest_told_ = 0;
   uint32_t frame_ = 0, audio_packet_ = 0;
   bool keyframe_wanted_ = true;
+  Instant last_keyframe_;
   bool paused_ = false;
   std::optional<uint8_t> last_fir_;
   uint64_t keyframes_ = 0, keyframe_requests_ = 0, nacked_ = 0, retransmitted_ = 0, probes_ = 0;
   std::optional<wire::ReportBlock> video_report_;
-  Instant next_keyframe_ = Instant::never();
   Instant next_frame_ = Instant::never(), next_audio_ = Instant::never(),
           next_probe_ = Instant::never(), next_report_ = Instant::never();
 };

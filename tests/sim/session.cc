@@ -110,10 +110,14 @@ std::optional<Agreed> read_description(std::string_view sdp) {
     agreed.media.push_back(*media);
     const wire::TransportAttributes& transport = section.transport;
     agreed.ice = {transport.ice_ufrag, transport.ice_password};
-    if (!transport.fingerprints.empty())
-      agreed.fingerprint = {transport.fingerprints[0].algorithm, transport.fingerprints[0].value};
+    const auto& fingerprints =
+        transport.fingerprints.empty() ? session->transport.fingerprints : transport.fingerprints;
+    if (!fingerprints.empty())
+      agreed.fingerprint = {fingerprints[0].algorithm, fingerprints[0].value};
     for (const wire::Candidate& candidate : transport.candidates)
-      if (candidate.transport == wire::CandidateTransport::kUdp)
+      if (candidate.transport == wire::CandidateTransport::kUdp &&
+          std::find(agreed.candidates.begin(), agreed.candidates.end(), candidate.address) ==
+              agreed.candidates.end())
         agreed.candidates.push_back(candidate.address);
   }
   const bool usable =
