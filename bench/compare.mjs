@@ -16,6 +16,7 @@ const { values: options } = parseArgs({
     bitrate: { type: 'string', default: '2500k' },
     build: { type: 'string', default: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../build/bench') },
     offload: { type: 'boolean', default: false },
+    realtime: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -28,7 +29,7 @@ const servers = options.servers.split(',').filter((name) => name !== 'floor' || 
 // 340; one of the profile "lean" reports once a second.
 const THIN = { lean: 64, browser: 16 };
 
-const testbed = openTestbed({ build, offload: options.offload });
+const testbed = openTestbed({ build, offload: options.offload, realtime: options.realtime });
 const progress = (text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`);
 
 async function measureFloor() {
@@ -37,8 +38,8 @@ async function measureFloor() {
   const results = [];
   for (const viewers of steps) {
     const output = await testbed.runBeside(FLOOR, [
-      ...['floor', '--paced', '--to', LOAD_ADDRESS, '--first-port', '20000', '--viewers', String(viewers)],
-      ...['--seconds', options.seconds, '--bitrate', String(bits)],
+      ...['--paced', '--to', LOAD_ADDRESS, '--first-port', '20000', '--viewers', String(viewers)],
+      ...['--seconds', options.seconds, '--bitrate', String(bits), 'floor'],
     ]);
     results.push({ viewers, server_us_per_packet: Number(/([\d.]+) us\/packet/.exec(output)[1]), loss: 0 });
   }

@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
     if (options.janus)
       server = std::make_unique<JanusServer>(options.server, options.profile == Profile::kBrowser);
     else
-      server = std::make_unique<WhipServer>(options.server);
+      server = std::make_unique<WhipServer>(options.server, options.streams());
     const Report report = Scenario(options, *server).run();
     std::fputs((options.json ? to_json(options, report) : to_text(options, report)).c_str(),
                stdout);

@@ -37,6 +37,8 @@ struct Options {
   unsigned thin = 0;
   bool json = false;
 
+  // That publish or watch in all.
+  size_t streams() const { return 1 + steps.back() + late * steps.size() + burst; }
   sim::BrowserOptions publisher() const;
   sim::BrowserOptions viewer(bool sampled) const;
 };

@@ -11,6 +11,9 @@
 namespace loopcast::load {
 namespace {
 
+// Below the server's limit.
+constexpr size_t kStreamsPerAccount = 40;
+
 Error refused(std::string_view what, const HttpResponse& response) {
   return {"refused", fmt::format("{}: {} {}", what, response.status, response.body)};
 }
@@ -22,7 +25,7 @@ class WhipServer::Connection final : public Signalling {
   explicit Connection(WhipServer& server) : server_(server), http_(server.address_) {}
 
   Status publish(sim::Browser& browser) override {
-    const auto response = offer("/whip", browser);
+    const auto response = offer("/whip", server_.tokens_.front(), browser);
     if (!response) return response.error();
     // "</api/v2/broadcasts/ID>; rel=..."
     constexpr std::string_view kBroadcasts = "broadcasts/";
@@ -34,25 +37,30 @@ class WhipServer::Connection final : public Signalling {
   }
 
   Expected<std::string> watch(sim::Browser& browser) override {
-    const auto response = offer("/whep/" + server_.broadcast_, browser);
+    const size_t account = server_.next_token_++ % server_.tokens_.size();
+    const auto response = offer("/whep/" + server_.broadcast_, server_.tokens_[account], browser);
     if (!response) return response.error();
-    return response->location;
+    return std::to_string(account) + " " + response->location;
   }
 
   Status leave(const std::string& session) override {
-    const auto response = http_.send("DELETE", session, "", {authorization()});
+    size_t path = 0;
+    const std::string& token = server_.tokens_[std::stoul(session, &path)];
+    const auto response =
+        http_.send("DELETE", session.substr(path + 1), "", {authorization(token)});
     if (!response) return response.error();
     return ok();
   }
 
  private:
-  std::pair<std::string, std::string> authorization() const {
-    return {"authorization", "Bearer " + server_.token_};
+  static std::pair<std::string, std::string> authorization(const std::string& token) {
+    return {"authorization", "Bearer " + token};
   }
 
-  Expected<HttpResponse> offer(const std::string& target, sim::Browser& browser) {
+  Expected<HttpResponse> offer(const std::string& target, const std::string& token,
+                               sim::Browser& browser) {
     auto response = http_.send("POST", target, browser.offer(),
-                               {authorization(), {"content-type", "application/sdp"}});
+                               {authorization(token), {"content-type", "application/sdp"}});
     if (!response) return response;
     if (response->status != 201) return refused("POST " + target, *response);
     if (!browser.set_answer(net::now(), response->body))
@@ -69,17 +77,22 @@ Status WhipServer::prepare() {
   store_u64(seed.data(), static_cast<uint64_t>(net::wall_now().us));
   Random random(seed);
   HttpClient http(address_);
-  const boost::json::object account{{"nickname", "load" + std::to_string(random.below(1'000'000))},
-                                    {"password", random.token(16)}};
-  const auto response = http.send("POST", "/api/v2/users", boost::json::serialize(account),
-                                  {{"content-type", "application/json"}});
-  if (!response) return response.error();
-  boost::system::error_code error;
-  const auto value = boost::json::parse(response->body, error);
-  if (response->status != 201 || error || !value.is_object() ||
-      !value.as_object().contains("token"))
-    return refused("POST /api/v2/users", *response);
-  token_ = std::string(value.as_object().at("token").as_string());
+  const uint32_t run = random.below(1'000'000);
+  for (size_t i = 0; i * kStreamsPerAccount < streams_; ++i) {
+    const boost::json::object account{{"nickname", fmt::format("load{}-{}", run, i)},
+                                      {"password", random.token(16)}};
+    const auto response =
+        http.send("POST", "/api/v2/users", boost::json::serialize(account),
+                  {{"content-type", "application/json"},
+                   {"x-forwarded-for", fmt::format("198.19.{}.{}", i / 250, i % 250 + 1)}});
+    if (!response) return response.error();
+    boost::system::error_code error;
+    const auto value = boost::json::parse(response->body, error);
+    const auto* object = value.if_object();
+    if (response->status != 201 || error || !object || !object->contains("token"))
+      return refused("POST /api/v2/users", *response);
+    tokens_.emplace_back(object->at("token").as_string());
+  }
   return ok();
 }
 

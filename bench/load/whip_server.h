@@ -1,8 +1,12 @@
-// Loopcast's own door: an account by /api/v2, then WHIP (RFC 9725) and WHEP.
+// Loopcast's own door: accounts by /api/v2, then WHIP (RFC 9725) and WHEP. One account may watch
+// a few dozen times and one address may register a few times: so there are many accounts, each
+// registered from an address of its own, which the server believes of a trusted proxy.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/address.h"
 #include "signalling.h"
@@ -11,7 +15,8 @@ namespace loopcast::load {
 
 class WhipServer final : public Server {
  public:
-  explicit WhipServer(const SocketAddress& address) : address_(address) {}
+  // `streams`: how many will publish and watch in all.
+  WhipServer(const SocketAddress& address, size_t streams) : address_(address), streams_(streams) {}
 
   Status prepare() override;
   std::unique_ptr<Signalling> connect() override;
@@ -20,7 +25,9 @@ class WhipServer final : public Server {
   class Connection;
 
   SocketAddress address_;
-  std::string token_;
+  size_t streams_;
+  std::vector<std::string> tokens_;
+  std::atomic<size_t> next_token_ = 0;
   std::string broadcast_;  // set by publish(), before anybody watches
 };
 
