@@ -23,6 +23,7 @@ constexpr Duration kQuiet = Duration::millis(400);
 constexpr Duration kPoll = Duration::millis(20);
 constexpr Duration kWarmUp = Duration::seconds(1);
 constexpr Duration kJoinLimit = Duration::seconds(30);
+constexpr size_t kMaxViolations = 10;
 constexpr Duration kBurst = Duration::seconds(1);
 
 void sleep(Duration d) {
@@ -285,7 +286,7 @@ Report Scenario::run() {
   crowd_.run([&](auto& members) {
     for (const size_t n : viewers_)
       for (const std::string& violation : members[n]->browser->violations())
-        report.violations.push_back(violation);
+        if (report.violations.size() < kMaxViolations) report.violations.push_back(violation);
   });
   return report;
 }
