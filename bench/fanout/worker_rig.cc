@@ -184,7 +184,7 @@ class Rig final : private TransmitSink {
   std::unique_ptr<rtc::SrtpCrypto> crypto_;
   sfu::Worker worker_;
   Exit exit_;
-  TransmitBatch batch_;
+  TransmitBatch batch_{256 << 10};
   Outlet out_{batch_, *this};
   std::vector<std::unique_ptr<sim::Browser>> browsers_;
   std::vector<SocketAddress> addresses_;

@@ -1,11 +1,13 @@
 // Views of bytes, and a reader and a writer in network byte order that never run past their end.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 namespace loopcast {
 
@@ -18,6 +20,19 @@ inline Bytes as_bytes(std::string_view s) {
 inline std::string_view as_text(Bytes b) {
   return {reinterpret_cast<const char*>(b.data()), b.size()};
 }
+
+namespace detail {
+// Compilers see one instruction in these, not in shifts of single bytes.
+template <typename T>
+constexpr T swapped(T v) {
+  if constexpr (std::endian::native == std::endian::big)
+    return v;
+  else if constexpr (sizeof v == 8)
+    return __builtin_bswap64(v);
+  else
+    return __builtin_bswap32(v);
+}
+}  // namespace detail
 
 constexpr uint16_t load_u16(const uint8_t* p) { return static_cast<uint16_t>((p[0] << 8) | p[1]); }
 constexpr uint32_t load_u24(const uint8_t* p) {
@@ -39,12 +54,22 @@ constexpr void store_u24(uint8_t* p, uint32_t v) {
   p[2] = static_cast<uint8_t>(v);
 }
 constexpr void store_u32(uint8_t* p, uint32_t v) {
-  store_u16(p, static_cast<uint16_t>(v >> 16));
-  store_u16(p + 2, static_cast<uint16_t>(v));
+  if (std::is_constant_evaluated()) {
+    store_u16(p, static_cast<uint16_t>(v >> 16));
+    store_u16(p + 2, static_cast<uint16_t>(v));
+  } else {
+    v = detail::swapped(v);
+    std::memcpy(p, &v, sizeof v);
+  }
 }
 constexpr void store_u64(uint8_t* p, uint64_t v) {
-  store_u32(p, static_cast<uint32_t>(v >> 32));
-  store_u32(p + 4, static_cast<uint32_t>(v));
+  if (std::is_constant_evaluated()) {
+    store_u32(p, static_cast<uint32_t>(v >> 32));
+    store_u32(p + 4, static_cast<uint32_t>(v));
+  } else {
+    v = detail::swapped(v);
+    std::memcpy(p, &v, sizeof v);
+  }
 }
 
 // Reads in network byte order. Reading past the end yields zeros and makes ok() false for good, so

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/address.h"
@@ -29,7 +30,8 @@ struct Transmit {
   uint32_t offset = 0;   // in the batch's buffer
   uint32_t size = 0;     // of all segments together
   uint32_t segment = 0;  // > 0
-  bool segmented() const { return size > segment; }
+  uint32_t segments = 1;
+  bool segmented() const { return segments > 1; }
 };
 
 // Filled by the core, emptied by the I/O shell. Owns its memory; grows never.
@@ -52,6 +54,15 @@ class TransmitBatch {
   // The first `size` bytes of slot() are a datagram to `route`. size 0 is ignored.
   void commit(const Route& route, size_t size);
 
+  // The same for several datagrams in a row to one destination. `size` bytes of room, at most
+  // kMaxRun; empty if there are not as many left.
+  MutableBytes room(size_t size) {
+    return buffer_.size() - used_ >= size ? MutableBytes(buffer_).subspan(used_, size)
+                                          : MutableBytes{};
+  }
+  // Datagrams of these sizes, none of them 0, stand end to end at the beginning of room().
+  void commit_run(const Route& route, std::span<const uint16_t> sizes);
+
   const std::vector<Transmit>& sends() const { return sends_; }
   Bytes bytes(const Transmit& t) const { return Bytes(buffer_).subspan(t.offset, t.size); }
   bool empty() const { return sends_.empty(); }
@@ -63,6 +74,8 @@ class TransmitBatch {
   }
 
  private:
+  void append(const Route& route, uint32_t length, bool same_route);
+
   std::vector<uint8_t> buffer_;
   std::vector<Transmit> sends_;
   size_t used_ = 0;
@@ -88,6 +101,17 @@ struct Outlet {
     return batch.slot();
   }
   void commit(const Route& route, size_t size) { batch.commit(route, size); }
+
+  // See TransmitBatch; never empty.
+  MutableBytes room(size_t size) {
+    MutableBytes found = batch.room(size);
+    if (!found.empty()) return found;
+    sink.send(batch);
+    return batch.room(size);
+  }
+  void commit_run(const Route& route, std::span<const uint16_t> sizes) {
+    batch.commit_run(route, sizes);
+  }
 };
 
 }  // namespace loopcast

@@ -100,28 +100,38 @@ void MediaThreadBase::run() {
     const Instant before = net::now();
     counters_.busy_us += static_cast<uint64_t>((before - now_).us());
     Instant until = std::min(worker_next_timeout(), tcp_.next_timeout());
+    if (commands_left_) until = before;
     if (events_left_) until = std::min(until, before + kEventRetry);
     const auto ready = loop_.wait(before, last ? before : until);
     now_ = net::now();
     take_turn(ready);
-    if (last) worker_commands(), flush(), worker_events();
+    if (last) {
+      while (worker_commands()) flush();
+      flush();
+      worker_events();
+    }
     publish();
   }
 }
 
 void MediaThreadBase::take_turn(std::span<const EventLoop::Ready> ready) {
   ++counters_.turns;
+  bool woken = commands_left_;
   for (const EventLoop::Ready& r : ready) {
     if (r.tag.kind == EventLoop::kWakeKind)
-      worker_commands();
+      woken = true;
     else if (r.tag.kind == kUdpKind)
       receive(*udp_[r.tag.number]);
     else if (tcp_.owns(r.tag))
       tcp_.handle(now_, r, *this);
   }
+  // After what has been received: media goes first.
+  flush();
+  if (woken) commands_left_ = worker_commands();
   if (tcp_.next_timeout() <= now_) tcp_.handle_timeout(now_, *this);
   if (worker_next_timeout() <= now_) worker_timeout();
   flush();
+  worker_handovers();
   events_left_ = !worker_events();
 }
 

@@ -11,22 +11,29 @@
 //     void handle(Instant now, Command&& command, Outlet& out);
 //     bool poll_event(Event& event);                   // false: there is none
 //   };
+// A worker that hands packets over to other threads has besides
+//     using Handed = ...;
+//     bool poll_handover(Handed& handed);
+//     void handle_handover(Instant now, Handed&& handed, Outlet& out);  // of another thread
 // What a worker writes to `out` is sent at the end of the batch at the latest. Events are moved to
 // the mailbox of the control side; while that is full they stay with the worker.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/expected.h"
 #include "base/transmit.h"
+#include "net/clock.h"
 #include "net/event_loop.h"
 #include "net/mailbox.h"
 #include "net/tcp_listener.h"
@@ -44,6 +51,8 @@ struct MediaThreadOptions {
   TcpListener::Limits tcp_limits;
   // Commands that wait; post() fails beyond.
   size_t mailbox = 4096;
+  // Handed over batches that wait; take_over() fails beyond. A second of a dozen presenters.
+  size_t handed_mailbox = 1024;
 };
 
 struct MediaCounters {
@@ -78,6 +87,10 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
 
  protected:
   static constexpr Duration kEventRetry = Duration::millis(10);
+  // Commands have so long in one turn, before media has the next: an offer takes a tenth of it.
+  static constexpr Duration kCommandTime = Duration::millis(2);
+  // What is encrypted is still in the processor's cache when the kernel copies it.
+  static constexpr size_t kSendBuffer = 256 << 10;
 
   void run_thread();
   const Waker& waker() const { return loop_.waker(); }
@@ -92,7 +105,9 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   virtual Instant worker_next_timeout() const = 0;
   virtual void worker_timeout() = 0;
   virtual void worker_route_closed(uint32_t tcp) = 0;
-  virtual void worker_commands() = 0;
+  // True: commands are left for the next turn.
+  virtual bool worker_commands() = 0;
+  virtual void worker_handovers() = 0;
   // False: events are left because the control side does not keep up.
   virtual bool worker_events() = 0;
 
@@ -118,14 +133,25 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   std::vector<SocketAddress> udp_addresses_;
   std::vector<SocketAddress> tcp_addresses_;
   ReceiveBatch received_;
-  TransmitBatch batch_;
+  TransmitBatch batch_{kSendBuffer};
   Outlet out_{batch_, *this};
   Instant now_;
   bool events_left_ = false;
+  bool commands_left_ = false;
   MediaCounters counters_;
   std::array<std::atomic<uint64_t>, kCounters> published_{};
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
+};
+
+template <class Worker>
+struct HandedBy {
+  using Type = std::monostate;
+};
+template <class Worker>
+  requires requires { typename Worker::Handed; }
+struct HandedBy<Worker> {
+  using Type = typename Worker::Handed;
 };
 
 template <class Worker, class Command, class Event>
@@ -133,8 +159,19 @@ class MediaThread final : public MediaThreadBase {
  public:
   // `events` outlives this; several threads may share it.
   MediaThread(MediaThreadOptions options, Mailbox<Event>& events)
-      : MediaThreadBase(options), events_(events), commands_(options.mailbox, waker()) {}
+      : MediaThreadBase(options),
+        events_(events),
+        commands_(options.mailbox, waker()),
+        handed_(options.handed_mailbox, waker()) {}
   ~MediaThread() override { stop(); }
+
+  using Handed = typename HandedBy<Worker>::Type;
+  // Takes away what the worker hands over, on the worker's thread; set before start().
+  void on_handover(std::function<void(Handed&&)> take) { hand_over_ = std::move(take); }
+  // What another thread hands over to this one. From any thread. False, and `handed` untouched,
+  // when too many wait.
+  bool take_over(Handed&& handed) { return handed_.post(std::move(handed)); }
+  uint64_t handovers_refused() const { return handed_.refused(); }
 
   // After open(), once.
   void start(std::unique_ptr<Worker> worker) {
@@ -153,11 +190,24 @@ class MediaThread final : public MediaThreadBase {
   Instant worker_next_timeout() const override { return worker_->next_timeout(); }
   void worker_timeout() override { worker_->handle_timeout(turn(), out()); }
   void worker_route_closed(uint32_t tcp) override { worker_->route_closed(turn(), tcp); }
-  void worker_commands() override {
-    commands_.take(taken_);
-    for (Command& command : taken_) worker_->handle(turn(), std::move(command), out());
-    own_counters().commands += taken_.size();
-    taken_.clear();
+  bool worker_commands() override {
+    if constexpr (kHandsOver) {
+      handed_.take(taken_over_);
+      for (Handed& handed : taken_over_) worker_->handle_handover(turn(), std::move(handed), out());
+    }
+    if (next_ == taken_.size()) commands_.take(taken_), next_ = 0;
+    const Instant until = net::now() + kCommandTime;
+    while (next_ < taken_.size()) {
+      worker_->handle(turn(), std::move(taken_[next_++]), out());
+      ++own_counters().commands;
+      if (net::now() >= until) return true;
+    }
+    return false;
+  }
+  void worker_handovers() override {
+    if constexpr (kHandsOver)
+      for (Handed handed; hand_over_ && worker_->poll_handover(handed);)
+        hand_over_(std::move(handed));
   }
   bool worker_events() override {
     for (;;) {
@@ -174,9 +224,15 @@ class MediaThread final : public MediaThreadBase {
     }
   }
 
+  static constexpr bool kHandsOver = !std::is_same_v<Handed, std::monostate>;
+
   Mailbox<Event>& events_;
   Mailbox<Command> commands_;
+  Mailbox<Handed> handed_;
+  std::function<void(Handed&&)> hand_over_;
+  std::vector<Handed> taken_over_;
   std::vector<Command> taken_;
+  size_t next_ = 0;             // of taken_
   std::optional<Event> event_;  // polled, and not yet accepted by the mailbox
   std::unique_ptr<Worker> worker_;
 };

@@ -72,6 +72,10 @@ std::string_view counter_name(Counter counter) {
       return "drop_route_challenged";
     case Counter::kRefusedPeers:
       return "refused_peers";
+    case Counter::kDropHandshakeLimit:
+      return "drop_handshake_limit";
+    case Counter::kDropHandoverFull:
+      return "drop_handover_full";
     case Counter::kCount:
       break;
   }

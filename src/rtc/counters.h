@@ -44,6 +44,8 @@ enum class Counter : uint8_t {
   kKeyframeReplays,      // joins served from the cache
   kDropRouteChallenged,  // somebody claims an address that belongs to another
   kRefusedPeers,         // the worker is full
+  kDropHandshakeLimit,   // too many handshakes at once
+  kDropHandoverFull,     // batches for another thread that found no room on their way
   kCount
 };
 

@@ -10,10 +10,10 @@
 //
 // The last flight of the handshake has no timer on either side of this: whoever sent it sees the
 // peer repeat its own Finished and answers that, which OpenSSL does by itself as long as datagrams
-// are fed to it. That, and close_notify (which a browser sends when its page closes the connection,
-// long before ICE notices), are why the SSL object lives as long as the peer. It takes 41 kB once
-// its record buffers are freed; 22 kB of them are the message buffer that OpenSSL keeps for
-// repeats.
+// are fed to it. So the SSL object stays until the peer has shown, by the use of the keys, that it
+// has our last flight: it takes 41 kB once its record buffers are freed, 22 kB of them the message
+// buffer that OpenSSL keeps for repeats. Then rtc/dtls_records.h is enough for close_notify, which
+// a browser sends when its page closes the connection, long before ICE notices.
 #include "rtc/dtls.h"
 
 #include <algorithm>
@@ -179,6 +179,7 @@ void Dtls::resend_flight() {
 }
 
 void Dtls::queue(Bytes datagram) {
+  if (datagram.empty()) return;
   if (outgoing_.bytes.size() - polled_bytes_ + datagram.size() > kMaxQueuedBytes) return;
   outgoing_.append(datagram);
 }
@@ -232,6 +233,12 @@ void Dtls::start(Instant now) {
 void Dtls::handle_datagram(Instant now, Bytes datagram) {
   if (state_ == State::kClosed || state_ == State::kFailed) return;
   if (datagram.size() < kRecordHeader) return;
+  if (records_) {
+    const DtlsRecords::Alert alert = records_->read(datagram);
+    if (alert == DtlsRecords::Alert::kClose) end(State::kClosed);
+    if (alert == DtlsRecords::Alert::kFatal) fail("alert");
+    return;
+  }
   const int early = state_ == State::kConnected ? INT_MAX : kMaxEarlyRecords - encrypted_records_;
   const Outline outline = outline_of(datagram, early);
   if (state_ == State::kNew) {
@@ -336,10 +343,21 @@ void Dtls::end(State state) {
   state_ = state;
   forget_flight();
   ssl_.reset();
+  records_.reset();
+}
+
+void Dtls::settle() {
+  if (state_ != State::kConnected || records_) return;
+  ERR_clear_error();
+  records_ = DtlsRecords::take_over(ssl_.get(), role_ == Role::kClient);
+  if (records_) ssl_.reset();
 }
 
 void Dtls::close() {
-  if (state_ == State::kConnected) {
+  if (records_) {
+    std::array<uint8_t, DtlsRecords::kCloseSize> goodbye;
+    queue(Bytes(goodbye).first(records_->write_close(goodbye)));
+  } else if (state_ == State::kConnected) {
     ERR_clear_error();
     SSL_alloc_buffers(ssl_.get());
     SSL_shutdown(ssl_.get());
@@ -348,7 +366,7 @@ void Dtls::close() {
 }
 
 std::vector<uint8_t> Dtls::srtp_keying_material() const {
-  if (state_ != State::kConnected) return {};
+  if (state_ != State::kConnected || !ssl_) return {};
   // Twice a key of 16 bytes and a salt of 14 (RFC 5764) or 12 (RFC 7714, section 12.3).
   std::vector<uint8_t> keys(srtp_profile_ == kSrtpAeadAes128Gcm ? 56 : 60);
   ERR_clear_error();

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/time.h"
 #include "rtc/dtls_identity.h"
+#include "rtc/dtls_records.h"
 
 struct bio_st;
 struct ssl_st;
@@ -87,9 +88,15 @@ class Dtls {
 
   // Set from kConnected on: one of the two numbers above.
   std::optional<uint16_t> srtp_profile() const { return srtp_profile_; }
-  // The exported keying material (RFC 5764 section 4.2): client key, server key, client salt,
-  // server salt; 60 bytes for AES-CM, 56 for AES-GCM. Empty before kConnected.
+  // Before settle(): the exported keying material (RFC 5764 section 4.2): client key, server key,
+  // client salt, server salt; 60 bytes for AES-CM, 56 for AES-GCM. Empty before kConnected.
   std::vector<uint8_t> srtp_keying_material() const;
+
+  // The peer has used the keys, so that its handshake is over as well and nothing of ours will have
+  // to be repeated: gives OpenSSL's memory back. From then on alerts alone are understood. Without
+  // effect unless connected.
+  void settle();
+  bool settled() const { return records_ != nullptr; }
 
   // Tells the peer (close_notify) if it is connected, and ends.
   void close();
@@ -149,7 +156,8 @@ class Dtls {
   bool certificate_matched_ = false;
   std::optional<uint16_t> srtp_profile_;
   std::string failure_;
-  std::unique_ptr<ssl_st, FreeSsl> ssl_;
+  std::unique_ptr<ssl_st, FreeSsl> ssl_;  // none once settled
+  std::unique_ptr<DtlsRecords> records_;  // instead
 
   Instant now_;     // of the call being handled
   Bytes incoming_;  // what bio_read() hands to OpenSSL

@@ -397,6 +397,64 @@ TEST(Dtls, CloseIsSeenByThePeerAtOnce) {
   }
 }
 
+TEST(Dtls, SettledPeersStillSayGoodbye) {
+  for (const bool server_closes : {true, false}) {
+    for (const bool server_settles : {true, false}) {
+      for (const bool client_settles : {true, false}) {
+        Pair pair;
+        pair.start();
+        pair.run();
+        expect_connected(pair);
+        if (server_settles) pair.server.settle();
+        if (client_settles) pair.client.settle();
+        EXPECT_EQ(pair.server.state(), Dtls::State::kConnected);
+        EXPECT_EQ(pair.server.settled(), server_settles);
+        (server_closes ? pair.server : pair.client).close();
+        pair.collect();
+        pair.run();
+        EXPECT_EQ(pair.server.state(), Dtls::State::kClosed);
+        EXPECT_EQ(pair.client.state(), Dtls::State::kClosed);
+      }
+    }
+  }
+}
+
+TEST(Dtls, ASettledPeerBelievesNoForgedGoodbye) {
+  Pair pair;
+  Datagram goodbye;
+  pair.start();
+  pair.run();
+  pair.server.settle();
+  pair.link = [&](int, bool, Datagram& bytes) {
+    goodbye = bytes;
+    return kLost;
+  };
+  pair.client.close();
+  pair.collect();
+  ASSERT_FALSE(goodbye.empty());
+  for (size_t i = 0; i < goodbye.size(); ++i) {
+    Datagram forged = goodbye;
+    forged[i] ^= 1;
+    pair.server.handle_datagram(pair.now, forged);
+    forged.resize(i);
+    pair.server.handle_datagram(pair.now, forged);
+    EXPECT_EQ(pair.server.state(), Dtls::State::kConnected) << i;
+  }
+  pair.server.handle_datagram(pair.now, goodbye);
+  EXPECT_EQ(pair.server.state(), Dtls::State::kClosed);
+}
+
+TEST(Dtls, SettlingBeforeTheEndOfTheHandshakeDoesNothing) {
+  Pair pair;
+  pair.server.settle();
+  pair.start();
+  pair.server.settle();
+  pair.client.settle();
+  pair.run();
+  expect_connected(pair);
+  EXPECT_FALSE(pair.server.settled());
+}
+
 TEST(Dtls, CloseBeforeTheEndOfTheHandshake) {
   Pair pair;
   pair.server.close();

@@ -29,21 +29,16 @@ Dtls::Role role_of(const Negotiated& negotiated) {
 Peer::Peer(Instant now, const PeerContext& context, IceCredentials local, Negotiated negotiated,
            const Random::Seed& seed)
     : context_(context),
+      random_(seed),
+      output_(negotiated, random_, context.counters),
       negotiated_(std::move(negotiated)),
-      ice_(now, std::move(local), negotiated_.remote_ice, Random(seed).fork()),
+      ice_(now, std::move(local), negotiated_.remote_ice, random_.fork()),
       dtls_(std::make_unique<Dtls>(
           context.identity, role_of(negotiated_),
           DtlsFingerprint{negotiated_.fingerprint_algorithm, negotiated_.fingerprint})),
-      media_(negotiated_.media.size()),
-      random_(seed) {
-  random_.fork();  // what ICE got
-  for (size_t i = 0; i < media_.size(); ++i) {
-    const NegotiatedMedia& m = negotiated_.media[i];
-    // RFC 3550 wants a random start; below 2^15 so that the first wrap is seen by a receiver that
-    // lost the first packets (RFC 3711, section 3.3.1).
-    media_[i].out.rtx_index = random_.below(1 << 15);
+      receiving_(negotiated_.media.size()) {
+  for (const NegotiatedMedia& m : negotiated_.media)
     if (m.receive && m.transport_cc) transport_cc_id_ = m.extension_id(ExtensionKind::kTransportCc);
-  }
 }
 
 Received Peer::handle_datagram(Instant now, const Route& from, MutableBytes datagram) {
@@ -127,8 +122,9 @@ void Peer::after_progress(Instant now) {
     dtls_->start(now);
   if (state_ == State::kConnecting && dtls_->state() == Dtls::State::kConnected) {
     begin_srtp();
-    if (sender_) {
+    if (output_.has_keys()) {
       state_ = State::kConnected;
+      settle_at_ = now + kSettleTime;
       // Reports of many peers that join together are spread over the interval.
       timers_.set(
           Timer::kReports,
@@ -138,6 +134,7 @@ void Peer::after_progress(Instant now) {
   if (dtls_->state() == Dtls::State::kClosed && state_ != State::kFailed) state_ = State::kClosed;
   if (dtls_->state() == Dtls::State::kFailed) state_ = State::kFailed, failure_ = "dtls";
   if (ice_.state() == IceAgent::State::kFailed) state_ = State::kFailed, failure_ = "ice";
+  output_.set_route(ice_.selected());
 }
 
 void Peer::begin_srtp() {
@@ -149,8 +146,14 @@ void Peer::begin_srtp() {
     return;
   }
   const bool client = negotiated_.dtls_active;
-  sender_.emplace(context_.crypto, profile, client ? keys->client : keys->server);
+  output_.set_keys(SrtpSender(context_.crypto, profile, client ? keys->client : keys->server));
   receiver_.emplace(context_.crypto, profile, client ? keys->server : keys->client);
+}
+
+void Peer::note_authentic(Instant now) {
+  if (now < settle_at_) return;
+  settle_at_ = Instant::never();
+  dtls_->settle();
 }
 
 bool Peer::from_validated(const Route& from) const {
@@ -178,7 +181,7 @@ void Peer::note_srtp_error(SrtpError error) {
 }
 
 std::optional<size_t> Peer::media_of(const wire::RtpPacket& packet, bool& is_rtx) {
-  for (size_t i = 0; i < media_.size(); ++i) {
+  for (size_t i = 0; i < receiving_.size(); ++i) {
     const NegotiatedMedia& m = negotiated_.media[i];
     if (!m.receive) continue;
     is_rtx = m.rtx_payload_type == packet.payload_type;
@@ -206,6 +209,7 @@ Received Peer::handle_rtp(Instant now, const Route& from, MutableBytes datagram)
     note_srtp_error(size.error());
     return {};
   }
+  note_authentic(now);
   const auto packet = wire::RtpPacket::parse(datagram.first(*size));
   if (!packet) {
     counters.add(Counter::kDropRtpMalformed);
@@ -226,7 +230,7 @@ Received Peer::handle_rtp(Instant now, const Route& from, MutableBytes datagram)
     return {};
   }
   const NegotiatedMedia& agreed = negotiated_.media[*media];
-  Receiving& in = media_[*media].in;
+  Receiving& in = receiving_[*media];
   Received received{
       .kind = Received::Kind::kRtp, .media = *media, .recovered = is_rtx, .rtp = *packet};
   if (is_rtx) {
@@ -279,6 +283,7 @@ Received Peer::handle_rtcp(Instant now, const Route& from, MutableBytes datagram
     note_srtp_error(size.error());
     return {};
   }
+  note_authentic(now);
   const Bytes compound = datagram.first(*size);
   wire::RtcpReader reader(compound);
   while (const auto packet = reader.next())
@@ -291,9 +296,8 @@ Received Peer::handle_rtcp(Instant now, const Route& from, MutableBytes datagram
 }
 
 void Peer::handle_sender_report(Instant now, const wire::SenderReport& report) {
-  for (Media& m : media_)
-    if (m.in.stream && m.in.stream->ssrc() == report.ssrc)
-      m.in.stream->on_sender_report(now, report);
+  for (Receiving& in : receiving_)
+    if (in.stream && in.stream->ssrc() == report.ssrc) in.stream->on_sender_report(now, report);
 }
 
 void Peer::handle_timeout(Instant now) {
@@ -305,9 +309,9 @@ void Peer::handle_timeout(Instant now) {
 Instant Peer::next_timeout() const {
   if (state_ == State::kFailed || state_ == State::kClosed) return Instant::never();
   Instant at = std::min({timers_.next(), ice_.next_timeout(), dtls_->next_timeout()});
-  for (const Media& m : media_) {
-    at = std::min(at, m.in.nack.next_timeout());
-    if (m.in.keyframe_wanted) at = std::min(at, m.in.keyframe_allowed);
+  for (const Receiving& in : receiving_) {
+    at = std::min(at, in.nack.next_timeout());
+    if (in.keyframe_wanted) at = std::min(at, in.keyframe_allowed);
   }
   return at;
 }
@@ -322,7 +326,7 @@ void Peer::flush(Instant now, Outlet& out) {
   const Route* route = ice_.selected();
   if (!route) return;
   while (const size_t size = dtls_->poll_transmit(out.slot())) out.commit(*route, size);
-  if (sender_ && state_ == State::kConnected) flush_feedback(now, out);
+  if (output_.has_keys() && state_ == State::kConnected) flush_feedback(now, out);
 }
 
 Ssrc Peer::reporter() const {
@@ -338,7 +342,7 @@ void Peer::write_feedback_header(ByteWriter& w) const {
 
 bool Peer::may_want_keyframe(size_t media) const {
   const NegotiatedMedia& agreed = negotiated_.media[media];
-  return media_[media].in.stream && (agreed.pli || agreed.fir);
+  return receiving_[media].stream && (agreed.pli || agreed.fir);
 }
 
 void Peer::flush_feedback(Instant now, Outlet& out) {
@@ -346,8 +350,8 @@ void Peer::flush_feedback(Instant now, Outlet& out) {
   ByteWriter w(slot.first(kMaxFeedbackSize));
   write_feedback_header(w);
   const size_t empty = w.position();
-  for (size_t i = 0; i < media_.size(); ++i) {
-    Receiving& in = media_[i].in;
+  for (size_t i = 0; i < receiving_.size(); ++i) {
+    Receiving& in = receiving_[i];
     if (!in.stream) continue;
     const NegotiatedMedia& agreed = negotiated_.media[i];
     std::array<Seq16, kMaxNackBatch> missing;
@@ -370,8 +374,8 @@ void Peer::flush_feedback(Instant now, Outlet& out) {
   }
   if (timers_.expire(Timer::kFeedback, now)) {
     Ssrc media{0};
-    for (const Media& m : media_)
-      if (m.in.stream) media = m.in.stream->ssrc();
+    for (const Receiving& in : receiving_)
+      if (in.stream) media = in.stream->ssrc();
     feedback_.write(w, reporter(), media);
     if (!feedback_.empty()) timers_.set(Timer::kFeedback, now);  // the rest with the next flush
   }
@@ -391,14 +395,14 @@ void Peer::send_reports(Instant now, WallTime wall, std::span<const std::optiona
   ByteWriter w(slot.first(kRtcpRoom));
   std::array<wire::ReportBlock, 4> blocks;
   size_t count = 0;
-  for (Media& m : media_)
-    if (m.in.stream && count < blocks.size()) blocks[count++] = m.in.stream->take_report(now);
+  for (Receiving& in : receiving_)
+    if (in.stream && count < blocks.size()) blocks[count++] = in.stream->take_report(now);
   std::span<const wire::ReportBlock> pending(blocks.data(), count);
   bool begun = false;
-  for (size_t i = 0; i < media_.size() && i < clocks.size(); ++i) {
-    if (!negotiated_.media[i].send || !clocks[i] || media_[i].out.packets == 0) continue;
+  for (size_t i = 0; i < receiving_.size() && i < clocks.size(); ++i) {
+    if (!negotiated_.media[i].send || !clocks[i] || output_.packets(i) == 0) continue;
     wire::write_sender_report(w, negotiated_.media[i].local_ssrc, wire::ntp_from_wall(wall),
-                              *clocks[i], media_[i].out.packets, media_[i].out.octets, pending);
+                              *clocks[i], output_.packets(i), output_.octets(i), pending);
     pending = {};
     begun = true;
   }
@@ -412,70 +416,26 @@ void Peer::send_reports(Instant now, WallTime wall, std::span<const std::optiona
 
 void Peer::send_rtcp(Outlet& out, MutableBytes slot, size_t size) {
   const Route* route = ice_.selected();
-  const size_t protected_size = sender_->protect_rtcp(slot, size);
+  const size_t protected_size = output_.srtp().protect_rtcp(slot, size);
   if (protected_size == 0)
     context_.counters.add(Counter::kDropSendUnprotected);
   else
     out.commit(*route, protected_size);
 }
 
-size_t Peer::write_and_protect(MutableBytes slot, const wire::RtpHeader& header, int64_t index,
-                               std::span<const wire::RtpExtension> extensions, Bytes payload) {
-  const size_t header_size = wire::write_rtp_header(slot, header, extensions);
-  if (header_size == 0) return 0;
-  return sender_->protect_rtp(slot, header_size, payload, static_cast<uint64_t>(index));
-}
-
-bool Peer::send_rtp(Outlet& out, size_t media, const OutgoingPacket& packet) {
-  const Route* route = ice_.selected();
-  if (!sender_ || !route) return false;
-  const NegotiatedMedia& agreed = negotiated_.media[media];
-  const wire::RtpHeader header{packet.marker, agreed.payload_type,
-                               Seq16{static_cast<uint16_t>(packet.index)}, packet.timestamp,
-                               agreed.local_ssrc};
-  const size_t size =
-      write_and_protect(out.slot(), header, packet.index, packet.extensions, packet.payload);
-  if (size == 0) {
-    context_.counters.add(Counter::kDropSendUnprotected);
-    return false;
-  }
-  out.commit(*route, size);
-  Sending& sending = media_[media].out;
-  ++sending.packets;
-  sending.octets += static_cast<uint32_t>(packet.payload.size());
-  return true;
-}
-
-bool Peer::send_rtx(Outlet& out, size_t media, uint32_t timestamp, bool marker,
-                    std::span<const wire::RtpExtension> extensions, Bytes payload) {
-  const Route* route = ice_.selected();
-  const NegotiatedMedia& agreed = negotiated_.media[media];
-  if (!sender_ || !route || !agreed.rtx_payload_type) return false;
-  const int64_t index = media_[media].out.rtx_index++;
-  const wire::RtpHeader header{marker, *agreed.rtx_payload_type,
-                               Seq16{static_cast<uint16_t>(index)}, timestamp,
-                               agreed.local_rtx_ssrc};
-  const size_t size = write_and_protect(out.slot(), header, index, extensions, payload);
-  if (size == 0) {
-    context_.counters.add(Counter::kDropSendUnprotected);
-    return false;
-  }
-  out.commit(*route, size);
-  return true;
-}
-
 void Peer::request_keyframe(size_t media) {
-  if (may_want_keyframe(media)) media_[media].in.keyframe_wanted = true;
+  if (may_want_keyframe(media)) receiving_[media].keyframe_wanted = true;
 }
 
 std::optional<ClockMark> Peer::clock_mark(size_t media) const {
-  const auto& stream = media_[media].in.stream;
+  const auto& stream = receiving_[media].stream;
   return stream ? stream->clock_mark() : std::nullopt;
 }
 
 void Peer::restart_ice(Instant now, IceCredentials local, IceCredentials remote) {
   negotiated_.remote_ice = remote;
   ice_.restart(now, std::move(local), std::move(remote));
+  output_.set_route(ice_.selected());
 }
 
 void Peer::close() { dtls_->close(); }

@@ -26,6 +26,7 @@
 #include "rtc/nack_generator.h"
 #include "rtc/negotiated_media.h"
 #include "rtc/receive_stream.h"
+#include "rtc/rtp_output.h"
 #include "rtc/srtp.h"
 #include "wire/rtp.h"
 
@@ -58,14 +59,6 @@ struct Received {
   Bytes rtcp = {};
 };
 
-struct OutgoingPacket {
-  int64_t index = 0;  // extended sequence number: roll-over counter and sequence number
-  uint32_t timestamp = 0;
-  bool marker = false;
-  std::span<const wire::RtpExtension> extensions;
-  Bytes payload;
-};
-
 class Peer {
  public:
   enum class State : uint8_t {
@@ -79,6 +72,8 @@ class Peer {
   // that overtook the answer to our check, in two or three datagrams.
   static constexpr size_t kMaxHeldDatagrams = 4;
   static constexpr Duration kReportInterval = Duration::seconds(1);
+  // Media that comes later than this after the handshake is of a peer that has finished it, too.
+  static constexpr Duration kSettleTime = Duration::seconds(1);
   // The least time between two requests for a keyframe of one stream, whoever wants it: more would
   // be ignored by a browser's encoder, or starve the picture.
   static constexpr Duration kKeyframeInterval = Duration::millis(300);
@@ -103,12 +98,18 @@ class Peer {
   const Route* route() const { return ice_.selected(); }
   bool is_validated(const Route& route) const { return ice_.is_validated(route); }
 
-  // Sends a packet on negotiated().media[media], which sends. False if it was dropped (counted).
-  bool send_rtp(Outlet& out, size_t media, const OutgoingPacket& packet);
-  // Sends a packet again on the stream's RTX source, which must have been negotiated. `payload`:
-  // the original sequence number and payload (RFC 4588, section 4).
-  bool send_rtx(Outlet& out, size_t media, uint32_t timestamp, bool marker,
-                std::span<const wire::RtpExtension> extensions, Bytes payload);
+  // See RtpOutput.
+  size_t send_rtp(Outlet& out, size_t media, std::span<const PlainPacket> packets,
+                  const RtpShift& shift) {
+    return output_.send(out, media, packets, shift);
+  }
+  bool send_rtx(Outlet& out, size_t media, const PlainPacket& packet, const RtpShift& shift,
+                Bytes payload) {
+    return output_.send_again(out, media, packet, shift, payload);
+  }
+
+  // Has what send_rtp() needs fetched into the processor's cache.
+  void prefetch() const { output_.prefetch(); }
 
   // Asks the sender of `media` for a keyframe with the next flush, or kKeyframeInterval after the
   // last request. A sender that has sent nothing yet is not asked: it begins with one.
@@ -142,16 +143,6 @@ class Peer {
     uint8_t fir_sequence = 0;
     uint64_t abandoned_counted = 0;
   };
-  struct Sending {
-    uint32_t packets = 0;
-    uint32_t octets = 0;
-    int64_t rtx_index = 0;
-  };
-  struct Media {
-    Receiving in;
-    Sending out;
-  };
-
   Received handle_stun(Instant now, const Route& from, Bytes datagram);
   void handle_dtls(Instant now, const Route& from, Bytes datagram);
   Received handle_rtp(Instant now, const Route& from, MutableBytes datagram);
@@ -162,27 +153,27 @@ class Peer {
   void handle_sender_report(Instant now, const wire::SenderReport& report);
   void after_progress(Instant now);
   void begin_srtp();
+  void note_authentic(Instant now);
   bool may_want_keyframe(size_t media) const;
   void flush_feedback(Instant now, Outlet& out);
   void write_feedback_header(ByteWriter& w) const;
   Ssrc reporter() const;
   void send_rtcp(Outlet& out, MutableBytes slot, size_t size);
-  size_t write_and_protect(MutableBytes slot, const wire::RtpHeader& header, int64_t index,
-                           std::span<const wire::RtpExtension> extensions, Bytes payload);
 
   PeerContext context_;
+  Random random_;
+  RtpOutput output_;
   Negotiated negotiated_;
   IceAgent ice_;
   std::unique_ptr<Dtls> dtls_;
-  std::optional<SrtpSender> sender_;
   std::optional<SrtpReceiver> receiver_;
-  std::vector<Media> media_;
+  std::vector<Receiving> receiving_;  // in the order of Negotiated::media
   FeedbackRecorder feedback_;
   uint8_t transport_cc_id_ = 0;
   TimerTable<Timer> timers_;
-  Random random_;
   std::vector<std::vector<uint8_t>> held_;  // DTLS from an address that is not validated yet
   Route held_from_;
+  Instant settle_at_ = Instant::never();
   State state_ = State::kConnecting;
   const char* failure_ = "";
 };

@@ -27,8 +27,8 @@ std::array<uint64_t, 2> salt_words(const SrtpSessionKey& key) {
 
 // RFC 7714 §8.1 and §9.1: 00 00, SSRC, 48-bit index; RFC 3711 §4.1.1: SSRC * 2^64 XOR index * 2^16;
 // both XOR the salt. The SRTCP index takes the place of the low bits of the 48.
-SrtpIv make_iv(SrtpProfile profile, const std::array<uint64_t, 2>& salt, uint32_t ssrc,
-               uint64_t index) {
+inline SrtpIv make_iv(SrtpProfile profile, const std::array<uint64_t, 2>& salt, uint32_t ssrc,
+                      uint64_t index) {
   SrtpIv iv;
   if (profile == SrtpProfile::kAeadAes128Gcm) {
     store_u64(iv.bytes, ((uint64_t{ssrc} << 16) | (index >> 32)) ^ salt[0]);
@@ -171,6 +171,30 @@ size_t SrtpSender::protect_rtp(MutableBytes out, size_t header_size, Bytes paylo
   const bool sealed = rtp_->seal(iv, out.first(header_size), payload, body,
                                  RtpTrailer(profile_, packet_index).bytes(), body + payload.size());
   return sealed ? fixed + payload.size() : 0;
+}
+
+bool SrtpSender::protect_rtp(std::span<const RtpToProtect> packets, Ssrc ssrc) {
+  static_assert(kMaxRun == kMaxSealJobs);
+  std::array<SealJob, kMaxSealJobs> jobs;
+  if (packets.size() > jobs.size()) return false;
+  for (size_t i = 0; i < packets.size(); ++i) {
+    const RtpToProtect& packet = packets[i];
+    if (packet.index >= kIndexes) return false;
+    SealJob& job = jobs[i];
+    job.iv = make_iv(profile_, rtp_salt_, ssrc.value, packet.index);
+    job.packet = packet.packet;
+    job.header_size = packet.header_size;
+    job.plain = packet.payload;
+    store_u32(job.roc.data(), static_cast<uint32_t>(packet.index >> 16));
+    job.has_trailer = profile_ != SrtpProfile::kAeadAes128Gcm;
+  }
+  return rtp_->seal_all({jobs.data(), packets.size()});
+}
+
+void SrtpSender::prefetch() const {
+  constexpr size_t kSize = 512;  // the round keys, and what else the first blocks need
+  const auto* at = reinterpret_cast<const char*>(rtp_.get());
+  for (size_t offset = 0; offset < kSize; offset += 64) __builtin_prefetch(at + offset);
 }
 
 size_t SrtpSender::protect_rtcp(MutableBytes packet, size_t size) {

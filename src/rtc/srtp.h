@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
@@ -17,6 +18,14 @@
 #include "rtc/srtp_window.h"
 
 namespace loopcast::rtc {
+
+// A packet whose header is at packet[0, header_size) and whose encrypted payload goes behind it.
+struct RtpToProtect {
+  uint8_t* packet = nullptr;
+  size_t header_size = 0;
+  Bytes payload;       // elsewhere, or there already
+  uint64_t index = 0;  // see SrtpSender::protect_rtp
+};
 
 // What we send to one peer. Movable. With ipsec-mb and GCM 1.2 kB, of which 1 kB is the library's
 // gcm_key_data: round keys and 48 powers of the GHASH key.
@@ -52,6 +61,15 @@ class SrtpSender {
   // below 12, if the index is 2^48 or more (RFC 3711 §9.2: the key is used up) or is not the
   // header's.
   size_t protect_rtp(MutableBytes out, size_t header_size, Bytes payload, uint64_t packet_index);
+
+  // The same for several packets of one source at once, each with overhead() bytes of room behind
+  // its payload. At most kMaxRun. False, and none of them may be sent, if an index is 2^48 or more
+  // or the library fails.
+  static constexpr size_t kMaxRun = 16;
+  [[nodiscard]] bool protect_rtp(std::span<const RtpToProtect> packets, Ssrc ssrc);
+
+  // Has the key fetched into the processor's cache.
+  void prefetch() const;
 
   // In place: packet[0, size) is a plain RTCP compound, and what it grows by (rtcp_overhead()) must
   // fit into `packet`. One SRTCP index counts all packets of this sender whatever their SSRC.

@@ -1,7 +1,9 @@
 // One SRTP session key in the form its library works with. Behind SrtpSender and SrtpReceiver.
 #pragma once
 
+#include <array>
 #include <memory>
+#include <span>
 
 #include "base/bytes.h"
 #include "rtc/srtp_crypto.h"
@@ -17,13 +19,26 @@ struct alignas(16) SrtpIv {
   uint8_t bytes[16];
 };
 
+// One packet of several.
+struct SealJob {
+  SrtpIv iv;
+  uint8_t* packet;
+  size_t header_size;
+  Bytes plain;
+  std::array<uint8_t, 4> roc;  // of RFC 3711, authenticated behind the packet
+  bool has_trailer;
+
+  Bytes header() const { return {packet, header_size}; }
+  uint8_t* out() const { return packet + header_size; }
+  uint8_t* tag() const { return out() + plain.size(); }
+  Bytes trailer() const { return {roc.data(), has_trailer ? roc.size() : 0}; }
+};
+inline constexpr size_t kMaxSealJobs = 16;
+
 // Authenticated encryption as the two profiles have in common. A cipher does one direction only. It
 // authenticates `header`, then the ciphertext, then `trailer`; with GCM `trailer` must be empty, as
 // all additional data is in `header`. The tag has kGcmTagSize or kSha1TagSize bytes. Sizes are
 // below 2^31. Calls allocate nothing.
-//
-// A call on many packets at once, which is what AES-CM gains from in ipsec-mb, would be one more
-// virtual function here, with a loop over seal() as its default.
 class SrtpCipher {
  public:
   virtual ~SrtpCipher() = default;
@@ -37,6 +52,13 @@ class SrtpCipher {
   // fails.
   [[nodiscard]] virtual bool seal(const SrtpIv&, Bytes header, Bytes plain, uint8_t* out,
                                   Bytes trailer, uint8_t* tag) = 0;
+
+  // seal() for up to kMaxSealJobs packets, whose header, ciphertext and tag are end to end.
+  [[nodiscard]] virtual bool seal_all(std::span<const SealJob> jobs) {
+    for (const SealJob& job : jobs)
+      if (!seal(job.iv, job.header(), job.plain, job.out(), job.trailer(), job.tag())) return false;
+    return true;
+  }
 
   // Verifies and decrypts in place. False if it is not authentic; `data` is undefined then.
   [[nodiscard]] virtual bool open(const SrtpIv&, Bytes header, MutableBytes data, Bytes trailer,

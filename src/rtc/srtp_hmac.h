@@ -16,6 +16,9 @@ class SrtpHmac {
   void set_key(Bytes key);  // at most 64 bytes
   // The first kSha1TagSize bytes of the HMAC of the three parts in a row.
   void tag(Bytes a, Bytes b, Bytes c, uint8_t* out) const;
+  // The two keyed states, for a library that goes on from them.
+  const void* inner() const { return inner_.data(); }
+  const void* outer() const { return outer_.data(); }
   bool verify(Bytes a, Bytes b, Bytes c, const uint8_t* tag) const;
 
  private:

@@ -257,6 +257,31 @@ TEST_P(SrtpTest, RtcpIndexCountsAllPackets) {
   }
 }
 
+TEST_P(SrtpTest, SeveralPacketsAtOnceAreTheSameAsOneByOne) {
+  for (size_t count = 1; count <= SrtpSender::kMaxRun; ++count) {
+    SrtpSender one = sender(), many = sender();
+    std::vector<Buffer> plain, singly, together;
+    std::vector<RtpToProtect> run;
+    for (size_t i = 0; i < count; ++i) {
+      // Across a roll-over, of different sizes, one of them without payload.
+      const auto index = static_cast<uint16_t>(0xFFFC + i);
+      plain.push_back(rtp_packet(kSsrc, index, i == 3 ? 0 : 900 + i * 13));
+      for (auto* to : {&singly, &together}) {
+        to->push_back(plain.back());
+        to->back().resize(plain.back().size() + one.overhead());
+      }
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const Bytes payload = Bytes(plain[i]).subspan(12);
+      run.push_back({together[i].data(), 12, payload, 0xFFFC + i});
+      ASSERT_EQ(one.protect_rtp(singly[i], 12, payload, 0xFFFC + i), singly[i].size());
+    }
+    ASSERT_TRUE(many.protect_rtp(run, Ssrc{kSsrc}));
+    for (size_t i = 0; i < count; ++i)
+      EXPECT_TRUE(together[i] == singly[i]) << i << " of " << count;
+  }
+}
+
 TEST_P(SrtpTest, RtcpWindow) {
   SrtpSender from = sender();
   SrtpReceiver to = receiver();

@@ -14,6 +14,11 @@ namespace {
 // Events of all workers that wait for the control thread.
 constexpr size_t kEventMailbox = 65'536;
 constexpr std::chrono::seconds kFiguresInterval{1};
+// A worker that is busier than this takes no more viewers while another is less so: with bursts of
+// keyframes and joins on top, queues begin to grow at about 0.8.
+constexpr double kFullLoad = 0.6;
+// What a viewer adds before it shows in the figures: 300 packets a second of 2 µs, rounded up.
+constexpr double kViewerLoad = 0.001;
 
 // RFC 8445, section 5.1.2.1, component 1. TCP comes after UDP whatever the address.
 constexpr uint32_t kUdpPreference = 126;
@@ -96,6 +101,10 @@ Status MediaHub::start_worker(unsigned index) {
   worker_options.epoch = WallTime{net::wall_now().us - net::now().us()};
   auto worker = std::make_unique<sfu::Worker>(std::move(worker_options), random_.fork());
   crypto_name_ = worker->srtp_name();
+  // On the thread of worker `index`; the slots are all there by the time that one relays.
+  slot.thread->on_handover([this](sfu::PacketBatch&& batch) {
+    if (batch.target < workers_.size()) workers_[batch.target].thread->take_over(std::move(batch));
+  });
   slot.thread->start(std::move(worker));
   return ok();
 }
@@ -119,12 +128,53 @@ void MediaHub::publish(app::MediaId id, std::string offer) {
 }
 
 void MediaHub::watch(app::MediaId viewer, app::MediaId publisher, std::string offer) {
-  // With the publisher, whose worker has the packets.
-  const auto it = worker_of_.find(publisher);
-  const unsigned worker = it == worker_of_.end() ? 0 : it->second;
+  const unsigned worker = place_viewer(publisher);
   worker_of_[viewer] = worker;
   ++workers_[worker].sessions;
+  ++workers_[worker].joins;
   post(viewer, worker, sfu::Watch{viewer, publisher, std::move(offer)});
+}
+
+double MediaHub::load_of(unsigned worker) const {
+  return workers_[worker].load + kViewerLoad * static_cast<double>(workers_[worker].joins);
+}
+
+unsigned MediaHub::place_viewer(app::MediaId publisher) {
+  const auto it = worker_of_.find(publisher);
+  if (it == worker_of_.end()) return 0;  // which will refuse it
+  const unsigned home = it->second;
+  if (load_of(home) < kFullLoad) return home;
+  unsigned best = home;
+  for (unsigned i = 0; i < workers_.size(); ++i)
+    if (load_of(i) < load_of(best)) best = i;
+  if (best != home) relay(publisher, home, best);
+  return best;
+}
+
+void MediaHub::relay(app::MediaId publisher, unsigned from, unsigned to) {
+  auto& relays = relays_[publisher];
+  if (std::find(relays.begin(), relays.end(), to) != relays.end()) return;
+  relays.push_back(to);
+  sfu::Command expect = sfu::Relay{publisher};
+  sfu::Command tap = sfu::Tap{publisher, to, {}};
+  if (!workers_[to].thread->post(std::move(expect))) ++commands_refused_;
+  if (!workers_[from].thread->post(std::move(tap))) ++commands_refused_;
+}
+
+void MediaHub::measure_load() {
+  const double interval = std::chrono::duration<double, std::micro>(kFiguresInterval).count();
+  for (WorkerSlot& slot : workers_) {
+    const uint64_t busy = slot.thread->counters().busy_us;
+    slot.load = static_cast<double>(busy - slot.busy_us) / interval;
+    slot.busy_us = busy;
+    slot.joins = 0;
+  }
+}
+
+uint64_t MediaHub::handovers_refused() const {
+  uint64_t refused = 0;
+  for (const WorkerSlot& slot : workers_) refused += slot.thread->handovers_refused();
+  return refused;
 }
 
 void MediaHub::restart_ice(app::MediaId id, std::string sdp_fragment) {
@@ -138,6 +188,7 @@ void MediaHub::stop(app::MediaId id) {
   if (it == worker_of_.end()) return;
   const unsigned worker = it->second;
   worker_of_.erase(it);
+  relays_.erase(id);  // the workers end it by themselves
   --workers_[worker].sessions;
   sfu::Command command = sfu::Stop{id};
   // A stop that is lost would leave a peer that nobody owns, until it falls silent.
@@ -185,10 +236,16 @@ void MediaHub::deliver(sfu::Event& event) {
     slot.figures.counters = figures->counters;
     slot.figures.peers = figures->peers;
     slot.figures.publishers = figures->publishers;
+  } else if (auto* wanted = std::get_if<sfu::KeyframeWanted>(&event)) {
+    const auto it = worker_of_.find(wanted->publisher);
+    if (it == worker_of_.end()) return;
+    sfu::Command command = sfu::RequestKeyframe{wanted->publisher};
+    if (!workers_[it->second].thread->post(std::move(command))) ++commands_refused_;
   }
 }
 
 void MediaHub::ask_figures() {
+  measure_load();
   for (unsigned i = 0; i < workers_.size(); ++i) {
     sfu::Command command = sfu::GetFigures{i};
     workers_[i].thread->post(std::move(command));

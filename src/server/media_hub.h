@@ -1,5 +1,8 @@
-// The media workers as the application sees them: picks a worker for each broadcast, brings
-// commands to its thread and events back to the control thread.
+// The media workers as the application sees them: picks a worker for each session, brings commands
+// to its thread and events back to the control thread.
+//
+// A viewer joins the worker of the publisher, which has the packets, until that worker is loaded;
+// then the least loaded one, to which the publisher's packets are relayed from then on.
 #pragma once
 
 #include <array>
@@ -58,6 +61,8 @@ class MediaHub final : public app::MediaControl {
   // As of the last second.
   std::vector<WorkerFigures> figures() const;
   uint64_t commands_refused() const { return commands_refused_; }
+  // Batches of packets for another worker that could not keep up.
+  uint64_t handovers_refused() const;
   // The library that protects media, for the log.
   const std::string& crypto_name() const { return crypto_name_; }
   const std::vector<wire::Candidate>& candidates_of(unsigned worker) const;
@@ -69,9 +74,17 @@ class MediaHub final : public app::MediaControl {
     std::vector<wire::Candidate> candidates;
     size_t sessions = 0;
     WorkerFigures figures;
+    // Share of its time that the worker was busy in the last interval, and joins since then.
+    double load = 0;
+    uint64_t busy_us = 0;
+    size_t joins = 0;
   };
 
   Status start_worker(unsigned index);
+  double load_of(unsigned worker) const;
+  unsigned place_viewer(app::MediaId publisher);
+  void relay(app::MediaId publisher, unsigned from, unsigned to);
+  void measure_load();
   void post(app::MediaId id, unsigned worker, sfu::Command command);
   void receive_events();
   void take_events();
@@ -88,6 +101,8 @@ class MediaHub final : public app::MediaControl {
   boost::asio::steady_timer figures_timer_;
   std::vector<WorkerSlot> workers_;
   std::unordered_map<app::MediaId, unsigned> worker_of_;
+  // Which workers get the packets of a publisher relayed, until it ends.
+  std::unordered_map<app::MediaId, std::vector<unsigned>> relays_;
   std::vector<sfu::Event> taken_;
   std::string crypto_name_;
   uint64_t commands_refused_ = 0;

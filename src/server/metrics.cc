@@ -151,6 +151,8 @@ void add_media(Families& out, const MediaHub& media) {
   out.gauge("media_peers", "Peers of the media workers", peers);
   out.counter("media_commands_refused", "Commands that a full mailbox refused",
               media.commands_refused());
+  out.counter("media_handovers_refused", "Packets for another worker that could not keep up",
+              media.handovers_refused());
 }
 
 }  // namespace

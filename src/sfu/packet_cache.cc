@@ -13,10 +13,24 @@ bool PacketCache::insert(const CachedPacket& packet, Bytes payload) {
   if (slot.index >= packet.index) return false;
   slot = packet;
   slot.payload_size = static_cast<uint16_t>(payload.size());
+  slot.padding = 0;
+  slot.sent = false;
   if (!payload.empty())
     std::memcpy(payload_start(packet.index) + kHeadroom, payload.data(), payload.size());
   highest_ = std::max(highest_, packet.index);
   return true;
+}
+
+void PacketCache::pad(int64_t index) {
+  CachedPacket* packet = slot_of(index);
+  if (!packet || packet->sent || packet->padding != 0 || packet->payload_size == kMaxPayload)
+    return;
+  packet->padding = 1;
+  payload_start(index)[kHeadroom + packet->payload_size] = 1;  // the count, which counts itself
+}
+
+void PacketCache::mark_sent(int64_t index) {
+  if (CachedPacket* packet = slot_of(index)) packet->sent = true;
 }
 
 }  // namespace loopcast::sfu

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "rtc/rtp_output.h"
 
 namespace loopcast::sfu {
 
@@ -15,6 +16,10 @@ struct CachedPacket {
   int64_t index = -1;  // extended sequence number in the publisher's numbering; -1: empty slot
   uint32_t timestamp = 0;
   uint16_t payload_size = 0;
+  uint8_t padding = 0;  // bytes behind the payload (RFC 3550, section 5.1)
+  // Somebody may have got it: from then on its bytes stay as they are, since two different packets
+  // must not be encrypted under one number.
+  bool sent = false;
   bool marker = false;
   bool keyframe = false;     // starts a keyframe, or belongs to its parameter sets
   bool frame_start = false;  // first packet of a frame
@@ -46,6 +51,20 @@ class PacketCache {
   Bytes payload(const CachedPacket& packet) const {
     return {payload_start(packet.index) + kHeadroom, packet.payload_size};
   }
+  // As it goes to viewers, padding included.
+  rtc::PlainPacket plain(const CachedPacket& packet) const {
+    return {
+        packet.index,
+        packet.timestamp,
+        packet.marker,
+        packet.padding,
+        packet.orientation,
+        packet.audio_level,
+        {payload_start(packet.index) + kHeadroom, size_t{packet.payload_size} + packet.padding}};
+  }
+  // Makes a packet one byte longer, unless somebody may have it already or it is not there.
+  void pad(int64_t index);
+  void mark_sent(int64_t index);
   // The payload behind `osn`, as RFC 4588 sends it again. Valid until the next call for this
   // packet.
   Bytes retransmission_payload(const CachedPacket& packet, uint16_t osn) {
@@ -67,6 +86,8 @@ class PacketCache {
     return &payloads_[position(index) * kSlotSize];
   }
   uint8_t* payload_start(int64_t index) { return &payloads_[position(index) * kSlotSize]; }
+
+  CachedPacket* slot_of(int64_t index) { return const_cast<CachedPacket*>(find(index)); }
 
   std::vector<CachedPacket> packets_;
   std::vector<uint8_t> payloads_;

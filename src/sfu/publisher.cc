@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 #include "wire/codec.h"
 #include "wire/ntp.h"
@@ -37,6 +38,23 @@ void remove_number(SourceStream& stream, int64_t raw) {
   ++stream.removed_count;
 }
 
+// Pads what is pending, frame by frame.
+void equalise(SourceStream& stream) {
+  const std::vector<int64_t>& pending = stream.pending;
+  const auto packet = [&](size_t i) { return stream.cache.find(pending[i]); };
+  for (size_t begin = 0, end; begin < pending.size(); begin = end) {
+    size_t largest = 0;
+    for (end = begin; end < pending.size(); ++end) {
+      if (!packet(end)) continue;
+      if (packet(begin) && packet(end)->timestamp != packet(begin)->timestamp) break;
+      largest = std::max<size_t>(largest, packet(end)->payload_size);
+    }
+    // The last one may be shorter as it is.
+    for (size_t i = begin; i + 1 < end; ++i)
+      if (packet(i) && packet(i)->payload_size + size_t{1} == largest) stream.cache.pad(pending[i]);
+  }
+}
+
 }  // namespace
 
 SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agreed)
@@ -44,9 +62,11 @@ SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agree
       kind(agreed.kind),
       codec(agreed.codec),
       clock_rate(agreed.clock_rate),
+      fmtp(agreed.fmtp),
       cache(agreed.kind == rtc::MediaKind::kVideo ? Publisher::kVideoCache
                                                   : Publisher::kAudioCache) {
   pending.reserve(cache.capacity());
+  batch.reserve(cache.capacity());
 }
 
 Publisher::Publisher(const rtc::Negotiated& negotiated) {
@@ -60,11 +80,11 @@ SourceStream* Publisher::stream_of(size_t media) {
   return nullptr;
 }
 
-std::vector<rtc::SourceMedia> Publisher::sources(const rtc::Negotiated& negotiated) const {
+std::vector<rtc::SourceMedia> Publisher::sources() const {
   std::vector<rtc::SourceMedia> sources;
   sources.reserve(streams_.size());
   for (const SourceStream& stream : streams_)
-    sources.push_back(rtc::source_of(negotiated.media[stream.media]));
+    sources.push_back({stream.kind, stream.codec, stream.fmtp});
   return sources;
 }
 
@@ -93,29 +113,58 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
     packet.keyframe = info->keyframe;
     packet.frame_start = info->frame_start;
   }
-  if (!stream->cache.insert(packet, rtp.payload)) {
+  if (!insert(now, *stream, packet, rtp.payload)) {
     counters.add(rtc::Counter::kDropRtpDuplicate);
     return false;
   }
-  if (packet.keyframe) {
-    const bool newer = stream->keyframe_index < 0 || packet.index > stream->keyframe_index;
-    if (packet.timestamp == stream->keyframe_timestamp && stream->keyframe_index >= 0) {
-      stream->keyframe_index = std::min(stream->keyframe_index, packet.index);
-    } else if (newer) {
-      stream->keyframe_index = packet.index;
-      stream->keyframe_timestamp = packet.timestamp;
-      stream->keyframes.on_keyframe();
-    }
-  }
-  // More than a cache in one batch would be overwritten before it is handed on.
-  if (stream->pending.size() < stream->cache.capacity()) stream->pending.push_back(packet.index);
-  if (!has_pending()) batch_due_ = now + kFrameWait;
   // A packet sent again belongs to a frame that has gone already.
   if (is_video(*stream) && !received.recovered) frame_open_ = !packet.marker;
   return true;
 }
 
+bool Publisher::accept_relayed(Instant now, size_t stream, const CachedPacket& packet,
+                               Bytes payload) {
+  return stream < streams_.size() && insert(now, streams_[stream], packet, payload);
+}
+
+bool Publisher::insert(Instant now, SourceStream& stream, const CachedPacket& packet,
+                       Bytes payload) {
+  if (!stream.cache.insert(packet, payload)) return false;
+  if (packet.keyframe) {
+    const bool newer = stream.keyframe_index < 0 || packet.index > stream.keyframe_index;
+    if (packet.timestamp == stream.keyframe_timestamp && stream.keyframe_index >= 0) {
+      stream.keyframe_index = std::min(stream.keyframe_index, packet.index);
+    } else if (newer) {
+      stream.keyframe_index = packet.index;
+      stream.keyframe_timestamp = packet.timestamp;
+      stream.keyframes.on_keyframe();
+    }
+  }
+  // More than a cache in one batch would be overwritten before it is handed on.
+  if (stream.pending.size() < stream.cache.capacity()) stream.pending.push_back(packet.index);
+  if (!has_pending()) batch_due_ = now + kFrameWait;
+  return true;
+}
+
 bool Publisher::batch_complete() const { return has_pending() && !frame_open_; }
+
+void Publisher::prepare_batch() {
+  for (SourceStream& stream : streams_) {
+    stream.batch.clear();
+    stream.batch_lowest = std::numeric_limits<int64_t>::max();
+    equalise(stream);
+    std::optional<size_t> keyframe;
+    for (const int64_t index : stream.pending) {
+      const CachedPacket* packet = stream.cache.find(index);
+      if (!packet) continue;  // overwritten
+      if (packet->keyframe && !keyframe) keyframe = stream.batch.size();
+      stream.cache.mark_sent(index);
+      stream.batch.push_back(stream.cache.plain(*packet));
+      stream.batch_lowest = std::min(stream.batch_lowest, index);
+    }
+    stream.batch_keyframe = keyframe.value_or(stream.batch.size());
+  }
+}
 
 void Publisher::clear_pending() {
   for (SourceStream& stream : streams_) stream.pending.clear();
@@ -130,9 +179,8 @@ std::optional<int64_t> Publisher::replay_start(const SourceStream& stream, Insta
   return stream.keyframe_index;
 }
 
-std::optional<uint32_t> Publisher::timestamp_at(const SourceStream& stream, Instant now,
-                                                const rtc::Peer& peer) const {
-  const auto mark = peer.clock_mark(stream.media);
+std::optional<uint32_t> Publisher::timestamp_at(const SourceStream& stream, Instant now) const {
+  const auto& mark = stream.clock;
   if (!mark) return std::nullopt;
   const int64_t sent = wire::wall_from_ntp(mark->ntp).us;
   const int64_t offset = mark->at.us() - sent;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/time.h"
@@ -23,11 +24,17 @@ struct SourceStream {
   size_t media;  // index into the publisher's Negotiated::media
   rtc::MediaKind kind;
   wire::Codec codec;
-  uint32_t clock_rate;  // Hz
+  uint32_t clock_rate;                       // Hz
+  std::string fmtp;                          // as the presenter offered it
+  std::optional<rtc::ClockMark> clock = {};  // of the newest sender report
   PacketCache cache;
   KeyframeRequester keyframes;
   // Packets that arrived and have not been handed to the subscribers yet, in order of arrival.
   std::vector<int64_t> pending;
+  // The same as they leave, see Publisher::prepare_batch().
+  std::vector<rtc::PlainPacket> batch;
+  size_t batch_keyframe = 0;  // where in `batch` the first keyframe begins; its size: nowhere
+  int64_t batch_lowest = 0;   // number in `batch`
   // First packet of the newest keyframe, -1 before the first one.
   int64_t keyframe_index = -1;
   uint32_t keyframe_timestamp = 0;
@@ -58,29 +65,38 @@ class Publisher {
   // A media packet of this publisher. Copies it into its stream's cache. False if it was dropped.
   bool accept(Instant now, const rtc::Received& received, rtc::Counters& counters);
 
+  // A packet that another worker has accepted, of streams()[stream]; false if it was dropped.
+  bool accept_relayed(Instant now, size_t stream, const CachedPacket& packet, Bytes payload);
+  // No more of a frame will come at once.
+  void end_frame() { frame_open_ = false; }
+
   // Whether what is pending should be handed on now: no frame is incomplete, or it has waited long
   // enough. batch_due(): when that will be at the latest; never if nothing is pending.
   bool batch_ready(Instant now) const { return batch_complete() || now >= batch_due_; }
   Instant batch_due() const { return batch_due_; }
   bool has_pending() const { return !batch_due_.is_never(); }
+  // Fills SourceStream::batch: what can be decided once for all viewers. Packets of a frame that
+  // are one byte shorter than its largest get a byte of padding, so that all of them leave in one
+  // send (UDP segments are of equal size).
+  void prepare_batch();
   // All of the pending packets have been handed on.
   void clear_pending();
 
   std::vector<SourceStream>& streams() { return streams_; }
   const std::vector<SourceStream>& streams() const { return streams_; }
   SourceStream* stream_of(size_t media);
-  std::vector<rtc::SourceMedia> sources(const rtc::Negotiated& negotiated) const;
+  std::vector<rtc::SourceMedia> sources() const;
 
   // Where a viewer that joins now starts: the newest keyframe, if it can be replayed.
   std::optional<int64_t> replay_start(const SourceStream& stream, Instant now) const;
 
   // RTP timestamp of `stream` at `now`, from the presenter's sender reports; nullopt before them.
   // One wall clock serves both streams, so that sound and picture stay together.
-  std::optional<uint32_t> timestamp_at(const SourceStream& stream, Instant now,
-                                       const rtc::Peer& peer) const;
+  std::optional<uint32_t> timestamp_at(const SourceStream& stream, Instant now) const;
 
  private:
   bool batch_complete() const;
+  bool insert(Instant now, SourceStream& stream, const CachedPacket& packet, Bytes payload);
 
   std::vector<SourceStream> streams_;
   Instant batch_due_ = Instant::never();

@@ -33,7 +33,7 @@ class PublisherTest : public ::testing::Test {
 TEST_F(PublisherTest, HasAStreamForEachMediaThatIsReceived) {
   EXPECT_EQ(publisher.streams().size(), 2u);
   EXPECT_EQ(Publisher(watching()).streams().size(), 0u);
-  const auto sources = publisher.sources(publishing());
+  const auto sources = publisher.sources();
   ASSERT_EQ(sources.size(), 2u);
   EXPECT_EQ(sources[1].codec, wire::Codec::kVp8);
 }

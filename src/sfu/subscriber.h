@@ -2,8 +2,10 @@
 // with sequence numbers and timestamps that go on without a break.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/random.h"
@@ -14,14 +16,6 @@
 #include "sfu/publisher.h"
 
 namespace loopcast::sfu {
-
-// What becomes of one packet for one viewer.
-struct Decision {
-  bool forward = false;
-  bool starts = false;  // the first packet of the viewer's stream
-  int64_t index = 0;    // the viewer's extended sequence number
-  uint32_t timestamp = 0;
-};
 
 class Subscriber {
  public:
@@ -37,12 +31,14 @@ class Subscriber {
 
   // The viewer can be sent to: video begins with the newest keyframe if there is one to replay,
   // else one is asked for.
-  void start(Instant now, Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
-             Outlet& out);
+  // Returns the number of packets that were replayed.
+  size_t start(Instant now, Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
+               Outlet& out);
   bool started() const { return started_; }
 
-  // Sends the publisher's pending packets to the viewer.
-  void forward_pending(Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters, Outlet& out);
+  // Sends the publisher's batch (Publisher::prepare_batch) to the viewer.
+  void forward_batch(const Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
+                     Outlet& out);
 
   // The viewer's feedback, a plain RTCP compound: retransmissions are sent, keyframe requests
   // passed to the publisher's streams.
@@ -50,36 +46,38 @@ class Subscriber {
                    rtc::Counters& counters, Outlet& out);
 
   // For each media of the viewer, the timestamp of its stream at `now` (see Peer::send_reports).
-  std::vector<std::optional<uint32_t>> clocks(Instant now, const Publisher& publisher,
-                                              const rtc::Peer& source) const;
+  std::vector<std::optional<uint32_t>> clocks(Instant now, const Publisher& publisher) const;
 
  private:
   struct Stream {
-    size_t source;  // index into Publisher::streams()
-    size_t media;   // index into the viewer's Negotiated::media
-    bool rtx;
-    uint8_t orientation_id;
-    uint8_t audio_level_id;
+    size_t source = 0;  // index into Publisher::streams()
+    size_t media = 0;   // index into the viewer's Negotiated::media
+    bool rtx = false;
     bool running = false;
-    int64_t first_index = 0;  // of the source: what the viewer got first
-    uint32_t first_timestamp = 0;
-    int64_t index_offset = 0;  // viewer's number - source's number
-    uint32_t timestamp_offset;
-    int64_t highest = -1;  // the viewer's numbering
-    int64_t first_out;     // the viewer's first number
-    uint64_t packets = 0;
+    uint32_t first_timestamp = 0;  // of the source: what the viewer got first
+    int64_t first_index = 0;
+    rtc::RtpShift shift;    // from the source's numbers to the viewer's
+    int64_t highest = -1;   // the viewer's numbering
+    int64_t first_out = 0;  // the viewer's first number
   };
 
-  static Decision decide(const Stream& stream, const SourceStream& source,
-                         const CachedPacket& packet);
-  void forward(Stream& stream, SourceStream& source, const CachedPacket& packet, rtc::Peer& peer,
-               rtc::Counters& counters, Outlet& out);
+  std::span<Stream> streams() { return {streams_.data(), stream_count_}; }
+  std::span<const Stream> streams() const { return {streams_.data(), stream_count_}; }
+  static void begin(Stream& stream, const rtc::PlainPacket& packet);
+  static bool wants(const Stream& stream, const rtc::PlainPacket& packet);
+  static void send(Stream& stream, std::span<const rtc::PlainPacket> packets, rtc::Peer& peer,
+                   rtc::Counters& counters, Outlet& out);
+  size_t replay(Stream& stream, const SourceStream& source, int64_t from, rtc::Peer& peer,
+                rtc::Counters& counters, Outlet& out);
   void retransmit(Instant now, Stream& stream, SourceStream& source, Seq16 sequence,
                   rtc::Peer& peer, rtc::Counters& counters, Outlet& out);
   bool spend_retransmission(Instant now);
   Stream* stream_of(const rtc::Negotiated& negotiated, Ssrc ssrc);
 
-  std::vector<Stream> streams_;
+  // Inline: they are read for each frame. The picture comes first, so that a sound that leaves with
+  // it is the shorter end of its run.
+  std::array<Stream, rtc::RtpOutput::kMaxMedia> streams_;
+  size_t stream_count_ = 0;
   bool started_ = false;
   int64_t retransmission_budget_ = kRetransmissionBurst;
   Instant budget_at_;

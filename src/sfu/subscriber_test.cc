@@ -36,7 +36,8 @@ class SubscriberTest : public ::testing::Test {
     publisher.accept(now, received(kVideo, index, timestamp, payload, marker), viewer.counters());
   }
   void hand_on() {
-    subscriber.forward_pending(publisher, viewer.peer(), viewer.counters(), viewer.out());
+    publisher.prepare_batch();
+    subscriber.forward_batch(publisher, viewer.peer(), viewer.counters(), viewer.out());
     publisher.clear_pending();
   }
   void start() { subscriber.start(now, publisher, viewer.peer(), viewer.counters(), viewer.out()); }

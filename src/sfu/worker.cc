@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "rtc/ice_fragment.h"
 #include "wire/rtp.h"
 #include "wire/stun.h"
 
@@ -13,12 +12,6 @@ namespace {
 
 using rtc::Counter;
 
-// RFC 8445, section 5.3 asks for 24 and 128 bits; more bits in the ufrag because it is also how a
-// datagram finds its peer.
-constexpr size_t kUfragLength = 12;
-constexpr size_t kPasswordLength = 24;
-// ICE restarts whose old user name fragments still lead to the peer.
-constexpr size_t kMaxUfrags = 4;
 // Addresses of one peer: as many as its ICE agent keeps.
 constexpr size_t kMaxRoutes = rtc::IceAgent::kMaxRoutes;
 
@@ -28,8 +21,6 @@ std::unique_ptr<rtc::SrtpCrypto> make_crypto(const WorkerOptions& options) {
   if (!crypto) std::abort();
   return crypto;
 }
-
-Error unknown_publisher() { return {"publisher_gone", "The broadcast has ended."}; }
 
 }  // namespace
 
@@ -46,151 +37,26 @@ void Worker::handle(Instant now, Command&& command, Outlet& out) {
              std::move(command));
 }
 
-rtc::IceCredentials Worker::new_credentials() {
-  rtc::IceCredentials ice;
-  do ice.ufrag = random_.ice_token(kUfragLength);
-  while (by_ufrag_.contains(ice.ufrag));
-  ice.password = random_.ice_token(kPasswordLength);
-  return ice;
-}
-
-rtc::AnswerOptions Worker::answer_options(const rtc::IceCredentials& ice) {
-  rtc::AnswerOptions options;
-  options.local_ice = ice;
-  options.local_fingerprint = identity_.fingerprint();
-  options.candidates = options_.candidates;
-  options.session_id = random_.u64() >> 1;
-  options.cname = rtc::Peer::kCname;
-  options.msid_stream = random_.token(22);
-  options.video_preference = options_.video_preference;
-  for (Ssrc& ssrc : options.ssrcs) ssrc.value = random_.u32() | 1;  // 0 is nobody's
-  return options;
-}
-
-Worker::Member* Worker::add_member(Instant now, MediaId id, rtc::IceCredentials ice,
-                                   rtc::Negotiated negotiated, SlabId& handle) {
-  const rtc::PeerContext context{identity_, *crypto_, counters_};
-  const std::string ufrag = ice.ufrag;
-  handle = members_.emplace(
-      id, rtc::Peer(now, context, std::move(ice), std::move(negotiated), random_.fork()));
-  Member* member = members_.find(handle);
-  member->ufrags.push_back(ufrag);
-  by_id_[id] = handle;
-  by_ufrag_[ufrag] = handle;
-  return member;
-}
-
-Worker::Member* Worker::find(MediaId id, SlabId* handle) {
-  const auto it = by_id_.find(id);
-  if (it == by_id_.end()) return nullptr;
+Source* Worker::find_source(MediaId id, SlabId* handle) {
+  const auto it = source_by_id_.find(id);
+  if (it == source_by_id_.end()) return nullptr;
   if (handle) *handle = it->second;
-  return members_.find(it->second);
+  return sources_.find(it->second);
 }
 
-void Worker::handle_command(Instant now, Publish&& command, Outlet& out) {
-  if (members_.size() >= options_.max_peers) {
-    counters_.add(Counter::kRefusedPeers);
-    events_.push_back(Refused{command.id, {"server_full", "The server carries all it can."}});
-    return;
-  }
-  rtc::IceCredentials ice = new_credentials();
-  auto answer = rtc::answer_publisher(command.offer, answer_options(ice));
-  if (!answer) {
-    events_.push_back(Refused{command.id, std::move(answer.error())});
-    return;
-  }
-  SlabId handle;
-  Member* member =
-      add_member(now, command.id, std::move(ice), std::move(answer->negotiated), handle);
-  member->publisher.emplace(member->peer.negotiated());
-  ++publishers_;
-  // The loopback: a presenter who offered to receive watches themselves.
-  const auto& media = member->peer.negotiated().media;
-  if (std::any_of(media.begin(), media.end(), [](const auto& m) { return m.send; })) {
-    member->subscriber.emplace(*member->publisher, member->peer.negotiated(), random_);
-    member->subscribers.push_back(handle);
-    member->source = handle;
-  }
-  events_.push_back(Answered{command.id, std::move(answer->sdp)});
-  drive(now, handle, *member, out);
+SlabId Worker::add_source(MediaId id, SlabId member, const rtc::Negotiated& negotiated) {
+  const SlabId handle = sources_.emplace(id, member, Publisher(negotiated));
+  source_by_id_[id] = handle;
+  return handle;
 }
 
-void Worker::handle_command(Instant now, Watch&& command, Outlet& out) {
-  SlabId source_handle;
-  Member* source = find(command.publisher, &source_handle);
-  if (!source || !source->publisher) {
-    events_.push_back(Refused{command.id, unknown_publisher()});
-    return;
-  }
-  if (members_.size() >= options_.max_peers) {
-    counters_.add(Counter::kRefusedPeers);
-    events_.push_back(Refused{command.id, {"server_full", "The server carries all it can."}});
-    return;
-  }
-  rtc::IceCredentials ice = new_credentials();
-  const auto sources = source->publisher->sources(source->peer.negotiated());
-  auto answer = rtc::answer_viewer(command.offer, sources, answer_options(ice));
-  if (!answer) {
-    events_.push_back(Refused{command.id, std::move(answer.error())});
-    return;
-  }
-  SlabId handle;
-  Member* member =
-      add_member(now, command.id, std::move(ice), std::move(answer->negotiated), handle);
-  member->subscriber.emplace(*source->publisher, member->peer.negotiated(), random_);
-  member->source = source_handle;
-  source->subscribers.push_back(handle);
-  events_.push_back(Answered{command.id, std::move(answer->sdp)});
-  // While the viewer connects, the keyframe that they will begin with may already be on its way.
-  for (SourceStream& stream : source->publisher->streams())
-    if (stream.kind == rtc::MediaKind::kVideo && !source->publisher->replay_start(stream, now))
-      stream.keyframes.want(now);
-  drive(now, source_handle, *source, out);
-  drive(now, handle, *member, out);
-}
-
-void Worker::handle_command(Instant now, RestartIce&& command, Outlet& out) {
-  SlabId handle;
-  Member* member = find(command.id, &handle);
-  if (!member) {
-    events_.push_back(Refused{command.id, {"not_found", "This session has ended."}});
-    return;
-  }
-  auto fragment = rtc::parse_ice_fragment(command.fragment);
-  if (!fragment) {
-    events_.push_back(Refused{command.id, std::move(fragment.error())});
-    return;
-  }
-  const rtc::IceCredentials& current = member->peer.negotiated().remote_ice;
-  if (fragment->ice.ufrag.empty() || fragment->ice.ufrag == current.ufrag) {
-    // Candidates of the peer alone: it checks towards us, we need none of them.
-    events_.push_back(Restarted{command.id, {}});
-    return;
-  }
-  rtc::IceCredentials ice = new_credentials();
-  if (member->ufrags.size() == kMaxUfrags) {
-    by_ufrag_.erase(member->ufrags.front());
-    member->ufrags.erase(member->ufrags.begin());
-  }
-  member->ufrags.push_back(ice.ufrag);
-  by_ufrag_[ice.ufrag] = handle;
-  const auto reply = rtc::answer_ice_restart(*fragment, ice, options_.candidates);
-  events_.push_back(Restarted{command.id, rtc::write_ice_fragment(reply)});
-  member->peer.restart_ice(now, std::move(ice), std::move(fragment->ice));
-  drive(now, handle, *member, out);
-}
-
-void Worker::handle_command(Instant now, Stop&& command, Outlet& out) {
-  SlabId handle;
-  Member* member = find(command.id, &handle);
-  if (!member) return;
-  member->peer.close();
-  member->peer.flush(now, out);
-  remove(handle);
-}
-
-void Worker::handle_command(Instant, GetFigures&& command, Outlet&) {
-  events_.push_back(Figures{command.tag, counters_, members_.size(), publishers_});
+void Worker::remove_source(Instant now, SlabId handle) {
+  Source* source = sources_.find(handle);
+  if (!source) return;
+  source->handover.end(now, source->id, handovers_);
+  source_by_id_.erase(source->id);
+  std::erase(relayed_, handle);
+  sources_.remove(handle);
 }
 
 void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagram, Outlet& out) {
@@ -206,11 +72,17 @@ void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagr
     return;
   }
   const SlabId handle = it->second;
+  if (!member->connected && wire::classify(datagram) == wire::DatagramKind::kDtls) {
+    wait_for_turn(handle, from, datagram);
+    return;
+  }
   const rtc::Received received = member->peer.handle_datagram(now, from, datagram);
   if (received.kind == rtc::Received::Kind::kRtp) {
-    if (!member->publisher) return;
-    const bool idle = !member->publisher->has_pending();
-    if (member->publisher->accept(now, received, counters_) && idle) pending_.push_back(handle);
+    Source* source = sources_.find(member->publishes);
+    if (!source) return;
+    const bool idle = !source->publisher.has_pending();
+    if (source->publisher.accept(now, received, counters_) && idle)
+      pending_.push_back(member->publishes);
     schedule(handle, *member);
     return;
   }
@@ -283,25 +155,83 @@ void Worker::learn_route(SlabId handle, Member& member, const Route& from) {
 }
 
 void Worker::handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out) {
-  if (!member.subscriber) return;
-  Member* source = members_.find(member.source);
-  if (!source || !source->publisher) return;
-  member.subscriber->handle_rtcp(now, compound, *source->publisher, member.peer, counters_, out);
-  if (source != &member) drive(now, member.source, *source, out);
+  if (Source* own = sources_.find(member.publishes))
+    for (SourceStream& stream : own->publisher.streams())
+      stream.clock = member.peer.clock_mark(stream.media);
+  Source* source = sources_.find(member.watches);
+  if (!member.subscriber || !source) return;
+  member.subscriber->handle_rtcp(now, compound, source->publisher, member.peer, counters_, out);
+  if (member.publishes != member.watches) serve_keyframes(now, *source, out);
 }
 
-void Worker::request_keyframes(Instant now, Member& source) {
-  if (!source.publisher || !source.connected) return;
-  for (SourceStream& stream : source.publisher->streams())
-    if (stream.keyframes.take(now)) source.peer.request_keyframe(stream.media);
+void Worker::request_keyframes(Instant now, Source& source) {
+  Member* member = members_.find(source.member);
+  if (!source.relayed() && (!member || !member->connected)) return;
+  for (SourceStream& stream : source.publisher.streams()) {
+    if (!stream.keyframes.take(now)) continue;
+    if (member)
+      member->peer.request_keyframe(stream.media);
+    else
+      events_.push_back(KeyframeWanted{source.id});
+  }
+}
+
+// Somebody may have asked for one.
+void Worker::serve_keyframes(Instant now, Source& source, Outlet& out) {
+  bool wanted = false;
+  for (const SourceStream& stream : source.publisher.streams())
+    wanted = wanted || !stream.keyframes.next_timeout().is_never();
+  if (!wanted) return;
+  if (Member* presenter = members_.find(source.member))
+    drive(now, source.member, *presenter, out);
+  else
+    request_keyframes(now, source);
 }
 
 void Worker::send_reports(Instant now, Member& member, Outlet& out) {
   std::vector<std::optional<uint32_t>> clocks;
-  Member* source = members_.find(member.source);
-  if (member.subscriber && source && source->publisher)
-    clocks = member.subscriber->clocks(now, *source->publisher, source->peer);
+  const Source* source = sources_.find(member.watches);
+  if (member.subscriber && source) clocks = member.subscriber->clocks(now, source->publisher);
   member.peer.send_reports(now, WallTime{options_.epoch.us + now.us()}, clocks, out);
+}
+
+// Handshakes, and viewers that begin.
+
+void Worker::wait_for_turn(SlabId member, const Route& from, Bytes datagram) {
+  if (handshakes_.size() >= kMaxHandshakes) {
+    counters_.add(Counter::kDropHandshakeLimit);
+    return;
+  }
+  handshakes_.push_back({member, from, {datagram.begin(), datagram.end()}});
+}
+
+void Worker::take_handshake_steps(Instant now, Outlet& out) {
+  for (int i = 0; i < kHandshakeSteps && !handshakes_.empty(); ++i) {
+    Handshake next = std::move(handshakes_.front());
+    handshakes_.pop_front();
+    Member* member = members_.find(next.member);
+    if (!member) continue;
+    member->peer.handle_datagram(now, next.from, next.datagram);
+    drive(now, next.member, *member, out);
+  }
+}
+
+void Worker::start_subscribers(Instant now, Outlet& out) {
+  if (starting_.empty()) return;
+  const int64_t earned = (now - replay_budget_at_).us() * kReplayPerMs / 1000;
+  if (earned > 0) {
+    replay_budget_ = std::min(kReplayBurst, replay_budget_ + earned);
+    replay_budget_at_ = now;
+  }
+  while (!starting_.empty() && replay_budget_ > 0) {
+    Member* member = members_.find(starting_.front());
+    starting_.pop_front();
+    Source* source = member ? sources_.find(member->watches) : nullptr;
+    if (!source) continue;
+    replay_budget_ -= static_cast<int64_t>(
+        member->subscriber->start(now, source->publisher, member->peer, counters_, out));
+    if (member->publishes != member->watches) serve_keyframes(now, *source, out);
+  }
 }
 
 void Worker::drive(Instant now, SlabId handle, Member& member, Outlet& out) {
@@ -309,17 +239,12 @@ void Worker::drive(Instant now, SlabId handle, Member& member, Outlet& out) {
     member.connected = true;
     member.peer.flush(now, out);  // the last flight of DTLS goes before media
     events_.push_back(Connected{member.id});
-    Member* source = members_.find(member.source);
-    if (member.subscriber && source && source->publisher) {
-      member.subscriber->start(now, *source->publisher, member.peer, counters_, out);
-      if (source != &member) {
-        request_keyframes(now, *source);
-        source->peer.flush(now, out);
-        schedule(member.source, *source);
-      }
+    if (member.subscriber) {
+      starting_.push_back(handle);
+      start_subscribers(now, out);
     }
   }
-  request_keyframes(now, member);
+  if (Source* own = sources_.find(member.publishes)) request_keyframes(now, *own);
   if (member.peer.take_reports_due(now)) send_reports(now, member, out);
   member.peer.flush(now, out);
   switch (member.peer.state()) {
@@ -334,13 +259,13 @@ void Worker::drive(Instant now, SlabId handle, Member& member, Outlet& out) {
       events_.push_back(Ended{member.id, member.peer.failure()});
       break;
   }
-  remove(handle);
+  remove(now, handle);
 }
 
 void Worker::schedule(SlabId handle, Member& member) {
   Instant at = member.peer.next_timeout();
-  if (member.publisher && member.connected)
-    for (const SourceStream& stream : member.publisher->streams())
+  if (const Source* own = sources_.find(member.publishes); own && member.connected)
+    for (const SourceStream& stream : own->publisher.streams())
       at = std::min(at, stream.keyframes.next_timeout());
   if (at >= member.scheduled) return;
   member.scheduled = at;
@@ -349,29 +274,43 @@ void Worker::schedule(SlabId handle, Member& member) {
 
 void Worker::flush(Instant now, Outlet& out) {
   std::erase_if(pending_, [&](SlabId handle) {
-    Member* source = members_.find(handle);
+    Source* source = sources_.find(handle);
     if (!source) return true;
-    if (!source->publisher->batch_ready(now)) return false;
+    if (!source->publisher.batch_ready(now)) return false;
+    if (const Member* presenter = members_.find(source->member))
+      counters_.add(Counter::kDropHandoverFull,
+                    source->handover.copy_pending(now, source->id, source->publisher,
+                                                  presenter->peer, handovers_));
     fan_out(*source, out);
     return true;
   });
 }
 
-void Worker::fan_out(Member& source, Outlet& out) {
-  std::erase_if(source.subscribers, [&](SlabId handle) {
-    Member* viewer = members_.find(handle);
-    if (!viewer) return true;
-    viewer->subscriber->forward_pending(*source.publisher, viewer->peer, counters_, out);
-    return false;
-  });
-  source.publisher->clear_pending();
+void Worker::fan_out(Source& source, Outlet& out) {
+  source.publisher.prepare_batch();
+  const std::vector<SlabId>& viewers = source.subscribers;
+  for (size_t i = 0; i < viewers.size(); ++i) {
+    // What is read of the viewers to come is on its way from memory meanwhile.
+    if (i + 2 < viewers.size()) members_.prefetch(viewers[i + 2]);
+    if (i + 1 < viewers.size())
+      if (const Member* next = members_.find(viewers[i + 1])) next->peer.prefetch();
+    if (Member* viewer = members_.find(viewers[i]))
+      viewer->subscriber->forward_batch(source.publisher, viewer->peer, counters_, out);
+  }
+  source.publisher.clear_pending();
 }
 
 Instant Worker::next_timeout() const {
+  if (!handshakes_.empty()) return {};
   Instant at = deadlines_.next();
+  if (!starting_.empty())
+    at = std::min(at, replay_budget_at_ + Duration::millis(1 - replay_budget_ / kReplayPerMs));
   for (const SlabId handle : pending_)
-    if (const Member* source = members_.find(handle))
-      at = std::min(at, source->publisher->batch_due());
+    if (const Source* source = sources_.find(handle))
+      at = std::min(at, source->publisher.batch_due());
+  for (const SlabId handle : relayed_)
+    for (const SourceStream& stream : sources_.find(handle)->publisher.streams())
+      at = std::min(at, stream.keyframes.next_timeout());
   return at;
 }
 
@@ -386,13 +325,23 @@ void Worker::handle_timeout(Instant now, Outlet& out) {
     member->peer.handle_timeout(now);
     drive(now, handle, *member, out);
   }
-  flush(now, out);
+  for (const SlabId handle : relayed_) request_keyframes(now, *sources_.find(handle));
+  flush(now, out);  // media first
+  start_subscribers(now, out);
+  take_handshake_steps(now, out);
 }
 
 void Worker::route_closed(Instant, uint32_t tcp) {
   // The peer may come back by another connection or by UDP within the consent timeout.
   std::erase_if(by_route_, [&](const auto& entry) { return entry.first.tcp == tcp; });
   std::erase_if(challengers_, [&](const auto& entry) { return entry.first.tcp == tcp; });
+}
+
+bool Worker::poll_handover(PacketBatch& batch) {
+  if (handovers_.empty()) return false;
+  batch = std::move(handovers_.front());
+  handovers_.pop_front();
+  return true;
 }
 
 bool Worker::poll_event(Event& event) {
@@ -402,10 +351,10 @@ bool Worker::poll_event(Event& event) {
   return true;
 }
 
-void Worker::remove(SlabId handle) {
+void Worker::remove(Instant now, SlabId handle) {
   Member* member = members_.find(handle);
   if (!member) return;
-  if (member->publisher) --publishers_;
+  remove_source(now, member->publishes);
   by_id_.erase(member->id);
   for (const std::string& ufrag : member->ufrags) by_ufrag_.erase(ufrag);
   const auto forget = [&](auto& map, const std::vector<RouteKey>& keys) {
@@ -414,8 +363,7 @@ void Worker::remove(SlabId handle) {
   };
   forget(by_route_, member->routes);
   forget(challengers_, member->challenges);
-  if (Member* source = members_.find(member->source); source && source != member)
-    std::erase(source->subscribers, handle);
+  if (Source* source = sources_.find(member->watches)) std::erase(source->subscribers, handle);
   members_.remove(handle);
 }
 

@@ -2,8 +2,9 @@
 // no socket, clock or thread; net/media_thread.h drives it, and tests/sim drives it in virtual
 // time.
 //
-// A broadcast's publisher and all its subscribers are peers of the same worker. A presenter who
-// gets their own picture back is a subscriber of themselves.
+// A publisher is a peer of one worker. Its subscribers are peers of the same one, or of another
+// that is handed what the publisher sends (sfu/handover.h). A presenter who gets their own picture
+// back is a subscriber of themselves.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +26,13 @@
 #include "rtc/negotiation.h"
 #include "rtc/peer.h"
 #include "rtc/srtp.h"
+#include "sfu/handover.h"
 #include "sfu/publisher.h"
+#include "sfu/source.h"
 #include "sfu/subscriber.h"
 #include "wire/candidate.h"
 
 namespace loopcast::sfu {
-
-// Chosen by whoever gives the commands; never used again.
-using MediaId = uint64_t;
 
 // Each is answered by Answered or Refused, but for Stop.
 struct Publish {
@@ -59,7 +59,28 @@ struct Stop {
 struct GetFigures {
   uint32_t tag = 0;
 };
-using Command = std::variant<Publish, Watch, RestartIce, Stop, GetFigures>;
+// The packets of `publisher` go to `target` as well, until it ends or Untap. Nothing follows if it
+// has ended already.
+struct Tap {
+  MediaId publisher = 0;
+  TargetId target = 0;
+  // Asks for a keyframe when none came for so long; zero: never.
+  Duration keyframe_interval;
+};
+struct Untap {
+  MediaId publisher = 0;
+  TargetId target = 0;
+};
+// Who takes packets over lost some, and cannot go on without a keyframe.
+struct RequestKeyframe {
+  MediaId publisher = 0;
+};
+// Another worker will hand over what `publisher` sends: who watches until then waits for it.
+struct Relay {
+  MediaId publisher = 0;
+};
+using Command =
+    std::variant<Publish, Watch, RestartIce, Stop, GetFigures, Tap, Untap, RequestKeyframe, Relay>;
 
 struct Answered {
   MediaId id = 0;
@@ -87,7 +108,12 @@ struct Figures {
   size_t peers = 0;
   size_t publishers = 0;
 };
-using Event = std::variant<Answered, Refused, Restarted, Connected, Ended, Figures>;
+// A subscriber of a publisher that is relayed needs a keyframe: its worker is to be told
+// (RequestKeyframe).
+struct KeyframeWanted {
+  MediaId publisher = 0;
+};
+using Event = std::variant<Answered, Refused, Restarted, Connected, Ended, Figures, KeyframeWanted>;
 
 struct WorkerOptions {
   std::vector<wire::Candidate> candidates;
@@ -102,6 +128,21 @@ struct WorkerOptions {
 
 class Worker {
  public:
+  using Handed = PacketBatch;
+
+  // Datagrams of handshakes that wait for their turn; more are dropped, and repeated by their
+  // sender.
+  static constexpr size_t kMaxHandshakes = 4096;
+  // Steps of handshakes in one turn. One with two signatures takes half a millisecond, and media
+  // waits meanwhile.
+  static constexpr int kHandshakeSteps = 2;
+  // Packets of all replays to joining viewers: what a crowd gets at once would be lost on its way,
+  // and that of others with it. 100 a millisecond are about 1 Gbit/s.
+  static constexpr int64_t kReplayPerMs = 100;
+  static constexpr int64_t kReplayBurst = 500;
+  // Viewers of one publisher that wait for its first batch from another worker.
+  static constexpr size_t kMaxAwaiting = 4096;
+
   // Ends the process if there is no cryptography: OpenSSL is broken then.
   Worker(WorkerOptions options, const Random::Seed& seed);
   ~Worker();
@@ -117,6 +158,10 @@ class Worker {
   // An ICE-TCP connection is gone.
   void route_closed(Instant now, uint32_t tcp);
   bool poll_event(Event& event);
+  // What publishers that are tapped have sent; to be drained each turn.
+  bool poll_handover(PacketBatch& batch);
+  // What another worker handed over.
+  void handle_handover(Instant now, PacketBatch&& batch, Outlet& out);
 
   const rtc::Counters& counters() const { return counters_; }
   size_t peers() const { return members_.size(); }
@@ -142,33 +187,48 @@ class Worker {
     std::vector<RouteKey> challenges = {};  // in challengers_
     Instant scheduled = Instant::never();
     bool connected = false;
-    std::optional<Publisher> publisher;
-    std::vector<SlabId> subscribers;  // of `publisher`
+    SlabId publishes;  // its own source
+    SlabId watches;    // the source that `subscriber` listens to
     std::optional<Subscriber> subscriber;
-    SlabId source;  // whose publisher `subscriber` listens to
+  };
+  struct Handshake {
+    SlabId member;
+    Route from;
+    std::vector<uint8_t> datagram;
   };
   void handle_command(Instant now, Publish&& command, Outlet& out);
   void handle_command(Instant now, Watch&& command, Outlet& out);
   void handle_command(Instant now, RestartIce&& command, Outlet& out);
   void handle_command(Instant now, Stop&& command, Outlet& out);
   void handle_command(Instant now, GetFigures&& command, Outlet& out);
+  void handle_command(Instant now, Tap&& command, Outlet& out);
+  void handle_command(Instant now, Untap&& command, Outlet& out);
+  void handle_command(Instant now, RequestKeyframe&& command, Outlet& out);
+  void handle_command(Instant now, Relay&& command, Outlet& out);
 
   rtc::AnswerOptions answer_options(const rtc::IceCredentials& ice);
   rtc::IceCredentials new_credentials();
   Member* add_member(Instant now, MediaId id, rtc::IceCredentials ice, rtc::Negotiated negotiated,
                      SlabId& handle);
   Member* find(MediaId id, SlabId* handle = nullptr);
+  Source* find_source(MediaId id, SlabId* handle = nullptr);
+  SlabId add_source(MediaId id, SlabId member, const rtc::Negotiated& negotiated);
+  void remove_source(Instant now, SlabId handle);
   SlabId find_by_ufrag(Bytes datagram) const;
   void handle_stun(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
   bool feed_stun(Instant now, SlabId handle, const Route& from, MutableBytes datagram, Outlet& out);
   void learn_route(SlabId handle, Member& member, const Route& from);
   void handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out);
   void drive(Instant now, SlabId handle, Member& member, Outlet& out);
-  void fan_out(Member& source, Outlet& out);
-  void request_keyframes(Instant now, Member& source);
+  void fan_out(Source& source, Outlet& out);
+  void wait_for_turn(SlabId member, const Route& from, Bytes datagram);
+  void take_handshake_steps(Instant now, Outlet& out);
+  void start_subscribers(Instant now, Outlet& out);
+  void request_keyframes(Instant now, Source& source);
+  void serve_keyframes(Instant now, Source& source, Outlet& out);
   void send_reports(Instant now, Member& member, Outlet& out);
   void schedule(SlabId handle, Member& member);
-  void remove(SlabId handle);
+  void remove(Instant now, SlabId handle);
 
   WorkerOptions options_;
   Random random_;
@@ -176,16 +236,24 @@ class Worker {
   std::unique_ptr<rtc::SrtpCrypto> crypto_;
   rtc::Counters counters_;
   Slab<Member> members_;
-  size_t publishers_ = 0;
+  Slab<Source> sources_;
+  std::vector<SlabId> relayed_;  // sources that another worker hands over
+  std::unordered_map<MediaId, SlabId> source_by_id_;
+  std::unordered_map<MediaId, std::vector<Watch>> awaiting_;  // by publisher
   std::unordered_map<MediaId, SlabId> by_id_;
   std::unordered_map<std::string, SlabId> by_ufrag_;
   std::unordered_map<RouteKey, SlabId, RouteHash> by_route_;
   // Who claims, by an authenticated check, an address that belongs to another: it changes hands
   // only when they have been validated there, so that nobody's address can be taken by spoofing it.
   std::unordered_map<RouteKey, SlabId, RouteHash> challengers_;
-  std::vector<SlabId> pending_;  // publishers with packets to hand on
+  std::vector<SlabId> pending_;  // sources with packets to hand on
+  std::deque<Handshake> handshakes_;
+  std::deque<SlabId> starting_;  // connected viewers whose replay has to wait
+  int64_t replay_budget_ = kReplayBurst;
+  Instant replay_budget_at_;
   DeadlineHeap<SlabId> deadlines_;
   std::deque<Event> events_;
+  std::deque<PacketBatch> handovers_;
 };
 
 }  // namespace loopcast::sfu

@@ -133,7 +133,8 @@ class Room {
     for (const sfu::SourceStream& stream : publisher_.streams())
       require(stream.pending.size() <= stream.cache.capacity());
     if (publisher_.has_pending() && publisher_.batch_ready(now_)) {
-      subscriber_.forward_pending(publisher_, viewer().peer(), viewer().counters(), viewer().out());
+      publisher_.prepare_batch();
+      subscriber_.forward_batch(publisher_, viewer().peer(), viewer().counters(), viewer().out());
       publisher_.clear_pending();
     }
     for (const auto& raw : viewer().take_rtp()) {

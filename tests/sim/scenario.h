@@ -29,8 +29,9 @@ inline void expect_no_violations(Simulation& simulation, ClientId id) {
 // Prints the seed with every failure in its scope.
 class Scenario : public ::testing::Test {
  protected:
-  explicit Scenario(uint64_t seed = 1)
-      : simulation(seed), trace_(__FILE__, __LINE__, "seed " + std::to_string(simulation.seed())) {}
+  explicit Scenario(uint64_t seed = 1, size_t workers = 1)
+      : simulation(seed, workers),
+        trace_(__FILE__, __LINE__, "seed " + std::to_string(simulation.seed())) {}
 
   ClientId add_connected_presenter(const BrowserOptions& options = presenter(),
                                    const PathOptions& path = both_ways(link(Duration::millis(5)))) {

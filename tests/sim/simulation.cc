@@ -21,13 +21,19 @@ sfu::WorkerOptions worker_options(const SocketAddress& server) {
 
 }  // namespace
 
-Simulation::Simulation(uint64_t seed)
+Simulation::Host::Host(Simulation& owner, size_t number, const Random::Seed& seed)
+    : simulation(owner),
+      address(owner.server(number)),
+      worker(std::make_unique<sfu::Worker>(worker_options(address), seed)) {}
+
+Simulation::Simulation(uint64_t seed, size_t workers)
     : seed_(seed),
       random_(Random::from_number(seed)),
       identity_(rtc::DtlsIdentity::generate()),
-      crypto_(rtc::SrtpCrypto::make_best()),
-      worker_(std::make_unique<sfu::Worker>(worker_options(server()), random_.fork())),
-      outlet_{batch_, *this} {}
+      crypto_(rtc::SrtpCrypto::make_best()) {
+  for (size_t i = 0; i < workers; ++i)
+    hosts_.push_back(std::make_unique<Host>(*this, i, random_.fork()));
+}
 
 Simulation::~Simulation() = default;
 
@@ -40,11 +46,14 @@ SocketAddress Simulation::new_address() {
           static_cast<uint16_t>(20'000 + random_.below(40'000))};
 }
 
-ClientId Simulation::add(BrowserOptions options, const PathOptions& path) {
+ClientId Simulation::add(size_t host, BrowserOptions options, const PathOptions& path) {
   const ClientId id = next_client_++;
   const sfu::MediaId media = id + 1;
   const BrowserContext context{identity_, *crypto_};
-  Client client{media, new_address(), Link(path.up, random_.fork()),
+  Client client{host,
+                media,
+                new_address(),
+                Link(path.up, random_.fork()),
                 Link(path.down, random_.fork()),
                 std::make_unique<Browser>(context, options, random_.fork())};
   by_address_[client.address] = id;
@@ -55,26 +64,34 @@ ClientId Simulation::add(BrowserOptions options, const PathOptions& path) {
 
 ClientId Simulation::add_presenter(BrowserOptions options, const PathOptions& path) {
   options.session.send = true;
-  const ClientId id = add(std::move(options), path);
-  command(sfu::Publish{clients_.at(id).media, browser(id).offer()});
+  const ClientId id = add(0, std::move(options), path);
+  command(0, sfu::Publish{clients_.at(id).media, browser(id).offer()});
   return id;
 }
 
-ClientId Simulation::add_viewer(ClientId presenter, BrowserOptions options,
-                                const PathOptions& path) {
+ClientId Simulation::add_viewer(ClientId presenter, BrowserOptions options, const PathOptions& path,
+                                size_t worker) {
   options.session.send = false;
   options.session.receive = true;
-  const ClientId id = add(std::move(options), path);
-  command(sfu::Watch{clients_.at(id).media, presenter + 1, browser(id).offer()});
+  const ClientId id = add(worker, std::move(options), path);
+  const size_t home = clients_.at(presenter).host;
+  if (worker != home && relays_.emplace(std::pair(presenter, worker), true).second) {
+    command(worker, sfu::Relay{presenter + 1});
+    command(home, sfu::Tap{presenter + 1, static_cast<sfu::TargetId>(worker), {}});
+  }
+  command(worker, sfu::Watch{clients_.at(id).media, presenter + 1, browser(id).offer()});
   return id;
 }
 
-void Simulation::command(sfu::Command command) {
-  worker_->handle(now_, std::move(command), outlet_);
-  flush_worker();
+void Simulation::command(size_t number, sfu::Command command) {
+  Host& host = *hosts_[number];
+  host.worker->handle(now_, std::move(command), host.outlet);
+  flush_workers();
 }
 
-void Simulation::stop(ClientId id) { command(sfu::Stop{clients_.at(id).media}); }
+void Simulation::stop(ClientId id) {
+  command(clients_.at(id).host, sfu::Stop{clients_.at(id).media});
+}
 
 void Simulation::vanish(ClientId id) {
   Client& client = clients_.at(id);
@@ -98,7 +115,7 @@ void Simulation::rebind(ClientId id) { move(id); }
 
 void Simulation::restart_ice(ClientId id) {
   move(id);
-  command(sfu::RestartIce{clients_.at(id).media, browser(id).restart_ice()});
+  command(clients_.at(id).host, sfu::RestartIce{clients_.at(id).media, browser(id).restart_ice()});
 }
 
 void Simulation::forget(ClientId id) {
@@ -108,35 +125,36 @@ void Simulation::forget(ClientId id) {
   clients_.erase(id);
 }
 
-void Simulation::take_events() {
-  sfu::Event event;
-  while (worker_->poll_event(event)) {
-    const auto media = std::visit(
-        [](const auto& e) -> sfu::MediaId {
-          if constexpr (requires { e.id; })
-            return e.id;
-          else
-            return 0;
-        },
-        event);
-    const auto it = by_media_.find(media);
-    if (it == by_media_.end()) continue;
-    const ClientId id = it->second;
-    Client& client = clients_.at(id);
-    if (const auto* answered = std::get_if<sfu::Answered>(&event)) {
-      client.events.answered = client.browser->set_answer(now_, answered->sdp);
-    } else if (const auto* refused = std::get_if<sfu::Refused>(&event)) {
-      client.events.refused = refused->error;
-    } else if (const auto* restarted = std::get_if<sfu::Restarted>(&event)) {
-      client.browser->set_restart_answer(now_, restarted->fragment);
-    } else if (std::get_if<sfu::Connected>(&event)) {
-      client.events.connected_at = now_;
-    } else if (const auto* ended = std::get_if<sfu::Ended>(&event)) {
-      client.events.ended_at = now_;
-      client.events.end_reason = ended->reason;
-    }
-    drive(id);
+void Simulation::take_event(size_t number, sfu::Event& event) {
+  if (const auto* wanted = std::get_if<sfu::KeyframeWanted>(&event)) {
+    command(clients_.at(wanted->publisher - 1).host, sfu::RequestKeyframe{wanted->publisher});
+    return;
   }
+  const auto media = std::visit(
+      [](const auto& e) -> sfu::MediaId {
+        if constexpr (requires { e.id; })
+          return e.id;
+        else
+          return 0;
+      },
+      event);
+  const auto it = by_media_.find(media);
+  if (it == by_media_.end() || clients_.at(it->second).host != number) return;
+  const ClientId id = it->second;
+  Client& client = clients_.at(id);
+  if (const auto* answered = std::get_if<sfu::Answered>(&event)) {
+    client.events.answered = client.browser->set_answer(now_, answered->sdp);
+  } else if (const auto* refused = std::get_if<sfu::Refused>(&event)) {
+    client.events.refused = refused->error;
+  } else if (const auto* restarted = std::get_if<sfu::Restarted>(&event)) {
+    client.browser->set_restart_answer(now_, restarted->fragment);
+  } else if (std::get_if<sfu::Connected>(&event)) {
+    client.events.connected_at = now_;
+  } else if (const auto* ended = std::get_if<sfu::Ended>(&event)) {
+    client.events.ended_at = now_;
+    client.events.end_reason = ended->reason;
+  }
+  drive(id);
 }
 
 // Datagrams.
@@ -151,7 +169,7 @@ void Simulation::fly(Link& link, bool to_server, const SocketAddress& from, cons
   }
 }
 
-void Simulation::send(TransmitBatch& batch) {
+void Simulation::send(TransmitBatch& batch, const SocketAddress& from) {
   for (const Transmit& transmit : batch.sends()) {
     const Bytes all = batch.bytes(transmit);
     const auto owner = by_address_.find(transmit.route.remote);
@@ -164,23 +182,43 @@ void Simulation::send(TransmitBatch& batch) {
         }
         continue;
       }
-      fly(clients_.at(owner->second).down, false, server(), transmit.route.remote,
+      fly(clients_.at(owner->second).down, false, from, transmit.route.remote,
           {datagram.begin(), datagram.end()});
     }
   }
   batch.clear();
 }
 
-void Simulation::flush_worker() {
-  worker_->flush(now_, outlet_);
-  if (!batch_.empty()) send(batch_);
-  take_events();
+void Simulation::flush(Host& host) {
+  host.worker->flush(now_, host.outlet);
+  if (!host.batch.empty()) host.send(host.batch);
+}
+
+void Simulation::hand_over() {
+  sfu::PacketBatch batch;
+  for (const auto& host : hosts_)
+    while (host->worker->poll_handover(batch)) {
+      ++handed_over_;
+      Host& target = *hosts_.at(batch.target);
+      target.worker->handle_handover(now_, std::move(batch), target.outlet);
+      flush(target);
+    }
+}
+
+void Simulation::flush_workers() {
+  for (const auto& host : hosts_) flush(*host);
+  hand_over();
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    sfu::Event event;
+    while (hosts_[i]->worker->poll_event(event)) take_event(i, event);
+  }
 }
 
 void Simulation::inject(const SocketAddress& from, Bytes datagram) {
   std::vector<uint8_t> bytes(datagram.begin(), datagram.end());
-  worker_->handle_datagram(now_, Route{from, server().ip, 0}, bytes, outlet_);
-  flush_worker();
+  Host& host = *hosts_[0];
+  host.worker->handle_datagram(now_, Route{from, host.address.ip, 0}, bytes, host.outlet);
+  flush_workers();
 }
 
 Simulation::Strayed Simulation::strayed(const SocketAddress& to) const {
@@ -202,7 +240,8 @@ void Simulation::drive(ClientId id) {
 // Time.
 
 Instant Simulation::next() const {
-  Instant at = std::min(deadlines_.next(), worker_->next_timeout());
+  Instant at = deadlines_.next();
+  for (const auto& host : hosts_) at = std::min(at, host->worker->next_timeout());
   if (!flights_.empty()) at = std::min(at, flights_.top().at);
   return at;
 }
@@ -213,9 +252,11 @@ void Simulation::step(Instant at) {
     Flight flight = std::move(const_cast<Flight&>(flights_.top()));
     flights_.pop();
     if (flight.to_server) {
-      if (flight.to != server()) continue;
       if (tap_) tap_(flight.from, flight.bytes);
-      worker_->handle_datagram(now_, Route{flight.from, server().ip, 0}, flight.bytes, outlet_);
+      for (const auto& host : hosts_)
+        if (host->address == flight.to)
+          host->worker->handle_datagram(now_, Route{flight.from, flight.to.ip, 0}, flight.bytes,
+                                        host->outlet);
       continue;
     }
     const auto owner = by_address_.find(flight.to);
@@ -232,10 +273,11 @@ void Simulation::step(Instant at) {
     it->second.browser->handle_timeout(now_);
     drive(id);
   }
-  flush_worker();
-  if (worker_->next_timeout() <= now_) {
-    worker_->handle_timeout(now_, outlet_);
-    flush_worker();
+  flush_workers();
+  for (const auto& host : hosts_) {
+    if (host->worker->next_timeout() > now_) continue;
+    host->worker->handle_timeout(now_, host->outlet);
+    flush_workers();
   }
 }
 

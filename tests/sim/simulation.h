@@ -41,21 +41,26 @@ struct ClientEvents {
   std::string end_reason;
 };
 
-class Simulation : private TransmitSink {
+class Simulation {
  public:
   static constexpr uint16_t kServerPort = 3478;
 
-  explicit Simulation(uint64_t seed);
-  ~Simulation() override;
+  // Each worker has a port of its own, from kServerPort on.
+  explicit Simulation(uint64_t seed, size_t workers = 1);
+  ~Simulation();
 
   Instant now() const { return now_; }
   uint64_t seed() const { return seed_; }
-  sfu::Worker& worker() { return *worker_; }
-  SocketAddress server() const { return {IpAddress::v4(192, 0, 2, 1), kServerPort}; }
+  sfu::Worker& worker(size_t number = 0) { return *hosts_[number]->worker; }
+  SocketAddress server(size_t number = 0) const {
+    return {IpAddress::v4(192, 0, 2, 1), static_cast<uint16_t>(kServerPort + number)};
+  }
 
   // Somebody who sends and, if `options` says so, sees themselves.
   ClientId add_presenter(BrowserOptions options, const PathOptions& path);
-  ClientId add_viewer(ClientId presenter, BrowserOptions options, const PathOptions& path);
+  // With another worker than the presenter's: what the presenter sends is relayed to it.
+  ClientId add_viewer(ClientId presenter, BrowserOptions options, const PathOptions& path,
+                      size_t worker = 0);
   // Ended by the application.
   void stop(ClientId id);
   // Killed: nothing comes from it any more, and nothing reaches it.
@@ -93,10 +98,24 @@ class Simulation : private TransmitSink {
   // Until `done` or for `limit`; whether it was done.
   bool run_until(const std::function<bool()>& done, Duration limit);
 
-  rtc::Counters counters() const { return worker_->counters(); }
+  rtc::Counters counters(size_t worker = 0) const { return hosts_[worker]->worker->counters(); }
+  // Batches that one worker handed to another.
+  uint64_t handed_over() const { return handed_over_; }
 
  private:
+  // One worker and its socket.
+  struct Host final : TransmitSink {
+    Host(Simulation& owner, size_t number, const Random::Seed& seed);
+    void send(TransmitBatch& full) override { simulation.send(full, address); }
+
+    Simulation& simulation;
+    SocketAddress address;
+    std::unique_ptr<sfu::Worker> worker;
+    TransmitBatch batch;
+    Outlet outlet{batch, *this};
+  };
   struct Client {
+    size_t host;
     sfu::MediaId media;
     SocketAddress address;
     Link up, down;
@@ -115,13 +134,15 @@ class Simulation : private TransmitSink {
     bool operator>(const Flight& o) const { return at != o.at ? at > o.at : order > o.order; }
   };
 
-  ClientId add(BrowserOptions options, const PathOptions& path);
+  ClientId add(size_t host, BrowserOptions options, const PathOptions& path);
   SocketAddress new_address();
-  void command(sfu::Command command);
+  void command(size_t host, sfu::Command command);
   void move(ClientId id);
-  void send(TransmitBatch& batch) override;
-  void take_events();
-  void flush_worker();
+  void send(TransmitBatch& batch, const SocketAddress& from);
+  void take_event(size_t host, sfu::Event& event);
+  void flush(Host& host);
+  void flush_workers();
+  void hand_over();
   void drive(ClientId id);
   void fly(Link& link, bool to_server, const SocketAddress& from, const SocketAddress& to,
            std::vector<uint8_t> bytes);
@@ -133,9 +154,8 @@ class Simulation : private TransmitSink {
   Instant now_ = Instant::from_us(1'000'000);
   rtc::DtlsIdentity identity_;
   std::unique_ptr<rtc::SrtpCrypto> crypto_;
-  std::unique_ptr<sfu::Worker> worker_;
-  TransmitBatch batch_;
-  Outlet outlet_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::map<std::pair<ClientId, size_t>, bool> relays_;
   std::map<ClientId, Client> clients_;
   std::unordered_map<SocketAddress, ClientId> by_address_;
   std::unordered_map<sfu::MediaId, ClientId> by_media_;
@@ -143,6 +163,7 @@ class Simulation : private TransmitSink {
   std::priority_queue<Flight, std::vector<Flight>, std::greater<>> flights_;
   DeadlineHeap<ClientId> deadlines_;
   Tap tap_;
+  uint64_t handed_over_ = 0;
   uint64_t order_ = 0;
   uint32_t addresses_ = 0;
   ClientId next_client_ = 0;
