@@ -6,6 +6,6 @@ install_packages "${build_packages[@]}" "${bench_packages[@]}"
 install_node
 case " $* " in
   *' --build '* | *' --build='*) ;;
-  *) build bench >&2 ;;
+  *) build bench loopcast loopcast-load fanout >&2 ;;
 esac
 ulimit -n "$(ulimit -H -n)"

@@ -1,10 +1,18 @@
 #include "crowd.h"
 
+#include <chrono>
 #include <future>
 
 #include "net/clock.h"
 
 namespace loopcast::load {
+namespace {
+
+// Sockets are looked at no more often than this, as a network card holds back its interrupts: to
+// wake a thread for each datagram would be half the work, and the server would do a part of it.
+constexpr std::chrono::microseconds kRest{200};
+
+}  // namespace
 
 uint64_t Member::packets() const {
   if (const auto* counter = browser->counter()) return counter->packets();
@@ -124,6 +132,7 @@ void Crowd::fire(Instant now) {
 
 void Crowd::loop() {
   while (!stopping_) {
+    std::this_thread::sleep_for(kRest);
     for (const net::EventLoop::Ready& ready : events_.wait(net::now(), deadlines_.next())) {
       if (ready.tag.kind == net::EventLoop::kWakeKind)
         take_over();
