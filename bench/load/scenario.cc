@@ -197,7 +197,6 @@ Scenario::Snapshot Scenario::snapshot() {
 StepResult Scenario::step(size_t viewers) {
   StepResult result;
   const size_t before = viewers_.size();
-  const uint64_t memory_before = measured_.memory();
   // Joins are measured without media.
   pause(true);
   sleep(kQuiet);
@@ -242,7 +241,8 @@ StepResult Scenario::step(size_t viewers) {
   result.softirq_cpu = last.softirq - first.softirq;
   result.load_cpu = last.load - first.load;
   result.memory_per_viewer =
-      (static_cast<double>(result.memory) - static_cast<double>(memory_before)) / joined;
+      (static_cast<double>(result.memory) - static_cast<double>(memory_before_)) /
+      static_cast<double>(viewers);
   result.latency = last.latency;
   result.latency -= first.latency;
   result.sampled_missed = last.missed - first.missed;
@@ -280,6 +280,7 @@ Report Scenario::run() {
   if (!prepared) throw std::runtime_error(prepared.error().message);
   for (size_t i = 0; i < kSignallingThreads; ++i) signalling_.push_back(server_.connect());
   publish();
+  memory_before_ = measured_.memory();
   Report report;
   for (const size_t viewers : options_.steps) report.steps.push_back(step(viewers));
   if (options_.burst > 0) report.bursts.push_back(burst());

@@ -55,6 +55,7 @@ class Scenario {
   std::vector<std::unique_ptr<Signalling>> signalling_;
   Crowd crowd_;
   size_t publisher_ = 0;
+  uint64_t memory_before_ = 0;  // of the server before the first viewer
   std::vector<size_t> viewers_;
   std::mutex mutex_;  // of random_ and the ports
   uint16_t next_checked_port_, next_counted_port_;
