@@ -15,6 +15,8 @@ test_packages=(
   libgtest-dev libgmock-dev libsrtp2-dev clang-format-16 clang-tidy-16
   chromium ffmpeg firefox-esr fonts-noto-cjk iproute2 openssl procps sqlite3
 )
+# The benchmarks, and the server that they compare with.
+bench_packages=(libbenchmark-dev janus nftables ethtool iproute2 util-linux)
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 

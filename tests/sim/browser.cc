@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdlib>
 
+#include "wire/rtp_extensions.h"
+
 namespace loopcast::sim {
 namespace {
 
@@ -26,16 +28,39 @@ bool Browser::set_answer(Instant now, std::string_view sdp) {
   auto agreed = read_answer(sdp);
   if (!agreed || state_ != State::kNew) return false;
   agreed_ = std::move(*agreed);
+  begin(now);
+  return true;
+}
+
+std::string Browser::accept_offer(Instant now, std::string_view sdp) {
+  auto agreed = read_offer(sdp);
+  if (!agreed || state_ != State::kNew) return {};
+  agreed_ = std::move(*agreed);
+  if (!options_.session.congestion_control)
+    for (AgreedMedia& media : agreed_.media) media.transport_cc = false;
+  begin(now);
+  return write_answer(sdp, agreed_, options_.session, ice_.local(),
+                      context_.identity.fingerprint());
+}
+
+void Browser::begin(Instant now) {
   dtls_ =
       std::make_unique<rtc::Dtls>(context_.identity, rtc::Dtls::Role::kClient, agreed_.fingerprint);
-  for (const AgreedMedia& media : agreed_.media)
-    if (media.receive) receivers_.emplace_back(media, violations_);
+  if (options_.count_only)
+    count_only(options_.counts_every);
+  else
+    for (const AgreedMedia& media : agreed_.media)
+      if (media.receive) receivers_.emplace_back(media, violations_);
   const bool sends = std::any_of(agreed_.media.begin(), agreed_.media.end(),
                                  [](const AgreedMedia& m) { return m.send; });
   if (sends) sender_.emplace(agreed_, sources_, options_.sender, random_.fork());
   state_ = State::kConnecting;
   ice_.start(now, agreed_.ice, agreed_.candidates);
-  return true;
+}
+
+void Browser::count_only(uint16_t every) {
+  receivers_.clear();
+  counter_.emplace(agreed_, every);
 }
 
 std::string Browser::restart_ice() {
@@ -104,11 +129,29 @@ void Browser::begin_srtp(Instant now) {
   srtp_in_.emplace(context_.crypto, profile, keys->server);
   state_ = State::kConnected;
   connected_at_ = now;
-  next_report_ = now + kReportInterval;
+  // Not all in step.
+  next_report_ = now + kReportInterval * (50 + random_.below(50)) / 100;
+  const bool tells = std::any_of(agreed_.media.begin(), agreed_.media.end(),
+                                 [](const AgreedMedia& m) { return m.receive && m.transport_cc; });
+  if (options_.transport_feedback && tells) next_feedback_ = now + rtc::FeedbackRecorder::kInterval;
   if (sender_) sender_->start(now);
 }
 
+void Browser::note_arrival(Instant now, const wire::RtpPacket& packet) {
+  if (next_feedback_.is_never()) return;
+  for (const AgreedMedia& media : agreed_.media) {
+    if (!media.transport_cc || packet.ssrc != media.remote_ssrc) continue;
+    const Bytes value = packet.extension(media.extension_id(wire::ExtensionKind::kTransportCc));
+    if (const auto number = wire::decode_transport_cc(value)) feedback_.record(now, Seq16{*number});
+  }
+}
+
 void Browser::handle_rtp(Instant now, MutableBytes datagram) {
+  if (counter_) {
+    if (const auto packet = wire::RtpPacket::parse_header(datagram))
+      counter_->handle_packet(now, *packet);
+    return;
+  }
   const auto size = srtp_in_->unprotect_rtp(datagram);
   if (!size) {
     ++undecryptable_;
@@ -119,6 +162,7 @@ void Browser::handle_rtp(Instant now, MutableBytes datagram) {
     violations_.add("an RTP packet is malformed");
     return;
   }
+  note_arrival(now, *packet);
   for (MediaReceiver& receiver : receivers_) {
     const AgreedMedia& media = receiver.media();
     if (packet->ssrc == media.remote_ssrc && packet->payload_type == media.payload_type) {
@@ -149,17 +193,23 @@ void Browser::handle_rtcp(Instant now, MutableBytes datagram) {
   wire::RtcpReader reader(datagram.first(*size));
   while (const auto packet = reader.next()) {
     if (sender_) sender_->handle_rtcp(now, *packet, *this);
-    const auto report = wire::parse_sender_report(*packet);
-    if (!report) continue;
-    const auto owner =
-        std::find_if(receivers_.begin(), receivers_.end(),
-                     [&](const MediaReceiver& r) { return r.media().remote_ssrc == report->ssrc; });
-    if (owner == receivers_.end())
-      violations_.add("a sender report of a source that was not signalled");
-    else
-      owner->handle_sender_report(now, *report);
+    if (const auto report = wire::parse_sender_report(*packet)) handle_sender_report(now, *report);
   }
   if (!reader.ok()) violations_.add("an RTCP compound is malformed");
+}
+
+void Browser::handle_sender_report(Instant now, const wire::SenderReport& report) {
+  if (counter_) {
+    counter_->handle_sender_report(now, report);
+    return;
+  }
+  const auto owner =
+      std::find_if(receivers_.begin(), receivers_.end(),
+                   [&](const MediaReceiver& r) { return r.media().remote_ssrc == report.ssrc; });
+  if (owner == receivers_.end())
+    violations_.add("a sender report of a source that was not signalled");
+  else
+    owner->handle_sender_report(now, report);
 }
 
 void Browser::note_lip_sync() {
@@ -183,6 +233,23 @@ void Browser::handle_timeout(Instant now) {
     write_reports(now);
     next_report_ = next_report_ + kReportInterval;
   }
+  if (now >= next_feedback_) {
+    write_transport_feedback();
+    next_feedback_ = now + rtc::FeedbackRecorder::kInterval;
+  }
+}
+
+void Browser::write_transport_feedback() {
+  const auto media = std::find_if(agreed_.media.begin(), agreed_.media.end(),
+                                  [](const AgreedMedia& m) { return m.receive && m.remote_ssrc; });
+  if (media == agreed_.media.end()) return;
+  for (bool more = true; more;) {
+    std::array<uint8_t, kMaxFeedback> buffer;
+    ByteWriter w(buffer);
+    more = counter_ ? counter_->write_transport_feedback(w, own_ssrc())
+                    : feedback_.write(w, own_ssrc(), *media->remote_ssrc);
+    if (more) send_rtcp(w.written());
+  }
 }
 
 void Browser::write_feedback(Instant now) {
@@ -195,6 +262,7 @@ void Browser::write_feedback(Instant now) {
 
 void Browser::write_reports(Instant now) {
   std::vector<wire::ReportBlock> blocks;
+  if (counter_) blocks = counter_->take_report(now);
   for (MediaReceiver& receiver : receivers_)
     if (receiver.figures().packets > 0) blocks.push_back(receiver.take_report(now));
   if (blocks.empty()) return;
@@ -210,7 +278,7 @@ Instant Browser::next_timeout() const {
     return Instant::never();
   Instant at = std::min(ice_.next_timeout(), dtls_->next_timeout());
   if (state_ != State::kConnected) return at;
-  at = std::min(at, next_report_);
+  at = std::min({at, next_report_, next_feedback_});
   if (sender_) at = std::min(at, sender_->next_timeout());
   for (const MediaReceiver& receiver : receivers_) at = std::min(at, receiver.next_timeout());
   return at;

@@ -16,6 +16,7 @@
 #include "sim/ice_client.h"
 #include "sim/media_receiver.h"
 #include "sim/media_sender.h"
+#include "sim/packet_counter.h"
 #include "sim/session.h"
 
 namespace loopcast::sim {
@@ -23,6 +24,11 @@ namespace loopcast::sim {
 struct BrowserOptions {
   SessionOptions session;
   SenderOptions sender;
+  // Tells when packets with transport-wide numbers arrived.
+  bool transport_feedback = false;
+  // Received media is counted and reported on, but not decrypted (count_only()).
+  bool count_only = false;
+  uint16_t counts_every = 1;  // PacketCounter's
 };
 
 // What many browsers of one thread share; outlives them.
@@ -43,6 +49,11 @@ class Browser : private PacketOut {
   const std::string& offer() const { return offer_; }
   // False if the answer cannot be used.
   bool set_answer(Instant now, std::string_view sdp);
+  // The other way round: our answer to what the other side offers to send; empty if it cannot be
+  // used.
+  std::string accept_offer(Instant now, std::string_view sdp);
+  // From now on media is not decrypted any more.
+  void count_only(uint16_t every = 1);
   // An ICE restart: the fragment to send, and what came back.
   std::string restart_ice();
   bool set_restart_answer(Instant now, std::string_view fragment);
@@ -66,6 +77,8 @@ class Browser : private PacketOut {
   MediaSender* sender() { return sender_ ? &*sender_ : nullptr; }
   // nullptr if no such stream is received.
   const MediaReceiver* receiver(rtc::MediaKind kind) const;
+  // nullptr unless media is only counted.
+  const PacketCounter* counter() const { return counter_ ? &*counter_ : nullptr; }
   // Zeros if no video, no audio is received.
   StreamFigures video() const;
   StreamFigures audio() const;
@@ -87,13 +100,17 @@ class Browser : private PacketOut {
   std::optional<Ssrc> remote_ssrc(rtc::MediaKind kind) const;
 
  private:
+  void begin(Instant now);
   void handle_rtp(Instant now, MutableBytes datagram);
+  void handle_sender_report(Instant now, const wire::SenderReport& report);
+  void note_arrival(Instant now, const wire::RtpPacket& packet);
   void handle_rtcp(Instant now, MutableBytes datagram);
   void progress(Instant now);
   void begin_srtp(Instant now);
   void note_lip_sync();
   void write_feedback(Instant now);
   void write_reports(Instant now);
+  void write_transport_feedback();
 
   void send_rtp(const wire::RtpHeader& header, int64_t index,
                 std::span<const wire::RtpExtension> extensions, Bytes payload) override;
@@ -113,10 +130,13 @@ class Browser : private PacketOut {
   Violations violations_;
   std::optional<MediaSender> sender_;
   std::deque<MediaReceiver> receivers_;
+  std::optional<PacketCounter> counter_;
+  rtc::FeedbackRecorder feedback_;  // of the receivers; the counter has its own
   std::deque<Datagram> outgoing_;
   State state_ = State::kNew;
   Instant connected_at_ = Instant::never();
   Instant next_report_ = Instant::never();
+  Instant next_feedback_ = Instant::never();
   std::optional<Duration> lip_sync_error_;
   uint64_t undecryptable_ = 0;
 };

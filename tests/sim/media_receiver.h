@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "sim/latency.h"
 #include "sim/session.h"
 #include "sim/synthetic_media.h"
 #include "wire/rtcp.h"
@@ -75,6 +76,9 @@ class MediaReceiver {
 
   const AgreedMedia& media() const { return media_; }
   const StreamFigures& figures() const { return figures_; }
+  // From capture to arrival, of each packet that came for the first time.
+  const LatencyHistogram& latency() const { return latency_; }
+  Instant first_packet() const { return first_packet_; }
   // The sender's wall clock when the latest picture or sound was taken, less the true time, in
   // microseconds: the same for audio and video if both are to play together.
   std::optional<int64_t> clock_offset() const { return clock_offset_; }
@@ -110,6 +114,7 @@ class MediaReceiver {
   AgreedMedia media_;
   Violations& violations_;
   StreamFigures figures_;
+  LatencyHistogram latency_;
   uint32_t clock_rate_;
   SeqExtender sequence_;
   int64_t first_index_ = 0;

@@ -76,6 +76,8 @@ class MediaSender {
   uint64_t told_received() const { return told_received_; }
   // Packets below the newest one told of that no feedback said to be received.
   uint64_t told_lost() const;
+  // Of video and audio, without retransmissions and probes.
+  uint64_t packets() const { return uint64_t{video_.packets} + audio_.packets; }
   // What the receiver reports of the video.
   const std::optional<wire::ReportBlock>& video_report() const { return video_report_; }
 

@@ -31,10 +31,13 @@ std::string section_head(const std::string& media, const std::string& formats,
                   "\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:" + ice.ufrag +
                   "\r\na=ice-pwd:" + ice.password +
                   "\r\na=ice-options:trickle\r\na=fingerprint:" + fingerprint +
-                  "\r\na=setup:actpass\r\na=mid:" + mid + "\r\n";
+                  "\r\na=setup:" + (options.active ? "active" : "actpass") + "\r\na=mid:" + mid +
+                  "\r\n";
   if (media == "audio") s += extmap(kAudioLevelId, wire::ExtensionKind::kAudioLevel);
-  s += extmap(kAbsSendTimeId, wire::ExtensionKind::kAbsSendTime);
-  s += extmap(kTransportCcId, wire::ExtensionKind::kTransportCc);
+  if (options.congestion_control) {
+    s += extmap(kAbsSendTimeId, wire::ExtensionKind::kAbsSendTime);
+    s += extmap(kTransportCcId, wire::ExtensionKind::kTransportCc);
+  }
   s += extmap(kMidId, wire::ExtensionKind::kMid);
   s += direction_line(options);
   if (options.send) s += "a=msid:stream " + media + "\r\n";
@@ -50,8 +53,11 @@ std::string video_codec(const SessionOptions& options) {
   const bool h264 = options.codec == Codec::kH264;
   const std::string type = h264 ? "102" : "96", rtx = h264 ? "103" : "97";
   std::string s = "a=rtpmap:" + type + (h264 ? " H264/90000\r\n" : " VP8/90000\r\n");
-  for (const char* feedback : {"goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"})
+  for (const char* feedback : {"ccm fir", "nack", "nack pli"})
     s += "a=rtcp-fb:" + type + ' ' + feedback + "\r\n";
+  if (options.congestion_control)
+    for (const char* feedback : {"goog-remb", "transport-cc"})
+      s += "a=rtcp-fb:" + type + ' ' + feedback + "\r\n";
   if (h264)
     s += "a=fmtp:" + type +
          " level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n";
@@ -94,6 +100,31 @@ std::optional<AgreedMedia> read_section(const wire::SessionDescription& session,
   return media;
 }
 
+std::optional<Agreed> read_description(std::string_view sdp) {
+  const auto session = wire::parse_sdp(sdp);
+  if (!session) return std::nullopt;
+  Agreed agreed;
+  for (const wire::MediaDescription& section : session->media) {
+    const auto media = read_section(*session, section);
+    if (!media) continue;
+    agreed.media.push_back(*media);
+    const wire::TransportAttributes& transport = section.transport;
+    agreed.ice = {transport.ice_ufrag, transport.ice_password};
+    const auto& fingerprints =
+        transport.fingerprints.empty() ? session->transport.fingerprints : transport.fingerprints;
+    if (!fingerprints.empty())
+      agreed.fingerprint = {fingerprints[0].algorithm, fingerprints[0].value};
+    for (const wire::Candidate& candidate : transport.candidates)
+      if (candidate.transport == wire::CandidateTransport::kUdp &&
+          std::find(agreed.candidates.begin(), agreed.candidates.end(), candidate.address) ==
+              agreed.candidates.end())
+        agreed.candidates.push_back(candidate.address);
+  }
+  const bool usable =
+      !agreed.media.empty() && agreed.ice.long_enough() && !agreed.candidates.empty();
+  return usable ? std::optional(agreed) : std::nullopt;
+}
+
 }  // namespace
 
 std::string write_offer(const SessionOptions& options, const Sources& sources,
@@ -105,8 +136,9 @@ std::string write_offer(const SessionOptions& options, const Sources& sources,
   s += "\r\na=extmap-allow-mixed\r\na=msid-semantic: WMS stream\r\n";
   if (options.audio) {
     s += section_head("audio", "111", "0", options, ice, fingerprint);
-    s += "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=rtcp-fb:111 nack\r\n"
+    s += "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\n"
          "a=fmtp:111 minptime=10;useinbandfec=1\r\n";
+    if (options.congestion_control) s += "a=rtcp-fb:111 transport-cc\r\n";
     if (options.send) s += source_lines(sources.audio);
   }
   if (options.video) {
@@ -125,25 +157,51 @@ std::string write_offer(const SessionOptions& options, const Sources& sources,
   return s;
 }
 
-std::optional<Agreed> read_answer(std::string_view sdp) {
-  const auto session = wire::parse_sdp(sdp);
-  if (!session) return std::nullopt;
-  Agreed agreed;
-  for (const wire::MediaDescription& section : session->media) {
-    const auto media = read_section(*session, section);
-    if (!media) continue;
-    agreed.media.push_back(*media);
-    const wire::TransportAttributes& transport = section.transport;
-    agreed.ice = {transport.ice_ufrag, transport.ice_password};
-    if (!transport.fingerprints.empty())
-      agreed.fingerprint = {transport.fingerprints[0].algorithm, transport.fingerprints[0].value};
-    for (const wire::Candidate& candidate : transport.candidates)
-      if (candidate.transport == wire::CandidateTransport::kUdp)
-        agreed.candidates.push_back(candidate.address);
+std::optional<Agreed> read_answer(std::string_view sdp) { return read_description(sdp); }
+
+std::optional<Agreed> read_offer(std::string_view sdp) {
+  auto agreed = read_description(sdp);
+  if (!agreed) return std::nullopt;
+  for (AgreedMedia& media : agreed->media) media.send = false;
+  return agreed;
+}
+
+std::string write_answer(std::string_view offer, const Agreed& agreed,
+                         const SessionOptions& options, const rtc::IceCredentials& ice,
+                         const std::string& fingerprint) {
+  const auto session = wire::parse_sdp(offer);
+  if (!session) return {};
+  wire::SessionDescription answer;
+  answer.msid_semantic = "WMS *";
+  answer.bundle_groups = {{}};
+  for (const wire::MediaDescription& offered : session->media) {
+    wire::MediaDescription section = offered;
+    section.transport = {};
+    section.msids.clear();
+    section.ssrcs.clear();
+    section.ssrc_groups.clear();
+    const auto media = std::find_if(agreed.media.begin(), agreed.media.end(),
+                                    [&](const AgreedMedia& m) { return m.mid == offered.mid; });
+    const bool received = media != agreed.media.end() && media->receive;
+    section.direction = wire::make_direction(false, received);
+    section.transport.ice_ufrag = ice.ufrag;
+    section.transport.ice_password = ice.password;
+    section.transport.fingerprints.push_back(*wire::parse_fingerprint(fingerprint));
+    section.transport.setup = wire::SetupRole::kActive;
+    if (!options.congestion_control) {
+      std::erase_if(section.extmaps, [](const wire::ExtMap& map) {
+        const auto kind = wire::extension_kind(map.uri);
+        return kind == wire::ExtensionKind::kTransportCc ||
+               kind == wire::ExtensionKind::kAbsSendTime;
+      });
+      std::erase_if(section.feedback, [](const wire::RtcpFeedback& feedback) {
+        return feedback.value == "transport-cc" || feedback.value == "goog-remb";
+      });
+    }
+    answer.bundle_groups[0].push_back(section.mid);
+    answer.media.push_back(std::move(section));
   }
-  const bool usable =
-      !agreed.media.empty() && agreed.ice.long_enough() && !agreed.candidates.empty();
-  return usable ? std::optional(agreed) : std::nullopt;
+  return write_sdp(answer);
 }
 
 std::string write_restart(const rtc::IceCredentials& ice) {

@@ -23,6 +23,9 @@ struct SessionOptions {
   bool video = true;
   wire::Codec codec = wire::Codec::kH264;  // of video: kH264 or kVp8
   bool rtx = true;
+  // Transport-wide feedback, send times and REMB.
+  bool congestion_control = true;
+  bool active = false;  // DTLS: "active" instead of "actpass"
 };
 
 // The sources that we offer to send.
@@ -66,6 +69,11 @@ std::string write_offer(const SessionOptions& options, const Sources& sources,
                         const rtc::IceCredentials& ice, const std::string& fingerprint);
 // nullopt if it cannot be used.
 std::optional<Agreed> read_answer(std::string_view sdp);
+// What the other side offers to send, and our answer: everything is received, nothing is sent.
+std::optional<Agreed> read_offer(std::string_view sdp);
+std::string write_answer(std::string_view offer, const Agreed& agreed,
+                         const SessionOptions& options, const rtc::IceCredentials& ice,
+                         const std::string& fingerprint);
 // An ICE restart for a WHIP PATCH, and its answer: the other side's credentials.
 std::string write_restart(const rtc::IceCredentials& ice);
 std::optional<rtc::IceCredentials> read_restart(std::string_view fragment);

@@ -1,0 +1,100 @@
+// One run of all: a bare fan-out (the floor), this server and Debian's Janus, over the same veth pair, with the same
+// publisher and the same viewers, in both profiles. Prints a table with ratios; --json prints the figures.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { LOAD_ADDRESS, openTestbed } from './testbed.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    viewers: { type: 'string', default: '50,100,200' },
+    profiles: { type: 'string', default: 'lean,browser' },
+    servers: { type: 'string', default: 'floor,loopcast,janus' },
+    seconds: { type: 'string', default: '5' },
+    bitrate: { type: 'string', default: '2500k' },
+    build: { type: 'string', default: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../build/bench') },
+    offload: { type: 'boolean', default: false },
+    realtime: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+const steps = options.viewers.split(',').map(Number);
+const profiles = options.profiles.split(',');
+const build = path.resolve(options.build);
+const FLOOR = 'bench/fanout/fanout';
+const servers = options.servers.split(',').filter((name) => name !== 'floor' || existsSync(path.join(build, FLOOR)));
+// A viewer of the profile "browser" tells what arrived 20 times a second, and needs to see that many packets of about
+// 340; one of the profile "lean" reports once a second.
+const THIN = { lean: 64, browser: 16 };
+
+const testbed = openTestbed({ build, offload: options.offload, realtime: options.realtime });
+const progress = (text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`);
+
+async function measureFloor() {
+  testbed.drop(1);
+  const bits = Number.parseInt(options.bitrate, 10) * (/k$/i.test(options.bitrate) ? 1000 : 1);
+  const results = [];
+  for (const viewers of steps) {
+    const output = await testbed.runBeside(FLOOR, [
+      ...['--paced', '--to', LOAD_ADDRESS, '--first-port', '20000', '--viewers', String(viewers)],
+      ...['--seconds', options.seconds, '--bitrate', String(bits), 'floor'],
+    ]);
+    results.push({ viewers, server_us_per_packet: Number(/([\d.]+) us\/packet/.exec(output)[1]), loss: 0 });
+  }
+  return results;
+}
+
+async function measureServer(name, profile) {
+  testbed.drop(THIN[profile]);
+  const server = await (name === 'janus' ? testbed.startJanus() : testbed.startLoopcast());
+  try {
+    const report = await testbed.load(server, [
+      ...['--viewers', options.viewers, '--profile', profile, '--thin', String(THIN[profile])],
+      ...['--seconds', options.seconds, '--bitrate', options.bitrate],
+    ]);
+    if (report.violations.length > 0) process.stderr.write(`${name}, ${profile}: ${report.violations.join('; ')}\n`);
+    return report.steps;
+  } finally {
+    await server.stop();
+  }
+}
+
+const results = [];
+for (const profile of profiles)
+  for (const name of servers) {
+    progress(`${name}, ${profile} …`);
+    const measured = await (name === 'floor' ? measureFloor() : measureServer(name, profile));
+    for (const step of measured) results.push({ server: name, profile, ...step });
+  }
+progress('');
+testbed.close();
+
+function table() {
+  const figure = (value, digits, unit = '') => (value === undefined ? '' : `${value.toFixed(digits)}${unit}`);
+  const header = [
+    ...['profile', 'viewers', 'server', 'us/packet', '/ floor', 'Janus /', 'lost', 'p50', 'p99', 'first picture p95'],
+    ...['join CPU', 'per viewer'],
+  ];
+  const rows = results.map((r) => {
+    const peer = (name) => results.find((o) => o.server === name && o.profile === r.profile && o.viewers === r.viewers);
+    const ratio = (a, b) => (a && b ? (a.server_us_per_packet / b.server_us_per_packet).toFixed(2) : '');
+    return [
+      ...[r.profile, String(r.viewers), r.server, r.server_us_per_packet.toFixed(3)],
+      ...[ratio(r, peer('floor')), ratio(peer('janus'), r), figure(r.loss * 100, 3, ' %')],
+      ...[figure(r.latency_ms_p50, 1, ' ms'), figure(r.latency_ms_p99, 1, ' ms')],
+      figure(r.late?.first_keyframe_ms_p95, 0, ' ms'),
+      ...[figure(r.join_cpu_ms, 2, ' ms'), r.memory_per_viewer === undefined ? '' : figure(r.memory_per_viewer / 1000, 0, ' kB')],
+    ];
+  });
+  const order = (row) => profiles.indexOf(row[0]) * 1e6 + Number(row[1]) * 10 + servers.indexOf(row[2]);
+  rows.sort((a, b) => order(a) - order(b));
+  const all = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => row[column].length)));
+  return all.map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ').trimEnd()).join('\n');
+}
+
+if (options.json) console.log(JSON.stringify({ processor: testbed.processor, offload: options.offload, results }, null, 1));
+else console.log(`${testbed.processor}, ${options.bitrate}bit/s, ${options.offload ? 'segments by the card' : 'software segments'}\n\n${table()}`);
+process.exit(0);
