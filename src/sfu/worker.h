@@ -159,7 +159,6 @@ class Worker {
   void route_closed(Instant now, uint32_t tcp);
   bool poll_event(Event& event);
   // What publishers that are tapped have sent; to be drained each turn.
-  using Handed = PacketBatch;
   bool poll_handover(PacketBatch& batch);
   // What another worker handed over.
   void handle_handover(Instant now, PacketBatch&& batch, Outlet& out);
