@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { goLive, LOOPBACK, plays, stopLive, waitForState, waitForViewers, watch, WATCH } from '../support/app.mjs';
+import { accept, dial, hangUp, inCall, incoming, isListed, latest, THEIRS } from '../support/calls.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installSceneCamera } from '../support/scene.mjs';
 import { startServer } from '../support/server.mjs';
@@ -162,6 +163,28 @@ for (const [language, locale, names] of [
     await waitForState(viewer, 'watch-state', 'unknown');
     forgetUnknown(viewer, id);
     await look(viewer, 'watch-unknown', language);
+
+    await Promise.all([presenter, viewer].map((page) => page.goto(`${server.url}/calls`)));
+    await isListed(presenter, names[1], 'online');
+    await presenter.getByTestId('history-empty').waitFor();
+    await look(presenter, 'calls-empty', language);
+    await dial(presenter, names[1]);
+    await incoming(viewer, names[0]).waitFor();
+    await look(viewer, 'call-incoming', language);
+    await inCall(presenter, 'ringing');
+    await look(presenter, 'call-ringing', language);
+    await accept(viewer, names[0]);
+    await Promise.all([inCall(presenter, 'connected'), inCall(viewer, 'connected')]);
+    await plays(viewer, THEIRS, 20);
+    await viewer.getByTestId('call-record').click();
+    await presenter.locator('[data-testid=call-consent]').waitFor({ state: 'detached' });
+    await look(viewer, 'call', language);
+    await hangUp(viewer);
+    await inCall(presenter, 'ended', { reason: 'hung_up' });
+    await look(presenter, 'call-ended', language);
+    await presenter.getByTestId('call-close').click();
+    await latest(presenter);
+    await look(presenter, 'calls', language);
   });
 
 test('the language changes with a click, and stays', async () => {
