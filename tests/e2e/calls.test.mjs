@@ -269,12 +269,18 @@ test('a camera that is denied is explained, and sound alone will do', async () =
   await accept(bob, 'dan');
   await Promise.all([inCall(dan, 'connected'), inCall(bob, 'connected')]);
   await seesAndHears(dan);
-  // Agreed by both, or by one alone.
+
+  // It is recorded while both agree, for both to see; either ends that.
+  const sign = (page) => page.getByTestId('call-recording');
   await dan.getByTestId('call-record').click();
   await dan.getByTestId('consent-ask').click();
-  await bob.locator('[data-testid=call-consent][data-view=asked]').waitFor();
+  await dan.locator('[data-testid=call-consent][data-view=waiting]').waitFor();
+  assert.equal(await sign(dan).count() + (await sign(bob).count()), 0);
+  await bob.getByTestId('consent-agree').click();
+  await Promise.all([sign(dan).waitFor(), sign(bob).waitFor()]);
+  await dan.getByTestId('call-record').click();
   await dan.getByTestId('consent-withdraw').click();
-  await bob.getByTestId('call-consent').waitFor({ state: 'detached' });
+  await Promise.all([dan, bob].map((page) => sign(page).waitFor({ state: 'detached' })));
   await hangUp(bob);
   await inCall(dan, 'ended', { reason: 'hung_up' });
   await nothingIsLeft();

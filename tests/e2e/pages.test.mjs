@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { goLive, LOOPBACK, plays, stopLive, waitForState, waitForViewers, watch, WATCH } from '../support/app.mjs';
+import { accept, dial, hangUp, inCall, incoming, isListed, latest, THEIRS } from '../support/calls.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installSceneCamera } from '../support/scene.mjs';
 import { startServer } from '../support/server.mjs';
@@ -162,6 +163,40 @@ for (const [language, locale, names] of [
     await waitForState(viewer, 'watch-state', 'unknown');
     forgetUnknown(viewer, id);
     await look(viewer, 'watch-unknown', language);
+  });
+
+for (const [language, locale, names] of [
+  ['en', 'en-US', ['Greta', 'Samir']],
+  ['zh', 'zh-CN', ['建国', '秀兰']],
+])
+  test(`calls in ${language}`, async () => {
+    const [caller, callee] = await Promise.all(
+      names.map(async (name) => {
+        const session = await server.register(name);
+        const page = await openPage(browser, server, { session, locale, init: [installSceneCamera], resolution: '720p' });
+        await page.goto(`${server.url}/calls`);
+        return page;
+      }),
+    );
+    await isListed(caller, names[1], 'online');
+    await caller.getByTestId('history-empty').waitFor();
+    await look(caller, 'calls-empty', language);
+    await dial(caller, names[1]);
+    await incoming(callee, names[0]).waitFor();
+    await look(callee, 'call-incoming', language);
+    await inCall(caller, 'ringing');
+    await look(caller, 'call-ringing', language);
+    await accept(callee, names[0]);
+    await Promise.all([inCall(caller, 'connected'), inCall(callee, 'connected')]);
+    await plays(callee, THEIRS, 20);
+    await callee.getByTestId('call-record').click();
+    await look(callee, 'call', language);
+    await hangUp(callee);
+    await inCall(caller, 'ended', { reason: 'hung_up' });
+    await look(caller, 'call-ended', language);
+    await caller.getByTestId('call-close').click();
+    await latest(caller);
+    await look(caller, 'calls', language);
   });
 
 test('the language changes with a click, and stays', async () => {

@@ -63,6 +63,7 @@ describe('what the line says', () => {
     const bare = { callId: 'c', user, role: 'caller', state: 'accepted' };
     expect(read_snapshot(bare)).toMatchObject({
       link_id: null,
+      own_id: null,
       since: null,
       recording: { mine: false, theirs: false, on: false },
     });

@@ -443,6 +443,17 @@ describe('talking', () => {
     expect(microphone.enabled).toBe(false);
   });
 
+  it('leaves the call to the tab that it was duplicated from, unless that goes', async () => {
+    stored = { call_id: 'c1', use: 'camera', microphone: true, camera: true };
+    telephone.on_snapshot(snapshot({ state: 'connected', linkId: 'theirs', ownId: 'mine' }));
+    expect(telephone.state.phase).toBe('elsewhere');
+    expect(world.sockets).toEqual([]);
+    telephone.on_snapshot(snapshot({ state: 'connected', linkId: 'theirs', ownId: null }));
+    expect(telephone.state.phase).toBe('reconnecting');
+    await settle();
+    expect(watched()).toEqual(['theirs']);
+  });
+
   it('only tells of a call that another page is in', () => {
     stored = { call_id: 'another', use: 'camera', microphone: true, camera: true };
     telephone.on_snapshot(snapshot({ state: 'connected', linkId: 'theirs' }));

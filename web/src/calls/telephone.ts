@@ -314,15 +314,15 @@ export class Telephone {
   private meet_(call: CallSnapshot): void {
     const remembered = this.environment_.memory.read();
     const accepted = call.state === 'accepted' || call.state === 'connected';
-    if (remembered?.call_id === call.call_id && (accepted || call.role === 'caller')) {
-      this.begin_(accepted ? 'talking' : 'outgoing', call.user, call.role, call.call_id);
-      this.accepted_ = accepted;
-      this.rings_there_ = call.state === 'ringing';
+    // The memory of a tab that was duplicated is in both: who is still presenting goes on doing so.
+    if (remembered?.call_id === call.call_id && accepted && call.own_id === null) {
+      this.begin_('talking', call.user, call.role, call.call_id);
+      this.accepted_ = true;
       this.recording_ = call.recording;
       // A clock that runs behind the server's must not show a time below zero.
-      if (accepted) this.connected_at_ = Math.min(call.since ?? Infinity, this.environment_.now());
+      this.connected_at_ = Math.min(call.since ?? Infinity, this.environment_.now());
       this.present_(remembered.use, remembered);
-      if (accepted) this.watch_(call.link_id);
+      this.watch_(call.link_id);
     } else if (!accepted && call.role === 'callee') {
       this.begin_('incoming', call.user, 'callee', call.call_id);
       this.link_id_ = call.link_id;

@@ -44,6 +44,8 @@ export interface CallSnapshot {
   state: 'calling' | 'ringing' | 'accepted' | 'connected';
   /** The other side's broadcast; null while there is none. */
   link_id: string | null;
+  /** This user's own broadcast, on whichever page; null while there is none. */
+  own_id: string | null;
   /** Milliseconds since 1970 on the server's clock, null if it did not say. */
   since: number | null;
   recording: Recording;
@@ -103,6 +105,7 @@ export function read_snapshot(value: unknown): CallSnapshot | null {
     role,
     state,
     link_id: text(all.linkId) === '' ? null : text(all.linkId),
+    own_id: text(all.ownId) === '' ? null : text(all.ownId),
     since: read_time(all.since),
     recording: { mine: mine === true, theirs: theirs === true, on: on === true },
   };

@@ -4,6 +4,8 @@ import { as_api_error, type ApiError } from '@/api/errors';
 import type { PersonPresence, PresenceState } from '@/api/types';
 
 export const kPeoplePageSize = 50;
+/** News come over the line; this is for what a line may have missed. */
+const kRefreshMs = 30_000;
 /** Typing pauses longer than that between words, not between letters. */
 const kPauseMs = 200;
 
@@ -20,7 +22,7 @@ export interface People {
 export function usePeople(
   api: Pick<Api, 'people'>,
   part: Ref<string>,
-  know: (id: string, state: PresenceState) => void,
+  know: (id: string, state: PresenceState, asked_at: number) => void,
 ): People {
   const people = shallowRef<PersonPresence[] | null>(null);
   const total = ref(0);
@@ -31,6 +33,7 @@ export function usePeople(
 
   async function load(): Promise<void> {
     const mine = ++request;
+    const asked_at = performance.now();
     try {
       const wanted = part.value.trim();
       const answers = await Promise.all(
@@ -42,7 +45,7 @@ export function usePeople(
       people.value = [...all.values()];
       total.value = answers[0]?.total ?? 0;
       error.value = null;
-      for (const person of people.value) know(person.id, person.state);
+      for (const person of people.value) know(person.id, person.state, asked_at);
     } catch (cause) {
       if (mine === request) error.value = as_api_error(cause);
     }
@@ -58,7 +61,11 @@ export function usePeople(
     clearTimeout(timer);
     timer = setTimeout(() => void load(), kPauseMs);
   });
+  const interval = setInterval(() => {
+    if (document.visibilityState === 'visible') void load();
+  }, kRefreshMs);
   onBeforeUnmount(() => {
+    clearInterval(interval);
     request += 1;
     clearTimeout(timer);
   });

@@ -84,6 +84,16 @@ describe('calls', () => {
     expect([calls.phase, calls.missed, calls.presence.size]).toEqual(['idle', 0, 0]);
   });
 
+  it('believe the line rather than a list that was asked for earlier', () => {
+    const calls = useCalls();
+    const asked_at = performance.now() - 1;
+    line().receive('presence', { user: kBob, state: 'online' });
+    calls.know('u2', 'offline', asked_at);
+    expect(calls.presence.get('u2')).toBe('online');
+    calls.know('u2', 'busy', performance.now() + 1);
+    expect(calls.presence.get('u2')).toBe('busy');
+  });
+
   it('do not know more people than is good', () => {
     const calls = useCalls();
     for (let i = 0; i < 2100; ++i) calls.know(`u${i}`, 'online');

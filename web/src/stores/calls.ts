@@ -26,6 +26,8 @@ export const useCalls = defineStore('calls', () => {
   const connection = useConnection();
   const missed = ref(0);
   const presence = shallowReactive(new Map<string, PresenceState>());
+  /** When the line last told of somebody; a list that was asked for before that knows less. */
+  const told_at = new Map<string, number>();
   /** The call's window is a small one, so that the rest of the app can be used. */
   const small = ref(false);
   /** Goes up whenever the history has probably changed. */
@@ -71,7 +73,9 @@ export const useCalls = defineStore('calls', () => {
     });
     connection.listen('presence', (payload) => {
       const news = read_presence(payload);
-      if (news !== null) know(news.user.id, news.state);
+      if (news === null) return;
+      told_at.set(news.user.id, performance.now());
+      know(news.user.id, news.state);
     });
     watch(
       () => session.token,
@@ -80,18 +84,22 @@ export const useCalls = defineStore('calls', () => {
         telephone.drop();
         missed.value = 0;
         presence.clear();
+        told_at.clear();
       },
       { flush: 'sync' },
     );
     window.addEventListener('online', () => telephone.hurry());
   }
 
-  function know(id: string, how: PresenceState): void {
+  /** `asked_at` (of performance.now()): when a list that says so was asked for. */
+  function know(id: string, how: PresenceState, asked_at = Infinity): void {
+    if (asked_at < (told_at.get(id) ?? -Infinity)) return;
     presence.delete(id);
     presence.set(id, how);
     if (presence.size <= kMaxKnown) return;
     for (const oldest of presence.keys()) {
       presence.delete(oldest);
+      told_at.delete(oldest);
       break;
     }
   }
