@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "net/clock.h"
 #include "record/finish.h"
@@ -69,6 +70,11 @@ void one_hour(const std::string& folder, wire::Codec codec) {
   }
   const double cpu = cpu_seconds() - before - making;
   std::printf("  processor: %.3f %% of a core for one broadcast\n", cpu / 3600 * 100);
+  // As the server does each second.
+  if (const int fd = file.take_unsynced(); fd >= 0) {
+    ::fdatasync(fd);
+    ::close(fd);
+  }
   const Instant stop = net::now();
   recording.finish(now);
   if (const auto output = recording.take_output(); !output.empty())
