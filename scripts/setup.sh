@@ -13,7 +13,7 @@ build_packages=(
 if [ "$(dpkg --print-architecture)" = amd64 ]; then build_packages+=(libipsec-mb-dev); fi
 test_packages=(
   libgtest-dev libgmock-dev libsrtp2-dev clang-format-16 clang-tidy-16
-  chromium ffmpeg fonts-noto-cjk iproute2 openssl procps sqlite3
+  chromium ffmpeg firefox-esr fonts-noto-cjk iproute2 openssl procps sqlite3
 )
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }

@@ -126,20 +126,12 @@ Task<Status> AccountChanges::remove(Caller caller, std::string password, IpAddre
   const std::string id = caller.user.id;
   const auto confirmed = co_await sign_in_.confirm_password(caller.user, password, from);
   if (!confirmed) co_return confirmed.error();
-  // Other devices first, so that nothing new comes from them meanwhile. This one stays signed in
-  // until the account is gone: should a step fail, its user can try again.
-  auto others = [this, id, keep = caller.session] { return accounts_.logout_elsewhere(id, keep); };
-  const Status alone = co_await offload(database_, std::move(others));
-  if (!alone) co_return alone;
-  hooks_.sessions_ended({id, std::nullopt, caller.session});
-  for (const auto& step : hooks_.before_delete) {
-    const Status done = co_await step(id);
-    if (!done) co_return done;
-  }
   auto work = [this, id] { return accounts_.remove_user(id); };
   const Status removed = co_await offload(database_, std::move(work));
-  if (removed) hooks_.sessions_ended({id, std::nullopt, std::nullopt});
-  co_return removed;
+  if (!removed) co_return removed;
+  hooks_.sessions_ended({id, std::nullopt, std::nullopt});
+  hooks_.user_removed(id);
+  co_return ok();
 }
 
 }  // namespace loopcast::api

@@ -24,9 +24,9 @@ class AccountChanges {
   struct Hooks {
     std::function<void(const EndedSessions&)> sessions_ended;
     std::function<void(const app::PublicUser&)> user_changed;
-    // What goes before its user does, in this order (files that the database only names, for
-    // instance). The first error stops the deletion, and the account stays.
-    std::vector<std::function<http::Task<Status>(std::string user_id)>> before_delete;
+    // The user's rows are gone, and what the database knows of them is marked: whatever only it
+    // named (files of recordings) can be deleted.
+    std::function<void(const std::string& user_id)> user_removed;
   };
 
   // Who asks, and by which session.

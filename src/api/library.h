@@ -73,8 +73,10 @@ class Library {
   // Answered when row and files are gone. Errors besides: recording_storage, timeout.
   http::Task<Status> remove(std::string user_id, std::string id);
   http::Task<Expected<app::RecordingUsage>> usage(std::string user_id);
-  // Deletes what is too old or too much, and what is still marked: of users who are gone, or
-  // because its files could not be deleted before.
+  // Deletes what is marked and not being written: of users who are gone, or because its files could
+  // not be deleted before.
+  http::Task<> remove_marked();
+  // Deletes what is too old or too much, and what is still marked.
   http::Task<> expire();
 
   // See app/media_link.h.
@@ -97,7 +99,6 @@ class Library {
   void record(const app::AirChange& on_air, const std::string& co_owner_id);
   void pump();
   void arm();
-  http::Task<> remove_marked();
   http::Task<> write_down();
   // How many were written; fewer than all if one failed.
   Expected<Ok, std::pair<size_t, Error>> apply(const Batch& batch);

@@ -197,12 +197,6 @@ Expected<TokenHash> Accounts::end_session(const std::string& user_id, std::strin
   return found->token_hash;
 }
 
-Status Accounts::logout_elsewhere(const std::string& user_id, const TokenHash& keep) {
-  const Expected<uint64_t> removed = store_.remove_other_sessions(user_id, keep);
-  if (!removed) return removed.error();
-  return ok();
-}
-
 Status Accounts::remove_user(const std::string& user_id) { return store_.remove_user(user_id); }
 
 Expected<User> Accounts::find_user(const std::string& id) {

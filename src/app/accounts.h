@@ -98,7 +98,6 @@ class Accounts {
   Expected<std::vector<Session>> sessions_of(WallTime now, const std::string& user_id);
   // Which one that was. not_found: the user has no session of that id.
   Expected<TokenHash> end_session(const std::string& user_id, std::string_view id);
-  Status logout_elsewhere(const std::string& user_id, const TokenHash& keep);
   Status remove_user(const std::string& user_id);
 
   // not_found.

@@ -83,8 +83,6 @@ class Store {
   virtual Status remove_session(const TokenHash& token_hash) = 0;
   // These return how many were removed.
   virtual Expected<uint64_t> remove_sessions_of(const std::string& user_id) = 0;
-  virtual Expected<uint64_t> remove_other_sessions(const std::string& user_id,
-                                                   const TokenHash& keep) = 0;
   // Expired at `now` or before; at most `limit`, so that one call stays short.
   virtual Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t limit) = 0;
 };

@@ -192,6 +192,9 @@ class Server {
       sockets_->end_sessions(ended);
       whip_->end_sessions(ended);
     };
+    hooks.user_removed = [this](const std::string&) {
+      asio::co_spawn(context_, library_->remove_marked(), asio::detached);
+    };
     hooks.user_changed = [this](const app::PublicUser& user) { sockets_->update_user(user); };
     return hooks;
   }

@@ -146,7 +146,11 @@ Status SqliteStore::set_password_hash(const std::string& user_id, const std::str
     query.bind(password_hash).bind(user_id);
     if (const Status set = impl_->finish_of_user(query); !set) return set;
   }
-  if (const auto removed = remove_other_sessions(user_id, keep); !removed) return removed.error();
+  {
+    Query query = impl_->db->query(kRemoveOtherSessions);
+    query.bind(user_id).bind(Bytes(keep));
+    if (const Status removed = impl_->finish(query); !removed) return removed;
+  }
   return transaction.commit();
 }
 
@@ -200,13 +204,6 @@ Expected<std::vector<app::Session>> SqliteStore::sessions_of(const std::string& 
   }
   if (rc != SQLITE_DONE) return impl_->db->error();
   return sessions;
-}
-
-Expected<uint64_t> SqliteStore::remove_other_sessions(const std::string& user_id,
-                                                      const app::TokenHash& keep) {
-  Query query = impl_->db->query(kRemoveOtherSessions);
-  query.bind(user_id).bind(Bytes(keep));
-  return impl_->finish_counted(query);
 }
 
 Status SqliteStore::add_session(const app::Session& session, uint32_t max_sessions) {

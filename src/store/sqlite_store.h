@@ -37,8 +37,6 @@ class SqliteStore final : public app::Store {
                        WallTime expires_at) override;
   Status remove_session(const app::TokenHash& token_hash) override;
   Expected<uint64_t> remove_sessions_of(const std::string& user_id) override;
-  Expected<uint64_t> remove_other_sessions(const std::string& user_id,
-                                           const app::TokenHash& keep) override;
   Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t limit) override;
 
  private:

@@ -199,8 +199,6 @@ TEST_F(SqliteStoreTest, ListsSessionsTheOneUsedLastFirst) {
   EXPECT_THAT(*store->sessions_of("1"),
               testing::ElementsAre(session(2, "1", 9), session(1, "1", 5)));
   EXPECT_TRUE(store->sessions_of("3")->empty());
-  EXPECT_EQ(*store->remove_other_sessions("1", app::TokenHash{1}), 1u);
-  EXPECT_THAT(*store->sessions_of("1"), testing::ElementsAre(session(1, "1", 5)));
 }
 
 TEST_F(SqliteStoreTest, AUserGoesWithEverything) {

@@ -477,3 +477,18 @@ test('large files: nothing of them is held for who reads slowly', async () => {
   assert.ok((await sent()) - sentBefore >= size, 'the kernel sent it by itself');
   sql(server, 'DELETE FROM recordings');
 });
+
+test('with an account go the files of its recordings; those of calls stay with the other', async () => {
+  const leaver = await account(server);
+  const own = ['public', 'private'].map((visibility) => put(server, leaver, { visibility }));
+  const call = put(server, leaver, { visibility: 'private', coOwner: friend });
+  const filesOf = ({ id }) => readdirSync(folderOf(server)).filter((name) => name.startsWith(id)).length;
+  assert.deepEqual([...own, call].map(filesOf), [3, 3, 3]);
+  assert.equal((await ask(server, leaver, 'DELETE', '/api/v2/me', { password: leaver.password })).status, 204);
+  await until(() => own.every((one) => filesOf(one) === 0), () => readdirSync(folderOf(server)).join(), 10_000);
+  for (const { id } of own) assert.equal((await show(server, friend, id)).status, 404);
+  const kept = await show(server, friend, call.id);
+  assert.equal(kept.status, 200);
+  assert.equal(kept.body.user.nickname, friend.nickname);
+  assert.equal(filesOf(call), 3);
+});

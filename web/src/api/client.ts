@@ -1,4 +1,5 @@
 import { ApiError } from './errors';
+import type { Recording, RecordingChange, RecordingPage, RecordingUsage } from './recordings';
 import type { Broadcast, BroadcastPage, Login, Session, User } from './types';
 
 const kTimeoutMs = 10_000;
@@ -68,6 +69,27 @@ export class Api {
 
   broadcast(id: string): Promise<Broadcast> {
     return this.call_('GET', `/broadcasts/${encodeURIComponent(id)}`);
+  }
+
+  /** `query`: page, size, and the filters of recordings/filters.ts. */
+  recordings(query: Record<string, string>): Promise<RecordingPage> {
+    return this.call_('GET', `/recordings?${new URLSearchParams(query)}`);
+  }
+
+  recording(id: string): Promise<Recording> {
+    return this.call_('GET', `/recordings/${encodeURIComponent(id)}`);
+  }
+
+  change_recording(id: string, change: RecordingChange): Promise<Recording> {
+    return this.call_('PATCH', `/recordings/${encodeURIComponent(id)}`, change);
+  }
+
+  delete_recording(id: string): Promise<void> {
+    return this.call_('DELETE', `/recordings/${encodeURIComponent(id)}`);
+  }
+
+  recording_usage(): Promise<RecordingUsage> {
+    return this.call_('GET', '/recordings/usage');
   }
 
   /** `body`: a Blob goes as it is, everything else as JSON. */
