@@ -44,7 +44,10 @@ void fill(const std::string& path, uint32_t rows) {
   sqlite3_open(path.c_str(), &db);
   sqlite3_exec(db, "PRAGMA synchronous = OFF; BEGIN", nullptr, nullptr, nullptr);
   sqlite3_stmt* user = nullptr;
-  sqlite3_prepare_v2(db, "INSERT INTO users VALUES (?1, ?2, ?2, 'hash', 0)", -1, &user, nullptr);
+  sqlite3_prepare_v2(db,
+                     "INSERT INTO users (id, nickname, nickname_key, password_hash, created_at) "
+                     "VALUES (?1, ?2, ?2, 'hash', 0)",
+                     -1, &user, nullptr);
   sqlite3_stmt* add = nullptr;
   sqlite3_prepare_v2(
       db,
@@ -78,7 +81,7 @@ void fill(const std::string& path, uint32_t rows) {
     text(add, 2, ids[who]);
     text(add, 3, names[who]);
     text(add, 4, word(random, 4) + " " + word(random, 3) + " " + word(random, 4));
-    sqlite3_bind_int64(add, 5, kNewest - static_cast<int64_t>(random.unit() * kYears));
+    sqlite3_bind_int64(add, 5, kNewest - kYears + kYears / rows * i);
     sqlite3_bind_int64(add, 6, static_cast<int64_t>(random.unit() * random.unit() * 7.2e9));
     sqlite3_bind_int64(add, 7, 1'000'000 + random.below(1'000'000'000));
     text(add, 8, random.below(10) == 0 ? "unknown" : places[random.below(500)]);

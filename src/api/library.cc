@@ -51,18 +51,38 @@ Status Library::start(const app::LinkKey& fresh) {
 }
 
 void Library::air_changed(const app::AirChange& change) {
-  if (!change.on_air) {
+  if (change.on_air) {
+    on_air_.emplace(change.broadcast_id, change);
+    if (change.record) record(change, {});
+  } else {
+    on_air_.erase(change.broadcast_id);
     recordings_.stop(ports_.now(), change.broadcast_id, change.lost);
-  } else if (change.record) {
-    app::RecordingStart start;
-    start.broadcast_id = change.broadcast_id;
-    start.publisher = change.media;
-    start.owner = change.user;
-    start.title = change.user.nickname;
-    start.location = ports_.locate(change.address);
-    recordings_.start(ports_.now(), ports_.wall_now(), std::move(start));
   }
   pump();
+}
+
+void Library::record_call(const std::string& broadcast_id, const std::string& co_owner_id,
+                          bool on) {
+  const auto found = on_air_.find(broadcast_id);
+  if (found == on_air_.end()) return;
+  if (on)
+    record(found->second, co_owner_id);
+  else
+    recordings_.stop(ports_.now(), broadcast_id, false);
+  pump();
+}
+
+void Library::record(const app::AirChange& on_air, const std::string& co_owner_id) {
+  app::RecordingStart start;
+  start.broadcast_id = on_air.broadcast_id;
+  start.publisher = on_air.media;
+  start.owner = on_air.user;
+  start.co_owner_id = co_owner_id;
+  // What only some may watch is not for everybody afterwards.
+  if (!on_air.listed) start.visibility = app::Visibility::kPrivate;
+  start.title = on_air.user.nickname;
+  start.location = ports_.locate(on_air.address);
+  recordings_.start(ports_.now(), ports_.wall_now(), std::move(start));
 }
 
 void Library::handle(app::RecorderEvent event) {
@@ -73,6 +93,17 @@ void Library::handle(app::RecorderEvent event) {
 void Library::shutdown() {
   recordings_.shutdown();
   pump();
+}
+
+Task<> Library::settle() {
+  constexpr std::chrono::milliseconds kLook{20};
+  const auto end = std::chrono::steady_clock::now() + kSettleTime;
+  while ((recordings_.finishing() > 0 || writing_) && std::chrono::steady_clock::now() < end) {
+    http::Timer look(context_);
+    look.expires_after(kLook);
+    boost::system::error_code ignored;
+    co_await look.async_wait(http::asio::redirect_error(http::use_task, ignored));
+  }
   timer_.cancel();
 }
 
@@ -217,7 +248,17 @@ Task<Expected<app::RecordingUsage>> Library::usage(std::string user_id) {
   co_return co_await offload(database_, std::move(work));
 }
 
+Task<> Library::remove_marked() {
+  auto work = [this] { return store_.unfinished_recordings(); };
+  const auto unfinished = co_await offload(database_, std::move(work));
+  if (!unfinished) co_return;  // the next round says so, if it still matters
+  for (const app::Recording& recording : *unfinished)
+    if (recording.removing && !recordings_.is_busy(recording.id)) recordings_.remove(recording.id);
+  pump();
+}
+
 Task<> Library::expire() {
+  co_await remove_marked();
   auto work = [this, at = ports_.wall_now()] {
     return library_.expired(options_.retention, at, kExpiredPerRound);
   };

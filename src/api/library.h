@@ -42,6 +42,7 @@ class Library {
   static constexpr std::chrono::seconds kRemovalTimeout{10};
   // A write that failed (the disk is full) is tried again after this long.
   static constexpr std::chrono::seconds kWriteRetry{1};
+  static constexpr std::chrono::seconds kSettleTime{3};
   // So that one round of retention holds up nothing.
   static constexpr uint32_t kExpiredPerRound = 500;
 
@@ -53,8 +54,15 @@ class Library {
   // earlier run left. `fresh`: the key if there is none yet; from the operating system.
   Status start(const app::LinkKey& fresh);
   void air_changed(const app::AirChange& change);
+  // A broadcast on air, of a call whose two have agreed that it is recorded (or no longer do). The
+  // recording belongs to both, and stays between them.
+  void record_call(const std::string& broadcast_id, const std::string& co_owner_id, bool on);
   void handle(app::RecorderEvent event);
+  // Finishes everything; nothing starts any more.
   void shutdown();
+  // After that: waits until it is finished and written down, for kSettleTime at most. What is not
+  // is repaired at the next start.
+  http::Task<> settle();
 
   // Errors as app::RecordingLibrary.
   http::Task<Expected<app::RecordingPage>> list(std::string user_id, app::RecordingFilter filter,
@@ -65,7 +73,10 @@ class Library {
   // Answered when row and files are gone. Errors besides: recording_storage, timeout.
   http::Task<Status> remove(std::string user_id, std::string id);
   http::Task<Expected<app::RecordingUsage>> usage(std::string user_id);
-  // Deletes what is too old or too much.
+  // Deletes what is marked and not being written: of users who are gone, or because its files could
+  // not be deleted before.
+  http::Task<> remove_marked();
+  // Deletes what is too old or too much, and what is still marked.
   http::Task<> expire();
 
   // See app/media_link.h.
@@ -85,6 +96,7 @@ class Library {
   struct Removal;
   using Batch = std::vector<app::RecordingWrite>;
 
+  void record(const app::AirChange& on_air, const std::string& co_owner_id);
   void pump();
   void arm();
   http::Task<> write_down();
@@ -100,6 +112,7 @@ class Library {
   LibraryOptions options_;
   LibraryPorts ports_;
   app::LinkKey key_{};
+  std::unordered_map<std::string, app::AirChange> on_air_;  // by id of the broadcast
   http::Timer timer_;
   bool writing_ = false;
   bool failing_ = false;

@@ -84,11 +84,15 @@ void LiveSockets::leave(const SocketPtr& socket) {
   live_.remove(line->client);
 }
 
-void LiveSockets::end_session(const std::string& token) {
-  const app::TokenHash hash = app::hash_token(token);
+void LiveSockets::update_user(const app::PublicUser& user) {
+  for (Line* line : lines_)
+    if (line->user.id == user.id) line->user = user;
+}
+
+void LiveSockets::end_sessions(const EndedSessions& ended) {
   const auto lines = lines_;
   for (Line* line : lines) {
-    if (!lines_.contains(line) || line->token != hash) continue;
+    if (!lines_.contains(line) || !ended.contains(line->user.id, line->token)) continue;
     line->socket->emit("autherror",
                        {json::object{{"message", app::message(Code::kUnauthorized, line->language)},
                                      {"code", app::name_of(Code::kUnauthorized)}}});

@@ -1,12 +1,16 @@
 #include "api/openapi.h"
 
+#include <filesystem>
 #include <set>
+#include <string>
 
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "api/library.h"
 #include "api/live.h"
+#include "api/rest_accounts.h"
 #include "api/rest_recordings.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
@@ -39,15 +43,20 @@ TEST(OpenApi, DescribesEveryRoute) {
   app::Broadcasts broadcasts(media, {}, random.fork());
   Live live(broadcasts, [] { return WallTime{}; });
   http::Router router;
-  const auto store = store::SqliteStore::open(testing::TempDir() + "/openapi_test.db");
+  const std::string file = testing::TempDir() + "/openapi_test-" + std::to_string(::getpid());
+  const auto store = store::SqliteStore::open(file);
   ASSERT_TRUE(store);
+  // It lives on as long as it is open, and for nobody else.
+  for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(file + part);
   const app::Argon2 hasher;
   app::Accounts accounts(**store, hasher, random.fork());
-  http::asio::thread_pool database(1), hashing(1);
-  SignIn sign_in(accounts, hasher, database, hashing,
-                 {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());
+  http::asio::thread_pool database(1), hashing(1), pictures(1);
+  const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
+  SignIn sign_in(accounts, hasher, database, hashing, clocks, random.fork());
+  AccountChanges changes(sign_in, accounts, database, pictures, clocks, {}, random.fork());
   Whip whip(context, sign_in, live, random);
-  add_rest_v2(router, sign_in, live, [](const std::string&) {});
+  add_rest_v2(router, sign_in, live);
+  add_rest_accounts(router, sign_in, changes);
   NoRecorder recorder;
   app::Recordings recordings(recorder, random.fork());
   Library library(context, (*store)->recordings(), recordings, database, {}, {});

@@ -49,6 +49,7 @@ unsigned status_of(std::string_view code) {
     case Code::kUnauthorized:
       return 401;
     case Code::kForbidden:
+    case Code::kWrongPassword:
       return 403;
     case Code::kNotFound:
     case Code::kPublisherGone:
@@ -70,6 +71,7 @@ unsigned status_of(std::string_view code) {
     case Code::kUnsupportedMediaType:
       return 415;
     case Code::kNoCommonCodec:
+    case Code::kImageInvalid:
       return 422;
     case Code::kRateLimited:
     case Code::kTooManyBroadcasts:

@@ -1,7 +1,5 @@
 #include "api/rest_recordings.h"
 
-#include <charconv>
-#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -209,17 +207,6 @@ Task<Response> serve(Library& library, const std::string& folder, Request reques
 }
 
 }  // namespace
-
-std::optional<Duration> parse_seconds(std::string_view text) {
-  double value = 0;
-  const char* last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value, std::chars_format::fixed);
-  // A year of recording, and no infinity.
-  constexpr double kLongest = 366.0 * 24 * 3600;
-  if (error != std::errc() || end != last || !(value >= 0 && value <= kLongest))
-    return std::nullopt;
-  return Duration::micros(std::llround(value * 1e6));
-}
 
 void add_rest_recordings(http::Router& router, SignIn& sign_in, Library& library,
                          std::string folder) {

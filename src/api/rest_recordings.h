@@ -13,7 +13,4 @@ namespace loopcast::api {
 void add_rest_recordings(http::Router& router, SignIn& sign_in, Library& library,
                          std::string folder);
 
-// Seconds as people write them: "90", "1.5". nullopt: not a number from 0 on.
-std::optional<Duration> parse_seconds(std::string_view text);
-
 }  // namespace loopcast::api

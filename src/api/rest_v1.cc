@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "api/present.h"
-#include "api/rest_recordings.h"
 #include "api/time_text.h"
 
 namespace loopcast::api {

@@ -1,5 +1,7 @@
 #include "api/time_text.h"
 
+#include <charconv>
+#include <cmath>
 #include <ctime>
 #include <string>
 
@@ -132,6 +134,17 @@ std::string local_time(WallTime time) {
   localtime_r(&seconds, &local);
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1,
                      local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
+}
+
+std::optional<Duration> parse_seconds(std::string_view text) {
+  double value = 0;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value, std::chars_format::fixed);
+  // A year of recording, and no infinity.
+  constexpr double kLongest = 366.0 * 24 * 3600;
+  if (error != std::errc() || end != last || !(value >= 0 && value <= kLongest))
+    return std::nullopt;
+  return Duration::micros(std::llround(value * 1e6));
 }
 
 }  // namespace loopcast::api

@@ -1,4 +1,4 @@
-// Times as clients write them.
+// Times and durations as clients write them.
 #pragma once
 
 #include <optional>
@@ -17,5 +17,8 @@ std::optional<WallTime> parse_iso_time(std::string_view text);
 std::optional<WallTime> parse_local_time(std::string_view text);
 // The same way back.
 std::string local_time(WallTime time);
+
+// Seconds: "90", "1.5". nullopt: not a number from 0 on.
+std::optional<Duration> parse_seconds(std::string_view text);
 
 }  // namespace loopcast::api

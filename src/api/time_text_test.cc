@@ -5,8 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include "api/rest_recordings.h"
-
 namespace loopcast::api {
 namespace {
 

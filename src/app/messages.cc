@@ -116,6 +116,11 @@ constexpr std::array<Entry, kCodes> kTable = {{
     {Code::kInternal, "internal", "服务器出现意外错误，请稍后再试。",
      "Something unexpected went wrong on the server. Please try again later."},
 
+    {Code::kWrongPassword, "wrong_password", "密码不正确，请检查后重试。",
+     "This password is wrong. Please check it and try again."},
+    {Code::kImageInvalid, "image_invalid",
+     "无法读取这张图片，请换一张不超过 1600 万像素的 PNG、JPEG 或 WebP 图片。",
+     "This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels."},
     {Code::kBadTitle, "bad_title", "标题须为 1 到 200 个字符，且不能含有控制字符，请修改。",
      "A title has 1 to 200 characters and no control characters. Please change it."},
     {Code::kBadComments, "bad_comments", "说明最多 5000 个字符，且不能含有控制字符，请修改。",

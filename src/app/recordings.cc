@@ -6,6 +6,16 @@
 #include "app/messages.h"
 
 namespace loopcast::app {
+namespace {
+
+// What the presenter and the operator must know.
+bool is_trouble(const Error& error) {
+  const auto code = code_of(error.code);
+  return code == Code::kDiskFull || code == Code::kRecordingStorage ||
+         code == Code::kRecordingOverloaded;
+}
+
+}  // namespace
 
 void Recordings::resume(const std::vector<Recording>& unfinished) {
   for (const Recording& recording : unfinished) {
@@ -40,7 +50,7 @@ void Recordings::start(Instant now, WallTime wall_now, RecordingStart start) {
   recording.title = std::move(start.title);
   recording.started_at = wall_now;
   if (!start.location.empty()) recording.location = std::move(start.location);
-  if (!recording.co_owner_id.empty()) recording.visibility = Visibility::kPrivate;
+  recording.visibility = start.visibility;
   const Running& running = running_[recording.id] = {
       recording.broadcast_id, recording.owner.id, recording.co_owner_id, Instant::never(), false};
   by_broadcast_.emplace(recording.broadcast_id, recording.id);
@@ -121,7 +131,10 @@ void Recordings::on(RecordingLost& event) {
     running->second.finishing = true;
     ++finishing_;
   }
-  notify(event.recording, running->second, "removed", std::move(event.error));
+  // A presenter whose media never came has lost nothing.
+  std::optional<Error> trouble;
+  if (is_trouble(event.error)) trouble = std::move(event.error);
+  notify(event.recording, running->second, "removed", std::move(trouble));
   discard(running);
 }
 

@@ -31,7 +31,8 @@ struct RecordingStart {
   std::string broadcast_id;
   MediaId publisher = 0;
   PublicUser owner;
-  std::string co_owner_id;  // of a call: the recording is private to both; empty: none
+  std::string co_owner_id;  // of a call: the recording belongs to both; empty: none
+  Visibility visibility = Visibility::kPublic;
   std::string title;
   std::string location;
 };
@@ -113,6 +114,10 @@ class Recordings {
   // Deletes the files of a recording that is marked as being removed, and then its row.
   // → RemovalDone.
   void remove(const std::string& id);
+  // Being recorded, finished or removed.
+  bool is_busy(const std::string& id) const {
+    return running_.contains(id) || removing_.contains(id);
+  }
   void handle_timeout(Instant now);
   Instant next_timeout() const;
   // Finishes everything; nothing starts any more.

@@ -108,6 +108,7 @@ TEST_F(RecordingsTest, AStoppedBroadcastIsReadyAtOnce) {
 TEST_F(RecordingsTest, TheRowSaysWhoWhenAndWhere) {
   RecordingStart start = start_of("alice", "b1", 4);
   start.co_owner_id = "id-bob";
+  start.visibility = Visibility::kPrivate;
   recordings_.start(at(0), kWall, start);
   RecordingWrite write;
   ASSERT_TRUE(recordings_.poll_write(write));
@@ -117,7 +118,7 @@ TEST_F(RecordingsTest, TheRowSaysWhoWhenAndWhere) {
   EXPECT_EQ(recording.owner.id, "id-alice");
   EXPECT_EQ(recording.started_at, kWall);
   EXPECT_EQ(recording.location, "Berlin, Germany");
-  EXPECT_EQ(recording.visibility, Visibility::kPrivate) << "a call";
+  EXPECT_EQ(recording.visibility, Visibility::kPrivate);
   RecordingNotice notice;
   ASSERT_TRUE(recordings_.poll_notice(notice));
   EXPECT_THAT(notice.owners, ElementsAre("id-alice", "id-bob"));
@@ -192,6 +193,13 @@ TEST_F(RecordingsTest, NothingPlayableIsRemovedAndToldWhy) {
   EXPECT_THAT(writes(), ElementsAre("add alice", "mark")) << "the next start tries again";
   recordings_.stop(at(5), "b1", false);
   EXPECT_THAT(calls(), ElementsAre("start 4", "remove"));
+}
+
+TEST_F(RecordingsTest, APresenterWhoseMediaNeverCameIsToldOfNoTrouble) {
+  recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
+  recordings_.stop(at(5), "b1", false);
+  recordings_.handle(RecordingLost{recorder_.last, {"recording_empty", "Nothing came."}});
+  EXPECT_THAT(states(), ElementsAre("recording", "processing", "removed"));
 }
 
 TEST_F(RecordingsTest, RowAndFileGoTogetherOrNotAtAll) {

@@ -33,15 +33,42 @@ constexpr size_t kWriteChunk = 64 * 1024;
 constexpr size_t kSendChunk = 512 * 1024;
 constexpr int kUnsentLimit = 128 * 1024;
 // How long, and how much, a client may go on sending after its request was refused. Closing while
-// it sends would reset the connection, and the answer would be lost with it.
+// it sends would reset the connection, and the answer would be lost with it: whoever uploads a bit
+// more than the 5 MB of the largest body is to read why not.
 constexpr std::chrono::milliseconds kLingerTime{2'000};
-constexpr size_t kLingerBytes = 1 << 20;
+constexpr size_t kLingerBytes = 8 << 20;
+// Bodies larger than the default at once: whoever may send them, they fill no memory.
+constexpr size_t kMaxLargeBodies = 16;
+
+// A place among the large bodies that are being read or handled; given back when it goes.
+class LargeBodyPlace {
+ public:
+  LargeBodyPlace() = default;
+  ~LargeBodyPlace() {
+    if (taken_) --*taken_;
+  }
+  LargeBodyPlace(const LargeBodyPlace&) = delete;
+  LargeBodyPlace& operator=(const LargeBodyPlace&) = delete;
+
+  explicit operator bool() const { return taken_ != nullptr; }
+  // False: all are taken.
+  bool take(size_t& places) {
+    if (places >= kMaxLargeBodies) return false;
+    taken_ = &places;
+    ++places;
+    return true;
+  }
+
+ private:
+  size_t* taken_ = nullptr;
+};
 
 }  // namespace
 
 struct Connection::Incoming {
   beast::request_parser<beast::string_body> parser;
   Request request;
+  LargeBodyPlace place;
   // Set when the request is refused while it is being read.
   std::optional<Response> refusal;
 };
@@ -199,12 +226,22 @@ Task<bool> Connection::read_header(Incoming& in) {
 Task<bool> Connection::read_body(Incoming& in, size_t limit) {
   const auto too_large = [&] {
     ++server_->counters.requests_body_too_large;
-    in.refusal = Response::problem(413, "body_too_large", "The request body is too large");
+    in.refusal =
+        server_->router.problem(in.request, 413, "too_large", "The request body is too large");
   };
-  if (in.parser.content_length().value_or(0) > limit) {
+  const uint64_t announced = in.parser.content_length().value_or(0);
+  if (announced > limit) {
     too_large();
     co_return true;
   }
+  const auto take_place = [&](uint64_t size) {
+    if (size <= kDefaultMaxBody || in.place || in.place.take(server_->large_bodies)) return true;
+    ++server_->counters.requests_over_large_limit;
+    in.refusal =
+        server_->router.problem(in.request, 503, "overloaded", "Too much is being uploaded");
+    return false;
+  };
+  if (!take_place(announced)) co_return true;
   if (!in.parser.is_done()) {
     set_deadline(server_->options.body_timeout);
     if (equals_ignoring_case(in.request.header("expect"), "100-continue")) {
@@ -226,6 +263,7 @@ Task<bool> Connection::read_body(Incoming& in, size_t limit) {
       too_large();
       co_return true;
     }
+    if (!take_place(in.parser.get().body().size())) co_return true;
     if (in.parser.is_done()) break;
     // Bytes that make no progress (an endless line of chunk extensions) end it too.
     if (buffer_.size() > server_->options.max_header) {
@@ -340,13 +378,14 @@ Task<bool> Connection::serve_one() {
     co_return false;
   }
 
+  std::string body = std::exchange(in.request.body, {});
   Request head = in.request;
-  head.body.clear();
+  in.request.body = std::move(body);
   Response response;
   if (engine)
     response = co_await engine->handle(std::move(in.request), *this);
   else
-    response = co_await dispatch(std::move(in.request));
+    response = co_await dispatch(head, std::move(in.request));
   on_hangup_ = nullptr;
   post.reset();
   const bool go_on = keep_alive && !finishing_ && !server_->stopping;
@@ -355,14 +394,15 @@ Task<bool> Connection::serve_one() {
   co_return written&& go_on;
 }
 
-Task<Response> Connection::dispatch(Request request) {
+Task<Response> Connection::dispatch(const Request& head, Request request) {
   try {
     co_return co_await server_->router.handle(std::move(request));
   } catch (const std::exception& e) {
     log(e.what());
   }
   ++server_->counters.handler_exceptions;
-  co_return Response::problem(500, "internal_error", "Something went wrong inside the server");
+  co_return server_->router.problem(head, 500, "internal",
+                                    "Something went wrong inside the server");
 }
 
 Task<> Connection::upgrade(EngineServer& engine, Request request) {

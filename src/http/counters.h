@@ -22,6 +22,7 @@ struct HttpCounters {
   uint64_t requests_malformed = 0;         // 400
   uint64_t requests_header_too_large = 0;  // 431
   uint64_t requests_body_too_large = 0;    // 413
+  uint64_t requests_over_large_limit = 0;  // 503: too many large bodies at once
   uint64_t requests_timed_out = 0;         // header, body or answer took too long to pass
   uint64_t responses_1xx_3xx = 0;
   uint64_t responses_4xx = 0;

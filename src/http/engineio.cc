@@ -100,9 +100,12 @@ std::optional<int> EngineServer::verify(const Request& request, bool websocket) 
     const auto socket = find(request);
     if (!socket) return kUnknownSid;
     const bool same_protocol = std::to_string(socket->session().config().protocol) == protocol;
-    const bool usable = websocket ? !socket->session().upgrading() && socket->open() : true;
-    if (!same_protocol || socket->session().on_websocket() || !usable) return kBadRequest;
-    if (!websocket && request.method != "GET" && request.method != "POST") return kBadMethod;
+    if (!same_protocol) return kBadRequest;
+    // One WebSocket too many is accepted and closed: refused, it would be an error event that the
+    // official client throws where nobody listens. See run_websocket.
+    if (websocket) return std::nullopt;
+    if (socket->session().on_websocket()) return kBadRequest;
+    if (request.method != "GET" && request.method != "POST") return kBadMethod;
     return std::nullopt;
   }
   if (request.method != "GET") return kBadMethod;
@@ -140,7 +143,8 @@ std::shared_ptr<EngineSocketImpl> EngineServer::open(const Request& request, boo
                                 {"maxPayload", options_.max_payload}};
   EnginePacket packet{EngineType::kOpen, json::serialize(parameters)};
   auto socket = std::make_shared<EngineSocketImpl>(context_.get_executor(), weak_from_this(), id,
-                                                   std::move(handshake), config, std::move(packet));
+                                                   std::move(handshake), config, options_.frame_gap,
+                                                   std::move(packet));
   sessions_.emplace(id, socket);
   ++counters_.engine_sessions;
   ++counters_.engine_sessions_opened;
@@ -261,8 +265,9 @@ Task<> EngineServer::run_websocket(Request request, std::shared_ptr<WebSocket> w
   if (request.query.find("sid")) {
     // It may be gone since the handshake began.
     const auto socket = find(request);
-    if (!socket) {
-      websocket->abort();
+    if (!socket || !socket->open() || socket->session().on_websocket() ||
+        socket->session().upgrading()) {
+      co_await websocket->close();
       co_return;
     }
     co_await socket->run_upgrade(std::move(websocket));

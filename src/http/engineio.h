@@ -27,6 +27,9 @@ struct EngineOptions {
   size_t max_sessions = 10'000;
   // From the probe to the upgrade packet.
   std::chrono::milliseconds upgrade_timeout{10'000};
+  // Kept before each frame to a WebSocket. Clients need none; the official suites do, since they
+  // listen for one message at a time and lose the second of two that arrive together.
+  std::chrono::milliseconds frame_gap{0};
   bool allow_eio3 = true;
   // Pages of these origins may connect; "*" is every origin. Empty: same origin only.
   std::vector<std::string> cors_origins;

@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 
 #include "http/clock.h"
 #include "http/engineio_server.h"
@@ -13,11 +14,13 @@ namespace loopcast::http {
 
 EngineSocketImpl::EngineSocketImpl(Executor executor, std::weak_ptr<EngineServer> server,
                                    std::string id, std::shared_ptr<const Handshake> handshake,
-                                   const EngineSession::Config& config, EnginePacket open_packet)
+                                   const EngineSession::Config& config,
+                                   std::chrono::milliseconds frame_gap, EnginePacket open_packet)
     : server_(std::move(server)),
       id_(std::move(id)),
       handshake_(std::move(handshake)),
       session_(monotonic_now(), config, std::move(open_packet)),
+      frame_gap_(frame_gap),
       executor_(executor),
       timer_(executor),
       poll_signal_(executor),
@@ -139,6 +142,12 @@ Task<> EngineSocketImpl::spawn_write_loop(std::shared_ptr<EngineSocketImpl> self
   co_await self->write_loop(std::move(websocket));
 }
 
+Task<> EngineSocketImpl::pause(std::chrono::milliseconds time) {
+  Timer timer(executor_, time);
+  error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(use_task, ignored));
+}
+
 Task<> EngineSocketImpl::write_loop(std::shared_ptr<WebSocket> websocket) {
   for (;;) {
     const auto packet = session_.take_packet();
@@ -149,6 +158,7 @@ Task<> EngineSocketImpl::write_loop(std::shared_ptr<WebSocket> websocket) {
       continue;
     }
     const EngineFrame frame = encode_engine_frame(session_.config().protocol, *packet);
+    if (frame_gap_.count() > 0) co_await pause(frame_gap_);
     writing_ = true;
     const bool written = co_await websocket->write(frame.data, frame.binary);
     writing_ = false;

@@ -1,6 +1,7 @@
 // One Engine.IO session with its timer and its transports.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,9 +17,10 @@ namespace loopcast::http {
 class EngineSocketImpl final : public EngineSocket,
                                public std::enable_shared_from_this<EngineSocketImpl> {
  public:
+  // `frame_gap`: EngineOptions::frame_gap.
   EngineSocketImpl(Executor executor, std::weak_ptr<EngineServer> server, std::string id,
                    std::shared_ptr<const Handshake> handshake, const EngineSession::Config& config,
-                   EnginePacket open_packet);
+                   std::chrono::milliseconds frame_gap, EnginePacket open_packet);
 
   const std::string& id() const override { return id_; }
   const std::shared_ptr<const Handshake>& handshake() const override { return handshake_; }
@@ -47,6 +49,7 @@ class EngineSocketImpl final : public EngineSocket,
   // Does what the session's new state asks for.
   void update();
   void arm_timer();
+  Task<> pause(std::chrono::milliseconds time);
   Task<> write_loop(std::shared_ptr<WebSocket> websocket);
   static Task<> spawn_write_loop(std::shared_ptr<EngineSocketImpl> self,
                                  std::shared_ptr<WebSocket> websocket);
@@ -56,6 +59,7 @@ class EngineSocketImpl final : public EngineSocket,
   std::string id_;
   std::shared_ptr<const Handshake> handshake_;
   EngineSession session_;
+  const std::chrono::milliseconds frame_gap_;
   Executor executor_;
   Timer timer_;
   Instant armed_ = Instant::never();

@@ -61,7 +61,8 @@ void add_broadcasts(Families& out, const app::Broadcasts& broadcasts) {
     out.counter("live_events", "What happened in live broadcasts", value, {{"event", name}});
 }
 
-void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sign_in) {
+void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sign_in,
+              const api::AccountChanges& changes) {
   out.gauge("http_connections", "HTTP connections", static_cast<double>(c.connections));
   out.gauge("http_websockets", "WebSocket connections", static_cast<double>(c.websockets));
   out.gauge("socketio_sockets", "Socket.IO sockets", static_cast<double>(c.sockets));
@@ -75,6 +76,7 @@ void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sig
       {"request_malformed", c.requests_malformed},
       {"request_header_too_large", c.requests_header_too_large},
       {"request_body_too_large", c.requests_body_too_large},
+      {"request_over_large_limit", c.requests_over_large_limit},
       {"request_timed_out", c.requests_timed_out},
       {"response_4xx", c.responses_4xx},
       {"response_5xx", c.responses_5xx},
@@ -91,6 +93,9 @@ void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sig
       {"socket_protocol_error", c.socket_protocol_errors},
       {"login_rate_limited", sign_in.rate_limited()},
       {"login_overloaded", sign_in.overloaded()},
+      {"account_rate_limited", changes.rate_limited()},
+      {"account_overloaded", changes.overloaded()},
+      {"picture_refused", changes.pictures_refused()},
   };
   for (const auto& [name, value] : events)
     out.counter("http_events", "What happened in HTTP and Socket.IO", value, {{"event", name}});
@@ -209,11 +214,12 @@ void add_recorder(Families& out, const RecordingHub& recorder) {
 }  // namespace
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media, api::Library& library,
+                         const api::SignIn& sign_in, const api::AccountChanges& changes,
+                         const MediaHub& media, api::Library& library,
                          const RecordingHub& recorder) {
   Families out;
   add_broadcasts(out, broadcasts);
-  add_http(out, http, sign_in);
+  add_http(out, http, sign_in, changes);
   add_media(out, media);
   add_recordings(out, library);
   add_recorder(out, recorder);

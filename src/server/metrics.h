@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "api/account_changes.h"
 #include "api/library.h"
 #include "api/sign_in.h"
 #include "app/broadcasts.h"
@@ -13,7 +14,8 @@
 namespace loopcast::server {
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media, api::Library& library,
+                         const api::SignIn& sign_in, const api::AccountChanges& changes,
+                         const MediaHub& media, api::Library& library,
                          const RecordingHub& recorder);
 
 }  // namespace loopcast::server

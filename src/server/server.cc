@@ -18,10 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/account_changes.h"
 #include "api/library.h"
 #include "api/live.h"
 #include "api/live_sockets.h"
 #include "api/present.h"
+#include "api/rest_accounts.h"
 #include "api/rest_recordings.h"
 #include "api/rest_v1.h"
 #include "api/rest_v2.h"
@@ -61,6 +63,8 @@ constexpr std::chrono::minutes kRetentionRound{5};
 constexpr uint32_t kSessionsPerRound = 1000;
 // Argon2id takes 19 MiB and 40 ms each; more at once would take the cores from media.
 constexpr size_t kHashingThreads = 1;
+// The worst picture takes 160 MB while it is decoded: one after the other.
+constexpr size_t kPictureThreads = 1;
 // What the page may load: itself, and nothing from elsewhere. Element Plus sets inline styles.
 constexpr const char* kContentSecurityPolicy =
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -148,10 +152,11 @@ class Server {
     if (!store) return store.error();
     store_ = std::move(*store);
     accounts_ = std::make_unique<app::Accounts>(*store_, hasher_, random_.fork());
-    sign_in_ = std::make_unique<api::SignIn>(
-        *accounts_, hasher_, database_, hashing_,
-        api::SignIn::Clocks{[] { return net::now(); }, [] { return net::wall_now(); }},
-        random_.fork());
+    const api::SignIn::Clocks clocks{[] { return net::now(); }, [] { return net::wall_now(); }};
+    sign_in_ = std::make_unique<api::SignIn>(*accounts_, hasher_, database_, hashing_, clocks,
+                                             random_.fork());
+    changes_ = std::make_unique<api::AccountChanges>(*sign_in_, *accounts_, database_, pictures_,
+                                                     clocks, account_hooks(), random_.fork());
     library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
                                               database_, library_options(), library_ports());
     recorder_.start([this](app::RecorderEvent e) { library_->handle(std::move(e)); });
@@ -177,9 +182,23 @@ class Server {
     recorder_.stop();
     database_.join();
     hashing_.join();
+    pictures_.join();
   }
 
  private:
+  api::AccountChanges::Hooks account_hooks() {
+    api::AccountChanges::Hooks hooks;
+    hooks.sessions_ended = [this](const api::EndedSessions& ended) {
+      sockets_->end_sessions(ended);
+      whip_->end_sessions(ended);
+    };
+    hooks.user_removed = [this](const std::string&) {
+      asio::co_spawn(context_, library_->remove_marked(), asio::detached);
+    };
+    hooks.user_changed = [this](const app::PublicUser& user) { sockets_->update_user(user); };
+    return hooks;
+  }
+
   static app::BroadcastLimits limits(const Options& options) {
     app::BroadcastLimits limits;
     limits.viewers_per_broadcast = options.max_viewers;
@@ -242,12 +261,15 @@ class Server {
 
   void add_routes() {
     api::add_rest_v1(router_, *sign_in_, live_, *library_);
+    api::add_rest_v2(router_, *sign_in_, live_);
+    api::add_rest_accounts(router_, *sign_in_, *changes_);
     api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
-    api::add_rest_v2(router_, *sign_in_, live_,
-                     [this](const std::string& token) { sockets_->end_session(token); });
     whip_->add_routes(router_);
     router_.add("GET", "/healthz", [this](Request) { return show_health(); });
     router_.add("GET", "/metrics", [this](Request request) { return show_metrics(request); });
+    router_.set_wording([](std::string_view code, std::string_view accept_language) {
+      return std::string(app::message(code, api::language_of(accept_language)));
+    });
     for (const char* prefix : {"/whip", "/whep", "/api/"}) router_.add_cors({prefix, {"*"}});
     if (options_.web.empty()) {
       spdlog::warn("No web app was found: build it or name its folder with --web");
@@ -262,7 +284,10 @@ class Server {
   }
 
   static Task<Response> serve_static(const http::StaticFiles& files, Request request) {
-    co_return files.handle(request);
+    Response response = files.handle(request);
+    if (response.status == 404)
+      co_return api::problem(request, app::make_error(app::Code::kNotFound));
+    co_return response;
   }
 
   Task<Response> show_health() {
@@ -275,7 +300,7 @@ class Server {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
     auto response = Response::text(
-        metrics_text(broadcasts_, counters_, *sign_in_, media_, *library_, recorder_));
+        metrics_text(broadcasts_, counters_, *sign_in_, *changes_, media_, *library_, recorder_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
@@ -317,6 +342,7 @@ class Server {
       };
       const auto removed = co_await http::offload(database_, std::move(work));
       if (!removed) spdlog::error("database: {}", removed.error().message);
+      if (stopping_) co_return;
       housekeeping_.expires_after(kHousekeeping);
       boost::system::error_code cancelled;
       co_await housekeeping_.async_wait(asio::redirect_error(http::use_task, cancelled));
@@ -327,6 +353,7 @@ class Server {
   Task<> keep_space() {
     for (;;) {
       co_await library_->expire();
+      if (stopping_) co_return;
       retention_.expires_after(kRetentionRound);
       boost::system::error_code cancelled;
       co_await retention_.async_wait(asio::redirect_error(http::use_task, cancelled));
@@ -336,9 +363,11 @@ class Server {
 
   Task<> stop() {
     spdlog::info("stopping");
+    stopping_ = true;
     live_.shutdown();
     library_->shutdown();
     co_await http_->stop();
+    co_await library_->settle();
     boost::system::error_code ignored;
     signals_.cancel(ignored);
     hangup_.cancel(ignored);
@@ -353,6 +382,7 @@ class Server {
   asio::signal_set hangup_{context_, SIGHUP};
   http::Timer housekeeping_{context_};
   http::Timer retention_{context_};
+  bool stopping_ = false;
   Random random_;
   MediaHub media_;
   app::Broadcasts broadcasts_;
@@ -365,7 +395,9 @@ class Server {
   std::unique_ptr<app::Accounts> accounts_;
   asio::thread_pool database_{1};
   asio::thread_pool hashing_{kHashingThreads};
+  asio::thread_pool pictures_{kPictureThreads};
   std::unique_ptr<api::SignIn> sign_in_;
+  std::unique_ptr<api::AccountChanges> changes_;
   std::unique_ptr<api::Library> library_;
   http::HttpCounters counters_;
   http::Router router_;

@@ -75,6 +75,17 @@ CREATE TRIGGER recordings_of_gone_user AFTER DELETE ON users BEGIN
     WHERE owner_id = old.id AND co_owner_id IS NOT NULL;
 END;
 )sql"},
+    // nickname_key(): as app::parse_nickname() makes it. Where two users had names that are one and
+    // the same now, one of them keeps the key that it had (see app::Nickname::former_key).
+    {3, R"sql(
+UPDATE OR IGNORE users SET nickname_key = nickname_key(nickname, nickname_key);
+
+ALTER TABLE users ADD COLUMN avatar TEXT NOT NULL DEFAULT '';
+CREATE TABLE avatars (
+  user_id TEXT NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+  jpeg    BLOB NOT NULL
+) STRICT;
+)sql"},
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // What lists of recordings are filtered by, held in memory: about 60 bytes and the title for each
 // recording. No index of a table answers every combination of filters with an exact count: reading
 // a million rows takes SQLite a tenth of a second and more, reading these columns some
-// milliseconds (docs/decisions/0005-recordings-filtered-in-memory.md).
+// milliseconds (docs/decisions/0009-recordings-filtered-in-memory.md).
 #pragma once
 
 #include <cstdint>

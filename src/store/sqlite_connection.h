@@ -36,6 +36,7 @@ class Query {
   // SQLITE_ROW, SQLITE_DONE or an (extended) error.
   int step();
   std::string text(int column) const;
+  std::string blob(int column) const;
   int64_t number(int column) const;
 
  private:

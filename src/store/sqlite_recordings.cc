@@ -22,7 +22,7 @@ constexpr char kAdd[] =
   "SELECT r.id, r.owner_id, coalesce(u.nickname, r.presenter), coalesce(u.created_at, 0), "   \
   "coalesce(r.co_owner_id, ''), r.broadcast_id, r.title, r.started_at, r.duration, r.width, " \
   "r.height, r.video_codec, r.audio_codec, r.bytes, r.file, r.location, r.comments, "         \
-  "r.visibility, r.state, r.removing, r.thumbnail, r.sprites "                                \
+  "r.visibility, r.state, r.removing, r.thumbnail, r.sprites, coalesce(u.avatar, '') "        \
   "FROM recordings r LEFT JOIN users u ON u.id = r.owner_id "
 constexpr char kFindById[] = LOOPCAST_RECORDING_COLUMNS "WHERE r.id = ?";
 constexpr char kFindByNumber[] = LOOPCAST_RECORDING_COLUMNS "WHERE r.number = ?";
@@ -92,6 +92,7 @@ Recording recording_of(const Query& q) {
   r.removing = q.number(19) != 0;
   r.thumbnail = q.number(20) != 0;
   r.sprites = sprites_from(q.text(21));
+  r.owner.avatar = q.text(22);
   return r;
 }
 

@@ -136,6 +136,8 @@ TEST_F(SqliteRecordingsTest, APresentersNameAndEndAreFollowed) {
   EXPECT_THAT(list({.presenter = "alice"}), IsEmpty()) << "changed by another program";
   EXPECT_THAT(list({.presenter = "carol"}), ElementsAre("r2", "r1"));
   EXPECT_EQ(recordings().find_recording("r1")->owner.nickname, "Carol");
+  ASSERT_TRUE(store_->set_avatar("id-alice", {"v2", "picture"}));
+  EXPECT_EQ(recordings().find_recording("r1")->owner.avatar, "v2");
 
   ASSERT_TRUE((*other)->execute("UPDATE recordings SET co_owner_id = 'id-bob' WHERE id = 'r2'"));
   ASSERT_TRUE((*other)->execute("DELETE FROM users WHERE id = 'id-alice'"));
@@ -151,7 +153,9 @@ TEST_F(SqliteRecordingsTest, ChangesOfTriggersAreHeard) {
   ASSERT_TRUE(db);
   ASSERT_TRUE((*db)->migrate(migrations()));
   SqliteRecordings recordings(**db);
-  ASSERT_TRUE((*db)->execute("INSERT INTO users VALUES ('u', 'old', 'old', 'h', 0)"));
+  ASSERT_TRUE(
+      (*db)->execute("INSERT INTO users (id, nickname, nickname_key, "
+                     "password_hash, created_at) VALUES ('u', 'old', 'old', 'h', 0)"));
   app::Recording r;
   r.id = "r1";
   r.owner.id = "u";

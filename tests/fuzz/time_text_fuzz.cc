@@ -1,7 +1,6 @@
 // Times and durations of queries, as anybody may write them.
 #include <cstdlib>
 
-#include "api/rest_recordings.h"
 #include "api/time_text.h"
 #include "base/bytes.h"
 

@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { GENERATIONS, MANY_ADDRESSES, Page, account, present } from '../support/pages.mjs';
@@ -378,9 +381,30 @@ test('a call of the first generation is not recorded', async () => {
   page.close();
 });
 
+test('whose account is deleted: the recordings go too', async () => {
+  const data = mkdtempSync(path.join(tmpdir(), 'loopcast-gone-'));
+  const first = await startServer({ data, args: MANY_ADDRESSES });
+  const [leaving, staying] = [await account(first), await account(first)];
+  const alone = put(first, leaving);
+  const shared = put(first, leaving, { visibility: 'private', coOwner: staying });
+  const { url } = (await show(first, staying, alone.id)).body;
+  assert.equal((await ask(first, leaving, 'DELETE', '/api/v2/me', { password: leaving.password })).status, 204);
+  assert.equal((await show(first, staying, alone.id)).status, 404);
+  assert.equal((await fetch(first.url + url)).status, 404);
+  const inherited = (await show(first, staying, shared.id)).body;
+  assert.deepEqual([inherited.mine, inherited.user.nickname], [true, staying.nickname], 'it was the other one\'s as well');
+  await first.stop();
+  const second = await startServer({ data, args: MANY_ADDRESSES });
+  const file = (id) => path.join(folderOf(second), `${id}.mp4`);
+  await until(() => !existsSync(file(alone.id)), 'the file to go');
+  assert.ok(existsSync(file(shared.id)));
+  await second.stop();
+  rmSync(data, { recursive: true });
+});
+
 test('retention: by age, by size, and only said', async () => {
-  const options = { args: [...MANY_ADDRESSES] };
-  const first = await startServer(options);
+  const data = mkdtempSync(path.join(tmpdir(), 'loopcast-retention-'));
+  const first = await startServer({ data, args: MANY_ADDRESSES });
   const who = await account(first);
   const day = 24 * HOUR;
   const old = [9, 8].map((days) => put(first, who, { startedAt: now - days * day, bytes: 1000 }).id);
@@ -388,7 +412,7 @@ test('retention: by age, by size, and only said', async () => {
   const left = (s) => sql(s, 'SELECT id FROM recordings ORDER BY started_at').split('\n').filter(Boolean);
   await first.stop();
 
-  const dry = await startServer({ ...options, data: first.data,
+  const dry = await startServer({ data,
     args: [...MANY_ADDRESSES, '--retention-days', '5', '--retention-dry-run'] });
   await until(() => /retention would delete 2:/.test(dry.log), 'the dry run');
   for (const id of old) assert.ok(dry.log.includes(id));
@@ -396,15 +420,75 @@ test('retention: by age, by size, and only said', async () => {
   await dry.stop();
   assert.deepEqual(left(first), [...old, ...young]);
 
-  const byAge = await startServer({ data: first.data, args: [...MANY_ADDRESSES, '--retention-days', '5'] });
+  const byAge = await startServer({ data, args: [...MANY_ADDRESSES, '--retention-days', '5'] });
   await until(() => left(first).length === 3, 'the old ones to go');
   assert.deepEqual(left(first), young);
   for (const id of old) assert.ok(!existsSync(path.join(folderOf(first), `${id}.mp4`)));
   await byAge.stop();
 
-  const bySize = await startServer({ data: first.data, args: [...MANY_ADDRESSES, '--retention-bytes', '2K'] });
+  const bySize = await startServer({ data, args: [...MANY_ADDRESSES, '--retention-bytes', '2K'] });
   await until(() => left(first).length === 2, 'the oldest to go');
   assert.deepEqual(left(first), young.slice(1));
   assert.equal((await ask(bySize, who, 'GET', '/api/v2/recordings/usage')).body.limit_bytes, 2048);
   await bySize.stop();
+  rmSync(data, { recursive: true });
+});
+
+test('large files: nothing of them is held for who reads slowly', async () => {
+  const { id } = put(server, owner);
+  const size = 2 ** 30;
+  truncateSync(path.join(folderOf(server), `${id}.mp4`), size);
+  const { url } = (await show(server, owner, id)).body;
+  const before = await server.figures();
+  const sent = async () => (await server.metrics()).loopcast_http_sent_by_kernel_bytes_total;
+  const sentBefore = await sent();
+  const request = `GET ${url} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  const readers = await Promise.all(Array.from({ length: 50 }, async () => {
+    const socket = net.connect(server.port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.pause();
+    socket.write(request);
+    return socket;
+  }));
+  // They fill what the system holds for them, and then nothing moves.
+  let last = -1;
+  await until(async () => {
+    const now = await sent();
+    const still = now === last && now > sentBefore;
+    last = now;
+    return still;
+  }, 'the readers to stall', 10_000, 100);
+  const during = await server.figures();
+  assert.ok(during.rss - before.rss < 20_000, `${during.rss - before.rss} KiB for 50 readers`);
+  // Meanwhile others are served.
+  const tail = await fetch(server.url + url, { headers: { range: 'bytes=-1000' } });
+  assert.equal((await tail.arrayBuffer()).byteLength, 1000);
+  for (const socket of readers) socket.destroy();
+  await until(async () => (await server.figures()).fds <= before.fds, 'descriptors to be closed');
+
+  // All of it, as fast as it goes.
+  const whole = await fetch(server.url + url);
+  assert.equal(whole.headers.get('content-length'), String(size));
+  let length = 0;
+  for await (const chunk of whole.body) length += chunk.length;
+  assert.equal(length, size);
+  const after = await server.figures();
+  assert.ok(after.rss - before.rss < 20_000, `${after.rss - before.rss} KiB`);
+  assert.ok((await sent()) - sentBefore >= size, 'the kernel sent it by itself');
+  sql(server, 'DELETE FROM recordings');
+});
+
+test('with an account go the files of its recordings; those of calls stay with the other', async () => {
+  const leaver = await account(server);
+  const own = ['public', 'private'].map((visibility) => put(server, leaver, { visibility }));
+  const call = put(server, leaver, { visibility: 'private', coOwner: friend });
+  const filesOf = ({ id }) => readdirSync(folderOf(server)).filter((name) => name.startsWith(id)).length;
+  assert.deepEqual([...own, call].map(filesOf), [3, 3, 3]);
+  assert.equal((await ask(server, leaver, 'DELETE', '/api/v2/me', { password: leaver.password })).status, 204);
+  await until(() => own.every((one) => filesOf(one) === 0), () => readdirSync(folderOf(server)).join(), 10_000);
+  for (const { id } of own) assert.equal((await show(server, friend, id)).status, 404);
+  const kept = await show(server, friend, call.id);
+  assert.equal(kept.status, 200);
+  assert.equal(kept.body.user.nickname, friend.nickname);
+  assert.equal(filesOf(call), 3);
 });
