@@ -7,6 +7,8 @@ namespace loopcast::record {
 namespace {
 
 constexpr uint64_t kMaxTracks = 1 << 16;
+// A fragment of ours is far smaller.
+constexpr uint64_t kMaxCluster = 64 << 20;
 // A picture's length, of which WebM knows only the beginning.
 constexpr int64_t kLastPictureMs = 33;
 constexpr int64_t kLastSoundMs = 20;
@@ -43,22 +45,20 @@ void take_block(MediaIndex& index, int64_t cluster_ms, Bytes head) {
                         static_cast<uint32_t>(index.ranges.size())});
 }
 
-bool take_cluster(MediaIndex& index, const File& file, uint64_t at, uint64_t end) {
+bool take_cluster(MediaIndex& index, Bytes contents) {
   int64_t cluster_ms = 0;
-  while (at < end) {
-    const auto header = read_header(file, at);
-    if (!header) return false;
-    const uint64_t contents = at + header->header_size;
-    std::array<uint8_t, 4> head{};
-    if (header->size < head.size() || contents + header->size > end || !file.read(contents, head))
-      return false;
+  while (!contents.empty()) {
+    const auto header = parse_ebml_header(contents);
+    if (!header || header->size > contents.size() - header->header_size) return false;
+    const Bytes element = contents.subspan(header->header_size, header->size);
+    if (element.size() < 4) return false;
     if (header->id == webm_id::kTimestamp)
-      cluster_ms = load_u32(head.data());
+      cluster_ms = load_u32(element.data());
     else if (header->id == webm_id::kSimpleBlock)
-      take_block(index, cluster_ms, head);
+      take_block(index, cluster_ms, element);
     else
       return false;
-    at = contents + header->size;
+    contents = contents.subspan(header->header_size + header->size);
   }
   return true;
 }
@@ -82,6 +82,7 @@ bool take_tracks(MediaIndex& index, const File& file, uint64_t at, uint64_t size
 
 MediaIndex scan_webm(const File& file) {
   MediaIndex index;
+  std::vector<uint8_t> cluster;
   uint64_t at = kWebmFirstCluster;
   index.end = at;
   while (const auto header = read_header(file, at)) {
@@ -91,7 +92,10 @@ MediaIndex scan_webm(const File& file) {
       if (!take_tracks(index, file, contents, header->size)) break;
       index.tracks_elements.push_back({at, next - at});
     } else if (header->id == webm_id::kCluster) {
-      if (!take_cluster(index, file, contents, next)) break;
+      // Whole: a read for each of its blocks would take longer.
+      if (header->size > kMaxCluster) break;
+      cluster.resize(header->size);
+      if (!file.read(contents, cluster) || !take_cluster(index, cluster)) break;
       index.ranges.push_back({at, next - at});
     } else {
       break;

@@ -15,12 +15,18 @@ constexpr int64_t kJumpUs = 300'000;
 constexpr int64_t kMaxDelayDifferenceUs = 1'000'000;
 // Reports are smoothed over so many.
 constexpr int64_t kSmoothing = 4;
-// Pictures are moved by one part in so many at most: nobody sees it.
+// Pictures are moved by one part in so many at most: nobody sees it. While they are further off
+// than this, which is at the beginning, by more.
 constexpr int64_t kSlew = 20;
+constexpr int64_t kFastSlew = 3;
+constexpr Duration kFarOff = Duration::millis(40);
 // Further off than this, they jump.
 constexpr Duration kStep = Duration::seconds(1);
 // The lead adapts over so many packets, so that a clock that is fast for hours is no new start.
 constexpr int64_t kLeadSmoothing = 512;
+// ... and by one part in so many of the time at most, which is far more than clocks drift: nobody
+// makes a recording longer than it took.
+constexpr int64_t kMaxLeadDrift = 500;
 
 Duration clamp(Duration value, Duration limit) { return std::clamp(value, -limit, limit); }
 
@@ -35,7 +41,10 @@ Duration StreamClock::advance(uint32_t timestamp, Instant arrival) {
     if (lead - lead_ <= kMaxLead && duration(step) >= -kMaxBack) {
       ticks_ += step;
       timestamp_ = timestamp;
-      lead_ += (lead - lead_) / kLeadSmoothing;
+      const Duration most = std::max(arrival - arrival_, Duration()) / kMaxLeadDrift;
+      lead_ += clamp((lead - lead_) / kLeadSmoothing, most);
+      arrival_ = std::max(arrival_, arrival);
+      head_start_ = std::max(head_start_, lead);
       return time;
     }
     ++restarts_;
@@ -44,7 +53,8 @@ Duration StreamClock::advance(uint32_t timestamp, Instant arrival) {
   base_ = arrived;
   ticks_ = 0;
   timestamp_ = timestamp;
-  lead_ = Duration();
+  arrival_ = arrival;
+  lead_ = head_start_ = Duration();
   return base_;
 }
 
@@ -66,11 +76,14 @@ Duration Timeline::audio_time(uint32_t timestamp, Instant arrival) {
 
 Duration Timeline::video_time(uint32_t timestamp, Instant arrival) {
   const Duration time = video_.advance(timestamp, arrival);
-  const Duration wanted = target_.value_or(Duration()) - applied_;
+  // Without reports, both are as fast on their way as their fastest packets.
+  const Duration guess = audio_.head_start() - video_.head_start();
+  const Duration wanted = target_.value_or(guess) - applied_;
   if (clamp(wanted, kStep) != wanted) {
     applied_ += wanted;
   } else if (video_last_) {
-    applied_ += clamp(wanted, std::max(time - *video_last_, Duration()) / kSlew);
+    const int64_t slew = clamp(wanted, kFarOff) == wanted ? kSlew : kFastSlew;
+    applied_ += clamp(wanted, std::max(time - *video_last_, Duration()) / slew);
   }
   video_last_ = time;
   return time + applied_;

@@ -31,6 +31,9 @@ class StreamClock {
   void shift(Duration by) { base_ += by; }
   // How often it began anew.
   uint32_t restarts() const { return restarts_; }
+  // How much less the fastest packet so far was held up than the first one, which everything is
+  // placed by: an encoder that starts is slow. Not negative.
+  Duration head_start() const { return head_start_; }
 
  private:
   Duration duration(int64_t ticks) const { return Duration::micros(ticks * 1'000'000 / rate_); }
@@ -43,7 +46,9 @@ class StreamClock {
   int64_t ticks_ = 0;       // since the base, of the last timestamp
   uint32_t timestamp_ = 0;  // the last one
   Duration lead_;           // of the clock over the arrivals, slowly adapted
+  Instant arrival_;         // the last one
   uint32_t restarts_ = 0;
+  Duration head_start_;
 };
 
 class Timeline {

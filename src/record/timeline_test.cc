@@ -66,6 +66,18 @@ TEST(Timeline, IsCloseBeforeTheFirstReport) {
   EXPECT_NEAR(picture, 3.08, 1e-6);
 }
 
+TEST(Timeline, ASlowStartOfTheEncoderIsMadeUpForWithoutReports) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  double sound = 0, picture = 0;
+  for (int i = 0; i < 100; ++i) {
+    const double t = i * 0.04, slow = i < 5 ? 0.4 - i * 0.08 : 0;
+    sound = seconds(timeline.audio_time(p.audio(t), p.arrival(t)));
+    picture = seconds(timeline.video_time(p.video(t), p.arrival(t + 0.02 + slow)));
+  }
+  EXPECT_NEAR(sound, picture, 0.025);
+}
+
 TEST(Timeline, APauseThatTheTimestampsTellIsKept) {
   Presenter p;
   Timeline timeline(48'000, 90'000, Duration(), kStart);

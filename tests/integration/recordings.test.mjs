@@ -381,6 +381,27 @@ test('a call of the first generation is not recorded', async () => {
   page.close();
 });
 
+test('whose account is deleted: the recordings go too', async () => {
+  const data = mkdtempSync(path.join(tmpdir(), 'loopcast-gone-'));
+  const first = await startServer({ data, args: MANY_ADDRESSES });
+  const [leaving, staying] = [await account(first), await account(first)];
+  const alone = put(first, leaving);
+  const shared = put(first, leaving, { visibility: 'private', coOwner: staying });
+  const { url } = (await show(first, staying, alone.id)).body;
+  assert.equal((await ask(first, leaving, 'DELETE', '/api/v2/me', { password: leaving.password })).status, 204);
+  assert.equal((await show(first, staying, alone.id)).status, 404);
+  assert.equal((await fetch(first.url + url)).status, 404);
+  const inherited = (await show(first, staying, shared.id)).body;
+  assert.deepEqual([inherited.mine, inherited.user.nickname], [true, staying.nickname], 'it was the other one\'s as well');
+  await first.stop();
+  const second = await startServer({ data, args: MANY_ADDRESSES });
+  const file = (id) => path.join(folderOf(second), `${id}.mp4`);
+  await until(() => !existsSync(file(alone.id)), 'the file to go');
+  assert.ok(existsSync(file(shared.id)));
+  await second.stop();
+  rmSync(data, { recursive: true });
+});
+
 test('retention: by age, by size, and only said', async () => {
   const data = mkdtempSync(path.join(tmpdir(), 'loopcast-retention-'));
   const first = await startServer({ data, args: MANY_ADDRESSES });

@@ -1,6 +1,6 @@
 // A camera and a microphone to measure a recording by: the picture carries barcodes and its lowest fifth flashes white
-// once a second, while the microphone beeps. window.clapper.lag() answers how much later than drawn (and beeped) the
-// browser takes a picture to be captured, in ms: that much of what is measured is the browser's own. Runs inside pages after installProbe(), so it uses nothing from here.
+// once a second, while the microphone beeps. window.clapper.lag() answers how much later than the beep the flash is in
+// what the browser captures, in ms: a busy one takes its pictures late, and makes its sound in bursts. Runs inside pages after installProbe(), so it uses nothing from here.
 export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {}) {
   const FLASH = 0.15; // seconds
   const audio = new AudioContext();
@@ -15,6 +15,9 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
   canvas.width = width;
   canvas.height = height;
   const drawn = [];
+  // What the page's clock leads the sound's by: whenever it draws, and when it beeps.
+  const audio_leads = [];
+  const beep_leads = [];
   const context = canvas.getContext('2d', { alpha: false });
   const [picture] = canvas.captureStream(0).getVideoTracks();
   let number = 0;
@@ -29,15 +32,18 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
       return number;
     },
     lag() {
-      const lags = lag_samples.sort((a, b) => a - b);
-      return lags[lags.length >> 1];
+      const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+      return median(lag_samples) + median(beep_leads) - median(audio_leads);
     },
   };
   setInterval(() => {
     const { width: w, height: h } = canvas;
     const now = performance.now();
+    const lead = now - audio.currentTime * 1000;
+    audio_leads.push(lead);
     if (!flashing && now >= next) {
       flashing = true;
+      beep_leads.push(lead);
       gate.gain.setValueAtTime(0.5, audio.currentTime);
     } else if (flashing && now >= next + FLASH * 1000) {
       flashing = false;
