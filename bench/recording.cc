@@ -75,17 +75,20 @@ void one_hour(const std::string& folder, wire::Codec codec) {
     ::fdatasync(fd);
     ::close(fd);
   }
+  const double cpu_at_stop = cpu_seconds();
   const Instant stop = net::now();
   recording.finish(now);
   if (const auto output = recording.take_output(); !output.empty())
     if (!file.append(now, *recording.format(), output)) std::exit(1);
   const auto finished = record::finish(folder, "hour");
   const double took = elapsed(stop);
+  const double finish_cpu = cpu_seconds() - cpu_at_stop;
   if (!finished) std::exit(1);
   const auto measured = record::measure(finished->path, finished->format);
   std::printf(
-      "  %.0f s, %.2f GB: finished %.3f s after the stop, opened by libavformat after %.3f s: %s\n",
-      finished->duration.as_seconds(), static_cast<double>(finished->bytes) / 1e9, took,
+      "  %.0f s, %.2f GB: finished %.3f s after the stop (%.3f s of processor), opened by "
+      "libavformat after %.3f s: %s\n",
+      finished->duration.as_seconds(), static_cast<double>(finished->bytes) / 1e9, took, finish_cpu,
       elapsed(stop), measured ? "plays" : "DOES NOT PLAY");
   fs::remove(finished->path);
 }

@@ -12,6 +12,10 @@ constexpr uint64_t kMaxCluster = 64 << 20;
 // A picture's length, of which WebM knows only the beginning.
 constexpr int64_t kLastPictureMs = 33;
 constexpr int64_t kLastSoundMs = 20;
+// Bytes of a cluster that hold its time and the beginning of its first block.
+constexpr size_t kBeginning = 64;
+// Clusters at the end that are read whole: some seconds of each track.
+constexpr size_t kLookedInto = 8;
 
 // Header of the element at `at`; nullopt at the end.
 std::optional<EbmlHeader> read_header(const File& file, uint64_t at) {
@@ -30,22 +34,46 @@ TrackIndex* find(MediaIndex& index, uint32_t id) {
   return it == index.tracks.end() ? nullptr : &*it;
 }
 
-void take_block(MediaIndex& index, int64_t cluster_ms, Bytes head) {
+// A block's beginning: track, time after its cluster's, flags.
+struct BlockHead {
+  TrackIndex* track;
+  int64_t time_ms;
+  bool key;
+};
+std::optional<BlockHead> parse_block(MediaIndex& index, int64_t cluster_ms, Bytes head) {
+  if (head.size() < 4) return std::nullopt;
   TrackIndex* track = find(index, head[0] & 0x7F);
-  if (!track) return;
-  const int64_t time_ms = cluster_ms + static_cast<int16_t>(load_u16(&head[1]));
-  const bool video = wire::is_video(track->track.codec);
-  const int64_t end_ms = time_ms + (video ? kLastPictureMs : kLastSoundMs);
-  const int64_t scale = track->track.timescale() / 1000;
-  track->duration = std::max(track->duration, end_ms * scale);
-  // Only where a track begins again counts; sizes are not needed.
-  if ((head[3] & 0x80) == 0 || !video) return;
-  if (!index.cues.empty() && index.cues.back().range == index.ranges.size()) return;
-  index.cues.push_back({static_cast<uint64_t>(time_ms), track->track.id,
-                        static_cast<uint32_t>(index.ranges.size())});
+  if (!track) return std::nullopt;
+  return BlockHead{track, cluster_ms + static_cast<int16_t>(load_u16(&head[1])),
+                   (head[3] & 0x80) != 0};
 }
 
-bool take_cluster(MediaIndex& index, Bytes contents) {
+void extend(TrackIndex& track, int64_t time_ms) {
+  const bool video = wire::is_video(track.track.codec);
+  const int64_t end_ms = time_ms + (video ? kLastPictureMs : kLastSoundMs);
+  track.duration = std::max(track.duration, end_ms * (track.track.timescale() / 1000));
+}
+
+// Notes a cluster that begins with a keyframe.
+void take_beginning(MediaIndex& index, Bytes contents) {
+  int64_t cluster_ms = 0;
+  while (const auto header = parse_ebml_header(contents)) {
+    contents = contents.subspan(header->header_size);
+    if (header->id == webm_id::kSimpleBlock) {
+      const auto block = parse_block(index, cluster_ms, contents);
+      if (block && block->key && wire::is_video(block->track->track.codec))
+        index.cues.push_back({static_cast<uint64_t>(block->time_ms), block->track->track.id,
+                              static_cast<uint32_t>(index.ranges.size())});
+      return;
+    }
+    if (header->id != webm_id::kTimestamp || header->size != 4 || contents.size() < 4) return;
+    cluster_ms = load_u32(contents.data());
+    contents = contents.subspan(4);
+  }
+}
+
+// Until when its tracks last. False: it is not whole.
+bool take_end(MediaIndex& index, Bytes contents) {
   int64_t cluster_ms = 0;
   while (!contents.empty()) {
     const auto header = parse_ebml_header(contents);
@@ -54,10 +82,10 @@ bool take_cluster(MediaIndex& index, Bytes contents) {
     if (element.size() < 4) return false;
     if (header->id == webm_id::kTimestamp)
       cluster_ms = load_u32(element.data());
-    else if (header->id == webm_id::kSimpleBlock)
-      take_block(index, cluster_ms, element);
-    else
+    else if (header->id != webm_id::kSimpleBlock)
       return false;
+    else if (const auto block = parse_block(index, cluster_ms, element))
+      extend(*block->track, block->time_ms);
     contents = contents.subspan(header->header_size + header->size);
   }
   return true;
@@ -82,7 +110,7 @@ bool take_tracks(MediaIndex& index, const File& file, uint64_t at, uint64_t size
 
 MediaIndex scan_webm(const File& file) {
   MediaIndex index;
-  std::vector<uint8_t> cluster;
+  std::array<uint8_t, kBeginning> beginning{};
   uint64_t at = kWebmFirstCluster;
   index.end = at;
   while (const auto header = read_header(file, at)) {
@@ -92,22 +120,35 @@ MediaIndex scan_webm(const File& file) {
       if (!take_tracks(index, file, contents, header->size)) break;
       index.tracks_elements.push_back({at, next - at});
     } else if (header->id == webm_id::kCluster) {
-      // Whole: a read for each of its blocks would take longer.
-      if (header->size > kMaxCluster) break;
-      cluster.resize(header->size);
-      if (!file.read(contents, cluster) || !take_cluster(index, cluster)) break;
+      const auto size = std::min<uint64_t>(beginning.size(), header->size);
+      if (header->size > kMaxCluster || !file.read(contents, MutableBytes(beginning).first(size)))
+        break;
+      take_beginning(index, Bytes(beginning).first(size));
       index.ranges.push_back({at, next - at});
     } else {
       break;
     }
     at = index.end = next;
   }
+  // The last ones tell how long it is, and may be what was being written at the end.
+  std::vector<uint8_t> cluster;
+  for (size_t looked = 0; looked < kLookedInto && looked < index.ranges.size();) {
+    const Range range = index.ranges[index.ranges.size() - 1 - looked];
+    const auto header = read_header(file, range.offset);
+    cluster.resize(header ? header->size : 0);
+    if (header && file.read(range.offset + header->header_size, cluster) &&
+        take_end(index, cluster)) {
+      ++looked;
+      continue;
+    }
+    while (index.ranges.size() > 0 && index.ranges.back().offset >= range.offset)
+      index.ranges.pop_back();
+    std::erase_if(index.cues, [&](const Cue& cue) { return cue.range >= index.ranges.size(); });
+    index.end = range.offset;
+    looked = 0;
+  }
   index.cut = file.size() > index.end;
-  std::erase_if(index.tracks, [](const TrackIndex& track) { return track.duration == 0; });
-  // Sound alone is found by any cluster, as often as a keyframe would come.
-  const bool has_video = std::ranges::any_of(
-      index.tracks, [](const TrackIndex& t) { return wire::is_video(t.track.codec); });
-  if (!has_video) index.cues.clear();
+  if (index.ranges.empty()) index.tracks.clear();
   return index;
 }
 

@@ -105,6 +105,7 @@ struct Block {
   int64_t time_ms;
   uint32_t track;
   bool sync;
+  bool first_key;  // of pictures, and the first one
   Bytes bytes;
 };
 
@@ -115,12 +116,17 @@ std::vector<Block> in_order(std::span<const Track> tracks, std::span<const Run> 
     if (track == tracks.end()) continue;
     size_t at = 0;
     for (const Sample& sample : run.samples) {
-      blocks.push_back({to_ms(sample.time, *track), run.track, sample.sync,
+      const bool first_key = sample.sync && at == 0 && wire::is_video(track->codec);
+      blocks.push_back({to_ms(sample.time, *track), run.track, sample.sync, first_key,
                         Bytes(run.bytes).subspan(at, sample.size)});
       at += sample.size;
     }
   }
-  std::ranges::stable_sort(blocks, {}, &Block::time_ms);
+  // A keyframe that a fragment begins with comes first, whatever sound was taken before it: so the
+  // beginning of a cluster tells whether a player can begin there.
+  std::ranges::stable_sort(blocks, {}, [](const Block& block) {
+    return block.first_key ? std::numeric_limits<int64_t>::min() : block.time_ms;
+  });
   return blocks;
 }
 

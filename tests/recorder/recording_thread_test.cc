@@ -1,0 +1,104 @@
+#include "server/recording_thread.h"
+
+#include <filesystem>
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "net/clock.h"
+#include "record/finish.h"
+#include "record/record_testing.h"
+
+namespace loopcast::server {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RecordingThreadTest : public ::testing::Test {
+ protected:
+  RecordingThreadTest() {
+    std::string name = (fs::temp_directory_path() / "loopcast-recorder-XXXXXX").string();
+    folder = ::mkdtemp(name.data());
+    RecordingThread::Ports ports;
+    ports.trouble = [this](app::RecordingTrouble trouble) {
+      const std::lock_guard lock(mutex);
+      troubles.push_back(trouble.error.code);
+    };
+    ports.closed = [this](const std::string&) { closed.set_value(); };
+    ports.wants_keyframe = [this](app::MediaId id) { keyframes_wanted = id; };
+    ports.wants_description = [this](app::MediaId) {
+      asked.set_value();
+      disk.get_future().wait();  // as a disk that answers late
+    };
+    thread = std::make_unique<RecordingThread>(folder, std::move(ports));
+  }
+  ~RecordingThreadTest() override {
+    thread.reset();
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  }
+  void send(record::SyntheticPresenter& presenter, app::MediaId id, int ticks) {
+    for (int i = 0; i < ticks; ++i) thread->take(presenter.next(id));
+  }
+  void close(const std::string& recording) {
+    thread->close(recording);
+    closed.get_future().wait();
+  }
+
+  std::string folder;
+  std::mutex mutex;
+  std::vector<std::string> troubles;
+  std::promise<void> closed, asked, disk;
+  std::atomic<app::MediaId> keyframes_wanted = 0;
+  std::unique_ptr<RecordingThread> thread;
+};
+
+TEST_F(RecordingThreadTest, WritesWhatItIsHandedFromTheFirstPacket) {
+  record::SyntheticPresenter presenter({}, net::now());
+  thread->record("one", 5);
+  thread->take(presenter.describe(5));
+  send(presenter, 5, 250);
+  close("one");
+  const auto done = record::finish(folder, "one");
+  ASSERT_TRUE(done);
+  EXPECT_NEAR(done->duration.as_seconds(), 5, 0.1);
+  const auto figures = thread->figures();
+  EXPECT_EQ(figures.batches_dropped, 0u);
+  EXPECT_EQ(figures.media.frames, 125u);
+  EXPECT_TRUE(troubles.empty());
+}
+
+TEST_F(RecordingThreadTest, WhatNobodyRecordsIsDropped) {
+  record::SyntheticPresenter presenter({}, net::now());
+  thread->take(presenter.describe(8));
+  send(presenter, 8, 10);
+  close("none");
+  EXPECT_EQ(thread->figures().media.packets, 0u);
+  EXPECT_FALSE(record::finish(folder, "none"));
+}
+
+TEST_F(RecordingThreadTest, ADiskThatDoesNotKeepUpHoldsUpNobody) {
+  record::SyntheticPresenter presenter({.keyframe_bytes = 400'000, .frame_bytes = 400'000},
+                                       net::now());
+  record::SyntheticPresenter other({}, net::now());
+  thread->record("slow", 5);
+  thread->take(presenter.describe(5));
+  thread->record("other", 6);
+  thread->take(other.next(6));  // without its description: the port is called, and waits
+  asked.get_future().wait();
+  const Instant before = net::now();
+  send(presenter, 5, 600);  // 120 MB
+  const Duration took = net::now() - before;
+  const uint64_t dropped = thread->figures().batches_dropped;
+  disk.set_value();
+  EXPECT_GT(dropped, 0u);
+  EXPECT_LT(dropped, 600u);
+  EXPECT_LT(took, Duration::seconds(20)) << "it was waited for";
+  send(presenter, 5, 50);
+  close("slow");
+  EXPECT_EQ(troubles, std::vector<std::string>{"recording_overloaded"});
+  EXPECT_TRUE(record::finish(folder, "slow"));
+}
+
+}  // namespace
+}  // namespace loopcast::server
