@@ -45,7 +45,8 @@ class Slab {
   }
   const T* find(SlabId id) const { return const_cast<Slab*>(this)->find(id); }
 
-  // Has the object's memory fetched; harmless for an id that finds nothing.
+  // Has the beginning of the object fetched into the processor's cache; harmless for an id that
+  // finds nothing.
   void prefetch(SlabId id) const {
     if (id.index >= slots_.size()) return;
     const auto* at = reinterpret_cast<const char*>(&slots_[id.index]);
@@ -72,7 +73,7 @@ class Slab {
   }
 
  private:
-  static constexpr size_t kPrefetched = 512;
+  static constexpr size_t kPrefetched = 640;
 
   struct Slot {
     uint32_t generation = 1;

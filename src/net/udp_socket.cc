@@ -7,6 +7,7 @@
 #include <string>
 #include <system_error>
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
@@ -29,6 +30,32 @@ void set_buffer(int fd, int forced, int plain, int size) {
 
 bool set_flag(int fd, int level, int name, int value = 1) {
   return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+// A second socket on the port of `receiver`, for sending alone; none if the kernel cannot do it.
+// Each datagram that leaves wakes those who wait for its socket, one by one as the device frees it:
+// an event loop that watches for reading pays for that, a socket that nobody watches does not.
+Fd open_sender(int receiver, const Sockaddr& address, socklen_t length, int buffer) {
+  // The port has been taken exclusively by now, so that no second server shares it by accident.
+  if (!set_flag(receiver, SOL_SOCKET, SO_REUSEPORT)) return {};
+  const int family = address.any.sa_family;
+  Fd fd(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  // Of the group of the two it is always the first that receives.
+  sock_filter first{BPF_RET | BPF_K, 0, 0, 0};
+  const sock_fprog program{1, &first};
+  const bool good =
+      fd && set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT) &&
+      (family != AF_INET6 || set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
+      ::bind(fd.get(), &address.any, length) == 0 &&
+      ::setsockopt(receiver, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0;
+  if (!good) {
+    set_flag(receiver, SOL_SOCKET, SO_REUSEPORT, 0);
+    return {};
+  }
+  set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, buffer);
+  // Should anything ever arrive here, it costs no memory.
+  set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, 0);
+  return fd;
 }
 
 // The kernel or the device cannot segment at all; other refusals are about one path.
@@ -243,8 +270,8 @@ void UdpSocket::flush() {
 size_t UdpSocket::submit(std::span<mmsghdr> messages) {
   for (;;) {
     ++counters_.send_calls;
-    const int n = send_function_(fd_.get(), messages.data(), static_cast<unsigned>(messages.size()),
-                                 MSG_DONTWAIT);
+    const int n = send_function_(sender_ ? sender_.get() : fd_.get(), messages.data(),
+                                 static_cast<unsigned>(messages.size()), MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) continue;
     return n > 0 ? static_cast<size_t>(n) : 0;
   }
@@ -335,11 +362,16 @@ Expected<std::unique_ptr<UdpSocket>> UdpSocket::open(const SocketAddress& addres
   if (::bind(fd.get(), &bind_to.any, length) != 0)
     return failure("bind_failed", "Cannot bind " + name);
   const SocketAddress local = bound_address(fd.get());
-  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(fd), local, options));
+  Sockaddr bound;
+  const socklen_t bound_length = to_sockaddr(local, bound);
+  Fd sender = open_sender(fd.get(), bound, bound_length, options.buffer);
+  return std::unique_ptr<UdpSocket>(
+      new UdpSocket(std::move(fd), std::move(sender), local, options));
 }
 
-UdpSocket::UdpSocket(Fd fd, const SocketAddress& local, const Options& options)
+UdpSocket::UdpSocket(Fd fd, Fd sender, const SocketAddress& local, const Options& options)
     : fd_(std::move(fd)),
+      sender_(std::move(sender)),
       local_(local),
       send_function_(options.send != nullptr ? options.send : &::sendmmsg),
       segmentation_(options.segmentation),

@@ -111,7 +111,7 @@ class UdpSocket {
  private:
   struct SendArrays;
 
-  UdpSocket(Fd fd, const SocketAddress& local, const Options& options);
+  UdpSocket(Fd fd, Fd sender, const SocketAddress& local, const Options& options);
 
   bool is_ours(const Transmit& t) const {
     return t.route.tcp == 0 && t.route.remote.ip.family == local_.ip.family;
@@ -126,6 +126,7 @@ class UdpSocket {
   void take_message(ReceiveBatch& batch, size_t index);
 
   Fd fd_;
+  Fd sender_;  // on the same port; none: fd_ sends
   SocketAddress local_;
   SendFunction send_function_;
   bool segmentation_;

@@ -29,14 +29,16 @@ Dtls::Role role_of(const Negotiated& negotiated) {
 Peer::Peer(Instant now, const PeerContext& context, IceCredentials local, Negotiated negotiated,
            const Random::Seed& seed)
     : context_(context),
-      random_(seed),
-      output_(negotiated, random_, context.counters),
+      output_(negotiated, context.counters),
       negotiated_(std::move(negotiated)),
-      ice_(now, std::move(local), negotiated_.remote_ice, random_.fork()),
+      ice_(now, std::move(local), negotiated_.remote_ice, Random(seed).fork()),
       dtls_(std::make_unique<Dtls>(
           context.identity, role_of(negotiated_),
           DtlsFingerprint{negotiated_.fingerprint_algorithm, negotiated_.fingerprint})),
-      receiving_(negotiated_.media.size()) {
+      receiving_(negotiated_.media.size()),
+      random_(seed) {
+  random_.fork();  // what ICE got
+  output_.choose_numbers(random_);
   for (const NegotiatedMedia& m : negotiated_.media)
     if (m.receive && m.transport_cc) transport_cc_id_ = m.extension_id(ExtensionKind::kTransportCc);
 }

@@ -160,7 +160,6 @@ class Peer {
   void send_rtcp(Outlet& out, MutableBytes slot, size_t size);
 
   PeerContext context_;
-  Random random_;
   RtpOutput output_;
   Negotiated negotiated_;
   IceAgent ice_;
@@ -170,6 +169,7 @@ class Peer {
   FeedbackRecorder feedback_;
   uint8_t transport_cc_id_ = 0;
   TimerTable<Timer> timers_;
+  Random random_;
   std::vector<std::vector<uint8_t>> held_;  // DTLS from an address that is not validated yet
   Route held_from_;
   Instant settle_at_ = Instant::never();

@@ -14,8 +14,7 @@ constexpr size_t kMaxHeader = wire::kRtpFixedHeaderSize + 8;
 
 }  // namespace
 
-RtpOutput::RtpOutput(const Negotiated& negotiated, Random& random, Counters& counters)
-    : counters_(counters) {
+RtpOutput::RtpOutput(const Negotiated& negotiated, Counters& counters) : counters_(counters) {
   const size_t count = std::min(negotiated.media.size(), streams_.size());
   for (size_t i = 0; i < count; ++i) {
     const NegotiatedMedia& media = negotiated.media[i];
@@ -27,10 +26,13 @@ RtpOutput::RtpOutput(const Negotiated& negotiated, Random& random, Counters& cou
     stream.rtx_payload_type = media.rtx_payload_type.value_or(0);
     stream.orientation_id = media.extension_id(ExtensionKind::kVideoOrientation);
     stream.audio_level_id = media.extension_id(ExtensionKind::kAudioLevel);
-    // RFC 3550 wants a random start; below 2^15 so that the first wrap is seen by a receiver that
-    // lost the first packets (RFC 3711, section 3.3.1).
-    stream.rtx_index = random.below(1 << 15);
   }
+}
+
+void RtpOutput::choose_numbers(Random& random) {
+  // RFC 3550 wants a random start; below 2^15 so that the first wrap is seen by a receiver that
+  // lost the first packets (RFC 3711, section 3.3.1).
+  for (Stream& stream : streams_) stream.rtx_index = random.below(1 << 15);
 }
 
 void RtpOutput::set_route(const Route* route) {

@@ -39,7 +39,9 @@ class RtpOutput {
   // Packets that are encrypted and sent in one piece.
   static constexpr size_t kMaxRun = 16;
 
-  RtpOutput(const Negotiated& negotiated, Random& random, Counters& counters);
+  RtpOutput(const Negotiated& negotiated, Counters& counters);
+  // Where the numbering of retransmissions starts; once, before anything is sent.
+  void choose_numbers(Random& random);
 
   void set_keys(SrtpSender&& srtp) { srtp_.emplace(std::move(srtp)); }
   bool has_keys() const { return srtp_.has_value(); }

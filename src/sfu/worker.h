@@ -137,9 +137,9 @@ class Worker {
   // waits meanwhile.
   static constexpr int kHandshakeSteps = 2;
   // Packets of all replays to joining viewers: what a crowd gets at once would be lost on its way,
-  // and that of others with it. 100 a millisecond are about 1 Gbit/s.
-  static constexpr int64_t kReplayPerMs = 100;
-  static constexpr int64_t kReplayBurst = 500;
+  // and that of others with it. 200 a millisecond are about 2 Gbit/s.
+  static constexpr int64_t kReplayPerMs = 200;
+  static constexpr int64_t kReplayBurst = 1000;
   // Viewers of one publisher that wait for its first batch from another worker.
   static constexpr size_t kMaxAwaiting = 4096;
 
@@ -181,6 +181,8 @@ class Worker {
 
   struct Member {
     MediaId id;
+    // With the beginning of `peer` it is what each packet touches: see Slab::prefetch().
+    std::optional<Subscriber> subscriber;
     rtc::Peer peer;
     std::vector<std::string> ufrags;
     std::vector<RouteKey> routes;           // that lead here by by_route_, the newest last
@@ -189,7 +191,6 @@ class Worker {
     bool connected = false;
     SlabId publishes;  // its own source
     SlabId watches;    // the source that `subscriber` listens to
-    std::optional<Subscriber> subscriber;
   };
   struct Handshake {
     SlabId member;
