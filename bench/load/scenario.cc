@@ -246,6 +246,13 @@ StepResult Scenario::step(size_t viewers) {
   result.latency = last.latency;
   result.latency -= first.latency;
   result.sampled_missed = last.missed - first.missed;
+  crowd_.run([&](auto& members) {
+    for (const size_t n : viewers_) {
+      const auto& media = members[n]->browser->agreed().media;
+      result.with_feedback +=
+          std::any_of(media.begin(), media.end(), [](const auto& m) { return m.transport_cc; });
+    }
+  });
   return result;
 }
 
