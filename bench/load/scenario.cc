@@ -131,6 +131,7 @@ size_t Scenario::join(const std::vector<Kind>& kinds, double rate, std::vector<s
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(signalling_.size());
   for (auto& signalling : signalling_) threads.emplace_back(work, std::ref(*signalling));
   for (std::thread& thread : threads) thread.join();
   return numbers.size();
