@@ -19,6 +19,8 @@ struct Options {
   // Viewer i is at port first_port + i of this address; nullopt: nothing is sent.
   std::optional<IpAddress> to;
   uint16_t first_port = 10'000;
+  // Our own address, named with each send as the server does it.
+  IpAddress from;
   bool paced = false;  // in real time
   bool segmentation = true;
   bool rtx = true;

@@ -25,7 +25,7 @@ void print(const char* name, const bench::Cost& cost, const bench::Options& opti
 int main(int argc, char** argv) {
   bench::Options options;
   double seconds = 5;
-  std::string to;
+  std::string to, from;
   bool no_segmentation = false, no_rtx = false;
   CLI::App app{"CPU time for each forwarded packet"};
   app.require_subcommand(1, 2);
@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", seconds, "of media");
   app.add_option("--bitrate", options.bitrate, "bit/s of video");
   app.add_option("--to", to, "address of the viewers; without it nothing is sent");
+  app.add_option("--from", from, "address that the worker sends from");
   app.add_option("--first-port", options.first_port, "of viewer 0; one for each");
   app.add_flag("--paced", options.paced, "in real time");
   app.add_flag("--no-gso", no_segmentation);
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
     options.to = IpAddress::parse(to);
     if (!options.to) return std::fprintf(stderr, "--to: not an address\n"), 2;
   }
+  if (!from.empty()) options.from = IpAddress::parse(from).value_or(IpAddress());
   if (floor->parsed()) print("floor", bench::measure_floor(options), options);
   if (worker->parsed()) print("worker", bench::measure_worker(options), options);
   return 0;

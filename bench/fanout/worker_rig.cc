@@ -126,7 +126,7 @@ class Rig final : private TransmitSink {
   }
   void turn() {
     for (auto& [from, bytes] : to_worker_)
-      worker_.handle_datagram(now_, {addresses_[from], {}, 0}, bytes, out_);
+      worker_.handle_datagram(now_, {addresses_[from], options_.from, 0}, bytes, out_);
     if (worker_.next_timeout() <= now_) worker_.handle_timeout(now_, out_);
     flush();
   }
