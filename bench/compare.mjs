@@ -75,7 +75,7 @@ function table() {
   const figure = (value, digits, unit = '') => (value === undefined ? '' : `${value.toFixed(digits)}${unit}`);
   const header = [
     ...['profile', 'viewers', 'server', 'us/packet', '/ floor', 'Janus /', 'lost', 'p50', 'p99', 'first picture p95'],
-    ...['join CPU', 'per viewer'],
+    ...['join CPU', 'per viewer', 'feedback'],
   ];
   const rows = results.map((r) => {
     const peer = (name) => results.find((o) => o.server === name && o.profile === r.profile && o.viewers === r.viewers);
@@ -86,6 +86,8 @@ function table() {
       ...[figure(r.latency_ms_p50, 1, ' ms'), figure(r.latency_ms_p99, 1, ' ms')],
       figure(r.late?.first_keyframe_ms_p95, 0, ' ms'),
       ...[figure(r.join_cpu_ms, 2, ' ms'), r.memory_per_viewer === undefined ? '' : figure(r.memory_per_viewer / 1000, 0, ' kB')],
+      // Viewers that agreed on transport-wide feedback: a server that does without it has less to do.
+      r.viewers_with_transport_feedback === undefined ? '' : `${r.viewers_with_transport_feedback}`,
     ];
   });
   const order = (row) => profiles.indexOf(row[0]) * 1e6 + Number(row[1]) * 10 + servers.indexOf(row[2]);

@@ -5,7 +5,7 @@
 // for its own way through the stack only, as it would with a network card. Segmented sends are cut up by the kernel
 // before they leave, as for a card without that skill, unless `offload`.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +30,13 @@ const run = (command, ...args) => execFileSync(command, args, { encoding: 'utf8'
 
 // `build` is the folder of the programs.
 export function openTestbed({ build = path.join(root, 'build/bench'), offload = false, realtime = false } = {}) {
+  if (process.getuid() !== 0) {
+    console.error('Network namespaces and priorities need root: please run this with sudo.');
+    process.exit(1);
+  }
+  // What a run left behind that was killed.
+  for (const [space, pid] of run('ip', 'netns', 'list').matchAll(/^loopcast-bench-(\d+)-\w+/gm))
+    if (!existsSync(`/proc/${pid}`)) run('ip', 'netns', 'del', space);
   const name = `loopcast-bench-${process.pid}`;
   const serverSpace = `${name}-server`;
   const loadSpace = `${name}-load`;

@@ -51,7 +51,8 @@ json::object to_json(const StepResult& step) {
           {"latency_ms_p50", ms(step.latency.percentile(0.5))},
           {"latency_ms_p99", ms(step.latency.percentile(0.99))},
           {"sampled_packets", step.latency.count()},
-          {"sampled_missed", step.sampled_missed}};
+          {"sampled_missed", step.sampled_missed},
+          {"viewers_with_transport_feedback", step.with_feedback}};
 }
 
 json::object to_json(const BurstResult& burst) {

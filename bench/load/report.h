@@ -33,6 +33,7 @@ struct StepResult {
   JoinTimes late;
   sim::LatencyHistogram latency;  // of the sampled viewers
   uint64_t sampled_missed = 0;    // packets that they gave up
+  size_t with_feedback = 0;       // viewers that agreed on transport-wide feedback
 
   double loss() const;
   double us_per_packet() const;

@@ -131,6 +131,7 @@ size_t Scenario::join(const std::vector<Kind>& kinds, double rate, std::vector<s
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(signalling_.size());
   for (auto& signalling : signalling_) threads.emplace_back(work, std::ref(*signalling));
   for (std::thread& thread : threads) thread.join();
   return numbers.size();
@@ -246,6 +247,13 @@ StepResult Scenario::step(size_t viewers) {
   result.latency = last.latency;
   result.latency -= first.latency;
   result.sampled_missed = last.missed - first.missed;
+  crowd_.run([&](auto& members) {
+    for (const size_t n : viewers_) {
+      const auto& media = members[n]->browser->agreed().media;
+      result.with_feedback +=
+          std::any_of(media.begin(), media.end(), [](const auto& m) { return m.transport_cc; });
+    }
+  });
   return result;
 }
 
