@@ -6,13 +6,14 @@ export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 build_packages=(
   g++ cmake ninja-build ccache mold pkg-config ca-certificates
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
-  libssl-dev libsodium-dev libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
+  libssl-dev libsodium-dev libsqlite3-dev libmaxminddb-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
+  libutf8proc-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
 )
 # Intel's library exists for x86-64 only; elsewhere OpenSSL does its work.
 if [ "$(dpkg --print-architecture)" = amd64 ]; then build_packages+=(libipsec-mb-dev); fi
 test_packages=(
   libgtest-dev libgmock-dev libsrtp2-dev clang-format-16 clang-tidy-16
-  chromium fonts-noto-cjk iproute2 openssl procps sqlite3
+  chromium ffmpeg firefox-esr fonts-noto-cjk iproute2 openssl procps sqlite3
 )
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }

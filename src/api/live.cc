@@ -54,12 +54,21 @@ void Live::pump() {
   if (pumping_) return;
   pumping_ = true;
   app::Notice notice;
-  while (broadcasts_.poll_notice(notice)) {
-    const auto it = sinks_.find(notice.to);
-    if (it == sinks_.end()) continue;
-    // A copy, because the sink may remove its client.
-    const Sink sink = it->second;
-    sink(notice);
+  app::AirChange change;
+  for (bool more = true; more;) {
+    more = false;
+    while (broadcasts_.poll_air_change(change)) {
+      more = true;
+      for (const AirSink& sink : air_sinks_) sink(change);
+    }
+    while (broadcasts_.poll_notice(notice)) {
+      more = true;
+      const auto it = sinks_.find(notice.to);
+      if (it == sinks_.end()) continue;
+      // A copy, because the sink may remove its client.
+      const Sink sink = it->second;
+      sink(notice);
+    }
   }
   pumping_ = false;
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <unordered_map>
+#include <vector>
 
 #include "app/broadcasts.h"
 #include "base/time.h"
@@ -13,6 +14,7 @@ namespace loopcast::api {
 class Live {
  public:
   using Sink = std::function<void(app::Notice&)>;
+  using AirSink = std::function<void(app::AirChange&)>;
 
   // `broadcasts` outlives this. `wall_now`: the wall clock.
   Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now)
@@ -22,6 +24,9 @@ class Live {
   app::ClientId add(Sink sink);
   // Ends what the client was doing and forgets it.
   void remove(app::ClientId client);
+
+  // Each is told of every broadcast that goes on the air or leaves it.
+  void add_air_sink(AirSink sink) { air_sinks_.push_back(std::move(sink)); }
 
   void present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options);
   void watch(app::ClientId client, const app::PublicUser& user, const std::string& broadcast_id,
@@ -42,6 +47,7 @@ class Live {
   std::function<WallTime()> wall_now_;
   app::ClientId last_client_ = 0;
   std::unordered_map<app::ClientId, Sink> sinks_;
+  std::vector<AirSink> air_sinks_;
   bool pumping_ = false;
 };
 

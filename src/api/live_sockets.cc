@@ -1,5 +1,6 @@
 #include "api/live_sockets.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/present.h"
@@ -83,15 +84,30 @@ void LiveSockets::leave(const SocketPtr& socket) {
   live_.remove(line->client);
 }
 
-void LiveSockets::end_session(const std::string& token) {
-  const app::TokenHash hash = app::hash_token(token);
+void LiveSockets::update_user(const app::PublicUser& user) {
+  for (Line* line : lines_)
+    if (line->user.id == user.id) line->user = user;
+}
+
+void LiveSockets::end_sessions(const EndedSessions& ended) {
   const auto lines = lines_;
   for (Line* line : lines) {
-    if (!lines_.contains(line) || line->token != hash) continue;
+    if (!lines_.contains(line) || !ended.contains(line->user.id, line->token)) continue;
     line->socket->emit("autherror",
                        {json::object{{"message", app::message(Code::kUnauthorized, line->language)},
                                      {"code", app::name_of(Code::kUnauthorized)}}});
     line->socket->disconnect();
+  }
+}
+
+void LiveSockets::tell(const app::RecordingNotice& notice) {
+  for (Line* line : lines_) {
+    if (std::ranges::count(notice.owners, line->user.id) == 0) continue;
+    json::object what = {{"id", notice.id}, {"state", notice.state}};
+    if (notice.trouble)
+      what["trouble"] = {{"code", notice.trouble->code},
+                         {"message", app::message(notice.trouble->code, line->language)}};
+    line->socket->emit("recording", {std::move(what)});
   }
 }
 
@@ -154,6 +170,7 @@ void LiveSockets::create_presenter(Line& line, const json::value& request, Ack a
   negotiate(line, request, std::move(ack), [&](std::string offer) {
     app::PresentOptions options;
     options.offer = std::move(offer);
+    options.address = line.socket->remote().ip;
     const auto* record = request.as_object().if_contains("record");
     options.record = !record || !record->is_bool() || record->as_bool();
     live_.present(line.client, line.user, std::move(options));

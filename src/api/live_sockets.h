@@ -7,8 +7,10 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "api/ended_sessions.h"
 #include "api/live.h"
 #include "api/sign_in.h"
+#include "app/recordings.h"
 #include "http/socketio.h"
 
 namespace loopcast::api {
@@ -24,8 +26,12 @@ class LiveSockets {
   LiveSockets& operator=(const LiveSockets&) = delete;
 
   void mount(http::SocketIo& io);
-  // The session of this token has ended: so have its sockets.
-  void end_session(const std::string& token);
+  // So have their sockets.
+  void end_sessions(const EndedSessions& ended);
+  // What starts from now on bears the new name and picture; what is on air keeps those that it has.
+  void update_user(const app::PublicUser& user);
+  // To every socket of these users.
+  void tell(const app::RecordingNotice& notice);
 
  private:
   struct Line;

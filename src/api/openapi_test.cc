@@ -5,7 +5,10 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include "api/library.h"
 #include "api/live.h"
+#include "api/rest_accounts.h"
+#include "api/rest_recordings.h"
 #include "api/rest_v2.h"
 #include "api/whip.h"
 #include "app/argon2.h"
@@ -23,6 +26,12 @@ struct NoMedia final : app::MediaControl {
   void stop(app::MediaId) override {}
 };
 
+struct NoRecorder final : app::Recorder {
+  void start(const std::string&, app::MediaId) override {}
+  void finish(const std::string&) override {}
+  void remove(const std::string&) override {}
+};
+
 // The description and the routes name the same operations.
 TEST(OpenApi, DescribesEveryRoute) {
   http::asio::io_context context;
@@ -35,11 +44,17 @@ TEST(OpenApi, DescribesEveryRoute) {
   ASSERT_TRUE(store);
   const app::Argon2 hasher;
   app::Accounts accounts(**store, hasher, random.fork());
-  http::asio::thread_pool database(1), hashing(1);
-  SignIn sign_in(accounts, hasher, database, hashing,
-                 {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());
+  http::asio::thread_pool database(1), hashing(1), pictures(1);
+  const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
+  SignIn sign_in(accounts, hasher, database, hashing, clocks, random.fork());
+  AccountChanges changes(sign_in, accounts, database, pictures, clocks, {}, random.fork());
   Whip whip(context, sign_in, live, random);
-  add_rest_v2(router, sign_in, live, [](const std::string&) {});
+  add_rest_v2(router, sign_in, live);
+  add_rest_accounts(router, sign_in, changes);
+  NoRecorder recorder;
+  app::Recordings recordings(recorder, random.fork());
+  Library library(context, (*store)->recordings(), recordings, database, {}, {});
+  add_rest_recordings(router, sign_in, library, testing::TempDir());
   whip.add_routes(router);
   std::set<std::string> routes;
   for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);

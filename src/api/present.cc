@@ -49,6 +49,7 @@ unsigned status_of(std::string_view code) {
     case Code::kUnauthorized:
       return 401;
     case Code::kForbidden:
+    case Code::kWrongPassword:
       return 403;
     case Code::kNotFound:
     case Code::kPublisherGone:
@@ -60,6 +61,7 @@ unsigned status_of(std::string_view code) {
     case Code::kAlreadyWatching:
     case Code::kConflict:
     case Code::kNotActive:
+    case Code::kRecordingRunning:
       return 409;
     case Code::kPreconditionFailed:
       return 412;
@@ -69,6 +71,7 @@ unsigned status_of(std::string_view code) {
     case Code::kUnsupportedMediaType:
       return 415;
     case Code::kNoCommonCodec:
+    case Code::kImageInvalid:
       return 422;
     case Code::kRateLimited:
     case Code::kTooManyBroadcasts:
@@ -79,6 +82,9 @@ unsigned status_of(std::string_view code) {
     case Code::kServerStopping:
     case Code::kBroadcastFull:
     case Code::kOverloaded:
+    case Code::kRecordingStorage:
+    case Code::kRecordingOverloaded:
+    case Code::kDiskFull:
       return 503;
     case Code::kTimeout:
       return 504;

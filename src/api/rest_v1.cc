@@ -1,6 +1,10 @@
 #include "api/rest_v1.h"
 
+#include <cmath>
+
 #include "api/present.h"
+#include "api/rest_recordings.h"
+#include "api/time_text.h"
 
 namespace loopcast::api {
 namespace {
@@ -62,15 +66,60 @@ Task<Response> list_presenters(SignIn& sign_in, Live& live, Request request) {
                   {"total", found.total}});
 }
 
+// nullopt: one of them makes no sense.
+std::optional<app::RecordingFilter> filter_of(const Request& request) {
+  app::RecordingFilter filter;
+  filter.location = std::string(request.query.get("location"));
+  filter.presenter = std::string(request.query.get("nickname"));
+  const auto read = [&](const char* name, auto parse, auto& into) {
+    const std::string_view text = request.query.get(name);
+    if (!text.empty()) into = parse(text);
+    return text.empty() || into;
+  };
+  if (!read("startTime", parse_local_time, filter.from) ||
+      !read("endTime", parse_local_time, filter.to) ||
+      !read("minDuration", parse_seconds, filter.min_duration) ||
+      !read("maxDuration", parse_seconds, filter.max_duration))
+    return std::nullopt;
+  // Written to the second: what began within that second is meant too.
+  if (filter.to) filter.to->us += 999'999;
+  return filter;
+}
+
+Task<Response> list_videos(SignIn& sign_in, Library& library, Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.header("token")));
+  if (!user) co_return refused(request, user.error());
+  const auto filter = filter_of(request);
+  if (!filter) co_return refused(request, app::make_error(app::Code::kBadRequest));
+  const size_t page = positive(request.query.get("page"), 1, kMaxPage);
+  const size_t size = positive(request.query.get("size"), kDefaultSize, kMaxSize);
+  const auto found =
+      co_await library.list(user->id, *filter, page - 1, static_cast<uint32_t>(size));
+  if (!found) co_return refused(request, found.error());
+  json::array videos;
+  for (const app::Recording& r : found->recordings)
+    videos.push_back(json::object{{"id", r.id},
+                                  {"uri", library.link(r.facts.file, user->id)},
+                                  {"createdAt", local_time(r.started_at)},
+                                  {"location", r.location},
+                                  {"nickname", r.owner.nickname},
+                                  {"duration", std::llround(r.facts.duration.as_seconds())},
+                                  {"comments", r.comments}});
+  co_return fine(
+      {{"videos", std::move(videos)}, {"page", page}, {"size", size}, {"total", found->total}});
+}
+
 }  // namespace
 
-void add_rest_v1(http::Router& router, SignIn& sign_in, Live& live) {
+void add_rest_v1(http::Router& router, SignIn& sign_in, Live& live, Library& library) {
   router.add("POST", "/api/v1/user/register",
              [&](Request r) { return register_user(sign_in, std::move(r)); });
   router.add("POST", "/api/v1/user/login",
              [&](Request r) { return log_in(sign_in, std::move(r)); });
   router.add("GET", "/api/v1/presentors",
              [&](Request r) { return list_presenters(sign_in, live, std::move(r)); });
+  router.add("GET", "/api/v1/videos",
+             [&](Request r) { return list_videos(sign_in, library, std::move(r)); });
 }
 
 }  // namespace loopcast::api

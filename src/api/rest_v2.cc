@@ -44,22 +44,6 @@ Task<Response> create_session(SignIn& sign_in, Request request) {
   co_return Response::json(session_json(*login), 201);
 }
 
-Task<Response> end_session(SignIn& sign_in, const SessionEnded& ended, Request request) {
-  const std::string token(request.bearer_token());
-  const auto user = co_await sign_in.authenticate(token);
-  if (!user) co_return problem(request, user.error());
-  const auto done = co_await sign_in.log_out(token);
-  if (!done) co_return problem(request, done.error());
-  ended(token);
-  co_return Response::empty(204);
-}
-
-Task<Response> show_me(SignIn& sign_in, Request request) {
-  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
-  if (!user) co_return problem(request, user.error());
-  co_return Response::json(to_json(app::public_user(*user)));
-}
-
 Task<Response> list_broadcasts(SignIn& sign_in, Live& live, Request request) {
   const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
   if (!user) co_return problem(request, user.error());
@@ -86,23 +70,6 @@ Task<Response> show_broadcast(SignIn& sign_in, Live& live, Request request) {
   co_return Response::json(to_json(*broadcast));
 }
 
-// No token: the picture stands in pages as an image, and shows a letter of a name that is public.
-Task<Response> show_avatar(SignIn& sign_in, Request request) {
-  constexpr std::string_view kSuffix = ".svg";
-  std::string name(request.param("file"));
-  if (!name.ends_with(kSuffix)) co_return problem(request, make_error(Code::kNotFound));
-  name.resize(name.size() - kSuffix.size());
-  const auto user = co_await sign_in.find_user(name);
-  if (!user) co_return problem(request, user.error());
-  auto response = Response::text(app::avatar_svg(user->id, user->nickname));
-  response.set("content-type", "image/svg+xml");
-  response.set("cache-control", "public, max-age=3600");
-  // An image, never a document of this origin that could run something.
-  response.set("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
-  response.set("x-content-type-options", "nosniff");
-  co_return response;
-}
-
 Task<Response> show_openapi(Request) {
   auto response = Response::text(std::string(openapi_document()));
   response.set("content-type", "application/openapi+json;version=3.1");
@@ -111,23 +78,15 @@ Task<Response> show_openapi(Request) {
 
 }  // namespace
 
-void add_rest_v2(http::Router& router, SignIn& sign_in, Live& live, SessionEnded ended) {
+void add_rest_v2(http::Router& router, SignIn& sign_in, Live& live) {
   router.add("POST", "/api/v2/users",
              [&](Request r) { return create_user(sign_in, std::move(r)); });
   router.add("POST", "/api/v2/sessions",
              [&](Request r) { return create_session(sign_in, std::move(r)); });
-  // Kept by the handler for as long as the router lives; the coroutine refers to it.
-  const auto on_ended = std::make_shared<SessionEnded>(std::move(ended));
-  router.add("DELETE", "/api/v2/sessions/current", [&sign_in, on_ended](Request r) {
-    return end_session(sign_in, *on_ended, std::move(r));
-  });
-  router.add("GET", "/api/v2/me", [&](Request r) { return show_me(sign_in, std::move(r)); });
   router.add("GET", "/api/v2/broadcasts",
              [&](Request r) { return list_broadcasts(sign_in, live, std::move(r)); });
   router.add("GET", "/api/v2/broadcasts/{id}",
              [&](Request r) { return show_broadcast(sign_in, live, std::move(r)); });
-  router.add("GET", "/avatars/{file}",
-             [&](Request r) { return show_avatar(sign_in, std::move(r)); });
   router.add("GET", "/api/v2/openapi.json", [](Request r) { return show_openapi(std::move(r)); });
 }
 

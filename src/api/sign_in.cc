@@ -46,11 +46,7 @@ Task<Expected<app::User>> SignIn::register_user(std::string nickname, std::strin
   const auto checked = app::check_registration(nickname, password);
   if (!checked) co_return checked.error();
   if (!limiter_.registration(clocks_.now(), from).allowed) co_return make_error(Code::kRateLimited);
-  const HashingPlace place(*this);
-  if (!place) co_return make_error(Code::kOverloaded);
-  const auto salt = app::make_salt(random_);
-  auto hash_work = [this, password, salt] { return hasher_.hash(password, salt); };
-  auto hash = co_await offload(hashing_pool_, std::move(hash_work));
+  const auto hash = co_await hash_password(password);
   if (!hash) co_return hash.error();
   auto add_work = [this, name = *checked, hash = *hash, at = clocks_.wall_now()] {
     return accounts_.add_user(at, name, hash);
@@ -89,9 +85,28 @@ Task<Expected<app::User>> SignIn::authenticate(std::string token) {
   co_return co_await offload(database_, std::move(work));
 }
 
-Task<Status> SignIn::log_out(std::string token) {
-  auto work = [this, token] { return accounts_.logout(token); };
-  co_return co_await offload(database_, std::move(work));
+Task<Status> SignIn::confirm_password(app::User user, std::string password, IpAddress from) {
+  if (!limiter_.login(clocks_.now(), user.nickname, from).allowed)
+    co_return make_error(Code::kRateLimited);
+  const HashingPlace place(*this);
+  if (!place) co_return make_error(Code::kOverloaded);
+  auto find_work = [this, id = user.id] { return accounts_.find_credentials_of(id); };
+  auto credentials = co_await offload(database_, std::move(find_work));
+  if (!credentials) co_return credentials.error();
+  auto verify_work = [this, known = *credentials, password] {
+    return app::verify_password(hasher_, known, password).has_value();
+  };
+  const bool right = co_await offload(hashing_pool_, std::move(verify_work));
+  if (!right) co_return make_error(Code::kWrongPassword);
+  co_return ok();
+}
+
+Task<Expected<std::string>> SignIn::hash_password(std::string password) {
+  const HashingPlace place(*this);
+  if (!place) co_return make_error(Code::kOverloaded);
+  const auto salt = app::make_salt(random_);
+  auto work = [this, password, salt] { return hasher_.hash(password, salt); };
+  co_return co_await offload(hashing_pool_, std::move(work));
 }
 
 Task<Expected<app::User>> SignIn::find_user(std::string id) {

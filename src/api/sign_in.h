@@ -40,7 +40,11 @@ class SignIn {
   // A session for somebody who has just registered.
   http::Task<Expected<app::Login>> open_session(app::User user, std::string user_agent);
   http::Task<Expected<app::User>> authenticate(std::string token);
-  http::Task<Status> log_out(std::string token);
+  // Of somebody who is signed in already: wrong_password, rate_limited (together with logins),
+  // overloaded, not_found.
+  http::Task<Status> confirm_password(app::User user, std::string password, IpAddress from);
+  // overloaded.
+  http::Task<Expected<std::string>> hash_password(std::string password);
   http::Task<Expected<app::User>> find_user(std::string id);
 
   uint64_t rate_limited() const { return limiter_.refused(); }

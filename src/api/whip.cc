@@ -42,6 +42,7 @@ struct Whip::Resource {
   std::string id;
   Kind kind;
   std::string user_id;
+  app::TokenHash session{};
   app::ClientId client = 0;
   unsigned generation = 0;  // of ICE; its entity tag
   bool waiting = false;     // a request waits for `reply`
@@ -106,6 +107,21 @@ void Whip::forget(const std::string& id) {
   live_.remove(resource->client);
 }
 
+void Whip::end_sessions(const EndedSessions& ended) {
+  std::vector<ResourcePtr> over;
+  for (const auto& [id, resource] : resources_)
+    if (ended.contains(resource->user_id, resource->session)) over.push_back(resource);
+  for (const ResourcePtr& resource : over) {
+    if (!resource->waiting) {
+      forget(resource->id);
+      continue;
+    }
+    resource->ended = true;
+    resource->reply = make_error(Code::kUnauthorized);
+    resource->wake.cancel();
+  }
+}
+
 Task<> Whip::wait(Resource& resource) {
   resource.waiting = true;
   if (!resource.reply) {
@@ -127,6 +143,7 @@ Task<Response> Whip::create(Kind kind, Request request) {
   }
   const auto resource = std::make_shared<Resource>(context_, random_.token(22), kind);
   resource->user_id = user->id;
+  resource->session = app::hash_token(request.bearer_token());
   resource->client = live_.add(
       [this, resource = resource.get()](app::Notice& notice) { on_notice(*resource, notice); });
   resources_[resource->id] = resource;
@@ -135,6 +152,7 @@ Task<Response> Whip::create(Kind kind, Request request) {
   if (kind == Kind::kWhip) {
     app::PresentOptions options;
     options.offer = std::move(request.body);
+    options.address = request.remote.ip;
     live_.present(resource->client, app::public_user(*user), std::move(options));
   } else {
     live_.watch(resource->client, app::public_user(*user), broadcast, std::move(request.body));
@@ -196,6 +214,7 @@ Task<Response> Whip::patch(Kind kind, Request request) {
 Task<Response> Whip::remove(Kind kind, Request request) {
   const auto found = co_await find(kind, request);
   if (!found) co_return problem(request, found.error());
+  live_.stop((*found)->client);
   forget((*found)->id);
   co_return Response::empty(200);
 }

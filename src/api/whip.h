@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "api/ended_sessions.h"
 #include "api/live.h"
 #include "api/sign_in.h"
 #include "base/random.h"
@@ -27,6 +28,9 @@ class Whip {
 
   // This outlives the router's use.
   void add_routes(http::Router& router);
+
+  // So have their streams.
+  void end_sessions(const EndedSessions& ended);
 
   size_t resources() const { return resources_.size(); }
 

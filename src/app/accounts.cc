@@ -1,6 +1,9 @@
 #include "app/accounts.h"
 
+#include <algorithm>
+
 #include <sodium/crypto_hash_sha256.h>
+#include <sodium/utils.h>
 
 #include "app/messages.h"
 
@@ -17,6 +20,13 @@ std::string bounded_user_agent(std::string_view text) {
   return bounded;
 }
 
+// Lower-case hexadecimal of the first `bytes` of a digest.
+std::string hex(const TokenHash& digest, size_t bytes) {
+  std::array<char, 2 * std::tuple_size_v<TokenHash> + 1> text{};
+  sodium_bin2hex(text.data(), text.size(), digest.data(), std::min(bytes, digest.size()));
+  return text.data();
+}
+
 Error not_found_as(Error error, Code code) {
   return error.code == name_of(Code::kNotFound) ? make_error(code) : error;
 }
@@ -24,9 +34,14 @@ Error not_found_as(Error error, Code code) {
 }  // namespace
 
 Expected<Nickname> check_registration(std::string_view nickname, std::string_view password) {
+  if (const Status checked = check_new_password(password); !checked) return checked.error();
+  return parse_nickname(nickname);
+}
+
+Status check_new_password(std::string_view password) {
   if (password.size() < kMinPasswordBytes) return make_error(Code::kPasswordTooShort);
   if (password.size() > kMaxPasswordBytes) return make_error(Code::kPasswordTooLong);
-  return parse_nickname(nickname);
+  return ok();
 }
 
 Expected<User> verify_password(const PasswordHasher& hasher, const Credentials& credentials,
@@ -42,6 +57,11 @@ TokenHash hash_token(std::string_view token) {
   TokenHash hash;
   crypto_hash_sha256(hash.data(), as_bytes(token).data(), token.size());
   return hash;
+}
+
+std::string session_id(const TokenHash& token_hash) {
+  constexpr size_t kBytes = 16;
+  return hex(token_hash, kBytes);
 }
 
 Expected<User> Accounts::register_user(WallTime now, std::string_view nickname,
@@ -76,7 +96,7 @@ Expected<User> Accounts::add_user(WallTime now, const Nickname& nickname,
 Expected<Credentials> Accounts::find_credentials(std::string_view nickname) {
   const Expected<Nickname> parsed = parse_nickname(nickname);
   // Looked up even if nobody can have it, so that the time is the same.
-  Expected<UserRecord> record = store_.find_user_by_nickname(parsed ? parsed->key : std::string());
+  Expected<UserRecord> record = find_record(parsed ? *parsed : Nickname{});
   if (record) return Credentials{std::move(record->password_hash), std::move(record->user)};
   if (record.error().code != name_of(Code::kNotFound)) return record.error();
   return Credentials{hasher_.dummy_hash(), {}};
@@ -114,6 +134,71 @@ Status Accounts::logout_everywhere(const std::string& user_id) {
   return ok();
 }
 
+Expected<UserRecord> Accounts::find_record(const Nickname& nickname) {
+  if (nickname.former_key != nickname.key) {
+    Expected<UserRecord> record = store_.find_user_by_nickname(nickname.former_key);
+    if (record || record.error().code != name_of(Code::kNotFound)) return record;
+  }
+  return store_.find_user_by_nickname(nickname.key);
+}
+
+Expected<User> Accounts::rename(const std::string& user_id, std::string_view nickname) {
+  const Expected<Nickname> parsed = parse_nickname(nickname);
+  if (!parsed) return parsed.error();
+  const Status renamed = store_.set_nickname(user_id, parsed->shown, parsed->key);
+  if (!renamed) return renamed.error();
+  return find_user(user_id);
+}
+
+Expected<User> Accounts::set_avatar(const std::string& user_id, std::string jpeg) {
+  // Another picture, another version; how many digits only matters for looks.
+  constexpr size_t kVersionBytes = 8;
+  Avatar avatar{hex(hash_token(jpeg), kVersionBytes), std::move(jpeg)};
+  const Status set = store_.set_avatar(user_id, avatar);
+  if (!set) return set.error();
+  return find_user(user_id);
+}
+
+Expected<User> Accounts::remove_avatar(const std::string& user_id) {
+  const Status removed = store_.set_avatar(user_id, {});
+  if (!removed) return removed.error();
+  return find_user(user_id);
+}
+
+Expected<Avatar> Accounts::find_avatar(const std::string& user_id) {
+  return store_.find_avatar(user_id);
+}
+
+Expected<Credentials> Accounts::find_credentials_of(const std::string& user_id) {
+  Expected<UserRecord> record = store_.find_user(user_id);
+  if (!record) return record.error();
+  return Credentials{std::move(record->password_hash), std::move(record->user)};
+}
+
+Status Accounts::change_password(const std::string& user_id, const std::string& password_hash,
+                                 const TokenHash& keep) {
+  return store_.set_password_hash(user_id, password_hash, keep);
+}
+
+Expected<std::vector<Session>> Accounts::sessions_of(WallTime now, const std::string& user_id) {
+  Expected<std::vector<Session>> sessions = store_.sessions_of(user_id);
+  if (sessions) std::erase_if(*sessions, [&](const Session& s) { return s.expires_at <= now; });
+  return sessions;
+}
+
+Expected<TokenHash> Accounts::end_session(const std::string& user_id, std::string_view id) {
+  const Expected<std::vector<Session>> sessions = store_.sessions_of(user_id);
+  if (!sessions) return sessions.error();
+  const auto found = std::ranges::find_if(
+      *sessions, [&](const Session& s) { return session_id(s.token_hash) == id; });
+  if (found == sessions->end()) return make_error(Code::kNotFound);
+  const Status removed = store_.remove_session(found->token_hash);
+  if (!removed) return removed.error();
+  return found->token_hash;
+}
+
+Status Accounts::remove_user(const std::string& user_id) { return store_.remove_user(user_id); }
+
 Expected<User> Accounts::find_user(const std::string& id) {
   Expected<UserRecord> record = store_.find_user(id);
   if (!record) return record.error();
@@ -123,7 +208,7 @@ Expected<User> Accounts::find_user(const std::string& id) {
 Expected<User> Accounts::find_user_by_nickname(std::string_view nickname) {
   const Expected<Nickname> parsed = parse_nickname(nickname);
   if (!parsed) return make_error(Code::kNotFound);
-  Expected<UserRecord> record = store_.find_user_by_nickname(parsed->key);
+  Expected<UserRecord> record = find_record(*parsed);
   if (!record) return record.error();
   return std::move(record->user);
 }

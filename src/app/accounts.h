@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/nickname.h"
 #include "app/password_hasher.h"
@@ -52,6 +53,11 @@ Expected<Nickname> check_registration(std::string_view nickname, std::string_vie
 Expected<User> verify_password(const PasswordHasher& hasher, const Credentials& credentials,
                                std::string_view password);
 TokenHash hash_token(std::string_view token);
+// What a session is called in a list of them: 128 bits in hexadecimal, from which neither the token
+// nor its hash follows.
+std::string session_id(const TokenHash& token_hash);
+// Errors: password_too_short, password_too_long.
+Status check_new_password(std::string_view password);
 
 class Accounts {
  public:
@@ -77,6 +83,23 @@ class Accounts {
   Status logout(std::string_view token);
   Status logout_everywhere(const std::string& user_id);
 
+  // The settings of an account. not_found: it has been deleted meanwhile.
+  // Errors: as parse_nickname(), and nickname_taken.
+  Expected<User> rename(const std::string& user_id, std::string_view nickname);
+  // `jpeg`: of make_avatar().
+  Expected<User> set_avatar(const std::string& user_id, std::string jpeg);
+  Expected<User> remove_avatar(const std::string& user_id);
+  Expected<Avatar> find_avatar(const std::string& user_id);
+  Expected<Credentials> find_credentials_of(const std::string& user_id);
+  // Ends the user's other sessions with it.
+  Status change_password(const std::string& user_id, const std::string& password_hash,
+                         const TokenHash& keep);
+  // Those that have not expired, the one used last first.
+  Expected<std::vector<Session>> sessions_of(WallTime now, const std::string& user_id);
+  // Which one that was. not_found: the user has no session of that id.
+  Expected<TokenHash> end_session(const std::string& user_id, std::string_view id);
+  Status remove_user(const std::string& user_id);
+
   // not_found.
   Expected<User> find_user(const std::string& id);
   Expected<User> find_user_by_nickname(std::string_view nickname);
@@ -85,6 +108,8 @@ class Accounts {
   Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t limit);
 
  private:
+  Expected<UserRecord> find_record(const Nickname& nickname);
+
   Store& store_;
   const PasswordHasher& hasher_;
   Random random_;

@@ -57,7 +57,47 @@ class MemoryStore final : public Store {
     return std::erase_if(sessions, [&](const auto& s) { return s.second.expires_at <= now; });
   }
 
+  Status set_nickname(const std::string& id, const std::string& nickname,
+                      const std::string& key) override {
+    if (!users.contains(id)) return make_error(Code::kNotFound);
+    const auto other = find_user_by_nickname(key);
+    if (other && other->user.id != id) return make_error(Code::kNicknameTaken);
+    users[id].user.nickname = nickname;
+    users[id].nickname_key = key;
+    return ok();
+  }
+  Status set_password_hash(const std::string& id, const std::string& hash,
+                           const TokenHash& keep) override {
+    if (!users.contains(id)) return make_error(Code::kNotFound);
+    users[id].password_hash = hash;
+    std::erase_if(sessions,
+                  [&](const auto& s) { return s.second.user_id == id && s.first != keep; });
+    return ok();
+  }
+  Status set_avatar(const std::string& id, const Avatar& avatar) override {
+    if (!users.contains(id)) return make_error(Code::kNotFound);
+    users[id].user.avatar = avatar.version;
+    avatars[id] = avatar;
+    return ok();
+  }
+  Status remove_user(const std::string& id) override {
+    if (users.erase(id) == 0) return make_error(Code::kNotFound);
+    (void)remove_sessions_of(id);
+    return ok();
+  }
+  Expected<Avatar> find_avatar(const std::string& id) override {
+    if (!avatars.contains(id) || avatars[id].version.empty()) return make_error(Code::kNotFound);
+    return avatars[id];
+  }
+  Expected<std::vector<Session>> sessions_of(const std::string& id) override {
+    std::vector<Session> found;
+    for (const auto& [hash, session] : sessions)
+      if (session.user_id == id) found.push_back(session);
+    return found;
+  }
+
   std::map<std::string, UserRecord> users;
+  std::map<std::string, Avatar> avatars;
   std::map<TokenHash, Session> sessions;
   int touches = 0;
   bool down = false;
@@ -215,6 +255,92 @@ TEST_F(AccountsTest, BoundsTheUserAgent) {
   const auto strange = accounts.open_session(kNow, login.user, "a\n\xFF\x01z");
   ASSERT_TRUE(strange);
   EXPECT_EQ(store.sessions[hash_token(strange->token)].user_agent, "a???z");
+}
+
+TEST_F(AccountsTest, ChangesANickname) {
+  const Login login = sign_in();
+  ASSERT_EQ(register_code("bob", "secret"), "ok");
+  const auto renamed = accounts.rename(login.user.id, "  Älice ");
+  ASSERT_TRUE(renamed);
+  EXPECT_EQ(renamed->nickname, "Älice");
+  EXPECT_EQ(login_code("älice", "secret"), "ok");
+  EXPECT_EQ(login_code("alice", "secret"), "bad_credentials");
+  EXPECT_EQ(accounts.authenticate(kNow, login.token)->nickname, "Älice");
+  EXPECT_TRUE(accounts.rename(login.user.id, "ÄLICE")) << "one's own in another spelling";
+  EXPECT_EQ(accounts.rename(login.user.id, "ＢＯＢ").error().code, "nickname_taken");
+  EXPECT_EQ(accounts.rename(login.user.id, " ").error().code, "nickname_invalid");
+  EXPECT_EQ(accounts.rename(login.user.id, std::string(33, 'x')).error().code, "nickname_too_long");
+  EXPECT_EQ(accounts.rename("nobody", "carol").error().code, "not_found");
+}
+
+// Two that the first version told apart: one of them has kept its key of then.
+TEST_F(AccountsTest, WhoHadANameBeforeStillSignsInWithIt) {
+  store.users["1"] = {{"1", "Ärger", kNow}, "Ärger", "hash of first1"};
+  store.users["2"] = {{"2", "ärger", kNow}, "ärger", "hash of second"};
+  EXPECT_EQ(accounts.login(kNow, "Ärger", "first1", "test")->user.id, "1");
+  EXPECT_EQ(accounts.login(kNow, "ärger", "second", "test")->user.id, "2");
+  EXPECT_EQ(accounts.login(kNow, "ÄRGER", "first1", "test")->user.id, "1");
+  EXPECT_EQ(accounts.find_user_by_nickname("Ärger")->id, "1");
+}
+
+TEST_F(AccountsTest, KeepsAPictureAndItsVersion) {
+  const Login login = sign_in();
+  EXPECT_EQ(accounts.find_avatar(login.user.id).error().code, "not_found");
+  const auto first = accounts.set_avatar(login.user.id, "jpeg");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->avatar.size(), 16u);
+  EXPECT_EQ(*accounts.find_avatar(login.user.id), (Avatar{first->avatar, "jpeg"}));
+  EXPECT_NE(accounts.set_avatar(login.user.id, "other")->avatar, first->avatar);
+  EXPECT_EQ(accounts.set_avatar(login.user.id, "jpeg")->avatar, first->avatar);
+  EXPECT_EQ(accounts.remove_avatar(login.user.id)->avatar, "");
+  EXPECT_EQ(accounts.find_avatar(login.user.id).error().code, "not_found");
+  EXPECT_EQ(accounts.set_avatar("nobody", "jpeg").error().code, "not_found");
+}
+
+TEST_F(AccountsTest, APasswordIsChangedForEveryDevice) {
+  const Login here = sign_in();
+  const auto there = accounts.login(kNow, "alice", "secret", "phone");
+  ASSERT_TRUE(there);
+  EXPECT_EQ(accounts.find_credentials_of(here.user.id)->password_hash, "hash of secret");
+  ASSERT_TRUE(accounts.change_password(here.user.id, "hash of other1", hash_token(here.token)));
+  EXPECT_TRUE(accounts.authenticate(kNow, here.token));
+  EXPECT_FALSE(accounts.authenticate(kNow, there->token));
+  EXPECT_EQ(login_code("alice", "secret"), "bad_credentials");
+  EXPECT_EQ(login_code("alice", "other1"), "ok");
+  EXPECT_EQ(check_new_password("12345").error().code, "password_too_short");
+  EXPECT_EQ(check_new_password(std::string(129, 'x')).error().code, "password_too_long");
+  EXPECT_TRUE(check_new_password("123456"));
+}
+
+TEST_F(AccountsTest, ListsAndEndsSessionsOfOneself) {
+  const Login here = sign_in();
+  const auto phone = accounts.login(kNow, "alice", "secret", "phone");
+  ASSERT_EQ(register_code("bob", "secret"), "ok");
+  const auto bob = accounts.login(kNow, "bob", "secret", "test");
+  ASSERT_TRUE(phone && bob);
+  const auto listed = accounts.sessions_of(kNow, here.user.id);
+  ASSERT_TRUE(listed);
+  ASSERT_EQ(listed->size(), 2u);
+  EXPECT_TRUE(accounts.sessions_of(kNow + kSessionLifetime, here.user.id)->empty()) << "expired";
+
+  const std::string id = session_id(hash_token(phone->token));
+  EXPECT_EQ(id.size(), 32u);
+  EXPECT_EQ(accounts.end_session(bob->user.id, id).error().code, "not_found") << "another's";
+  EXPECT_EQ(accounts.end_session(here.user.id, "").error().code, "not_found");
+  EXPECT_EQ(*accounts.end_session(here.user.id, id), hash_token(phone->token));
+  EXPECT_EQ(accounts.end_session(here.user.id, id).error().code, "not_found");
+  EXPECT_FALSE(accounts.authenticate(kNow, phone->token));
+  EXPECT_TRUE(accounts.authenticate(kNow, here.token));
+
+  EXPECT_TRUE(accounts.authenticate(kNow, bob->token));
+}
+
+TEST_F(AccountsTest, AnAccountGoesWithItsSessions) {
+  const Login login = sign_in();
+  ASSERT_TRUE(accounts.remove_user(login.user.id));
+  EXPECT_EQ(accounts.remove_user(login.user.id).error().code, "not_found");
+  EXPECT_FALSE(accounts.authenticate(kNow, login.token));
+  EXPECT_EQ(register_code("alice", "secret"), "ok") << "the name is free again";
 }
 
 TEST_F(AccountsTest, FindsUsers) {

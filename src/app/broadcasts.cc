@@ -29,6 +29,7 @@ void Broadcasts::present(ClientId id, const PublicUser& user, PresentOptions opt
   broadcast.media = client.media;
   broadcast.record = options.record;
   broadcast.visible_to = std::move(options.visible_to);
+  broadcast.address = options.address;
   broadcasts_by_id_.emplace(broadcast.id, key);
   ++usage_[user.id].broadcasts;
   media_.publish(client.media, std::move(options.offer));
@@ -82,13 +83,14 @@ void Broadcasts::restart_ice(ClientId id, std::string sdp_fragment) {
 
 void Broadcasts::stop(WallTime now, ClientId id) {
   const auto found = clients_.find(id);
-  if (found != clients_.end()) end(now, id, found->second);
+  if (found != clients_.end()) end(now, id, found->second, false);
 }
 
 void Broadcasts::client_gone(WallTime now, ClientId id) {
   const auto found = clients_.find(id);
   if (found == clients_.end()) return;
-  end(now, id, found->second);
+  // A page that closes says so first; one that only vanishes may come back.
+  end(now, id, found->second, true);
   clients_.erase(found);
 }
 
@@ -98,7 +100,7 @@ void Broadcasts::shutdown() {
   broadcasts_.for_each([&](SlabId key, Broadcast&) { all.push_back(key); });
   for (const SlabId key : all) {
     const ClientId presenter = broadcasts_.find(key)->presenter;
-    end_broadcast(key);
+    end_broadcast(key, false);
     notify(presenter, Closed{make_error(Code::kServerStopping)});
   }
 }
@@ -107,6 +109,13 @@ bool Broadcasts::poll_notice(Notice& notice) {
   if (notices_.empty()) return false;
   notice = std::move(notices_.front());
   notices_.pop_front();
+  return true;
+}
+
+bool Broadcasts::poll_air_change(AirChange& change) {
+  if (air_changes_.empty()) return false;
+  change = std::move(air_changes_.front());
+  air_changes_.pop_front();
   return true;
 }
 
@@ -140,6 +149,7 @@ void Broadcasts::on(WallTime now, MediaAnswered& event, ClientId id, Client& cli
     if (!broadcast.visible_to) listed_.push_back(client.broadcast);
     ++on_air_;
     ++counters_.broadcasts_started;
+    note_air_change(broadcast, true, false);
     return;
   }
   ++broadcast.entered;
@@ -156,7 +166,7 @@ void Broadcasts::on(WallTime now, MediaRefused& event, ClientId id, Client& clie
   if (client.answered) return notify(id, Failed{std::move(event.error)});
   const bool gone =
       client.role == Role::kViewer && event.error.code == name_of(Code::kPublisherGone);
-  end(now, id, client);
+  end(now, id, client, false);
   if (gone)
     notify(id, PresenterGone{});
   else
@@ -171,7 +181,7 @@ void Broadcasts::on(WallTime, MediaConnected&, ClientId, Client&) { ++counters_.
 
 void Broadcasts::on(WallTime now, MediaEnded& event, ClientId id, Client& client) {
   ++counters_.media_lost;
-  end(now, id, client);
+  end(now, id, client, true);
   notify(id, Closed{make_error(Code::kMediaLost, event.reason)});
 }
 
@@ -245,13 +255,13 @@ void Broadcasts::pass_kept_candidates(Client& client) {
   client.kept_candidates.clear();
 }
 
-void Broadcasts::end(WallTime now, ClientId id, Client& client) {
+void Broadcasts::end(WallTime now, ClientId id, Client& client, bool lost) {
   switch (client.role) {
     case Role::kIdle:
       client = Client{};  // kept candidates
       break;
     case Role::kPresenter:
-      end_broadcast(client.broadcast);
+      end_broadcast(client.broadcast, lost);
       break;
     case Role::kViewer:
       leave_broadcast(now, id, client);
@@ -259,7 +269,7 @@ void Broadcasts::end(WallTime now, ClientId id, Client& client) {
   }
 }
 
-void Broadcasts::end_broadcast(SlabId key) {
+void Broadcasts::end_broadcast(SlabId key, bool lost) {
   Broadcast& broadcast = *broadcasts_.find(key);
   for (const ClientId id : broadcast.viewers) {
     reset(clients_.find(id)->second);
@@ -271,11 +281,18 @@ void Broadcasts::end_broadcast(SlabId key) {
     --on_air_;
     ++counters_.broadcasts_ended;
     std::erase(listed_, key);
+    note_air_change(broadcast, false, lost);
   }
   --usage_[broadcast.user.id].broadcasts;
   reset(clients_.find(broadcast.presenter)->second);
   broadcasts_by_id_.erase(broadcast.id);
   broadcasts_.remove(key);
+}
+
+void Broadcasts::note_air_change(const Broadcast& broadcast, bool on_air, bool lost) {
+  air_changes_.push_back({broadcast.id, broadcast.presenter, broadcast.user, on_air,
+                          !broadcast.visible_to.has_value(), broadcast.media, broadcast.record,
+                          lost, broadcast.address});
 }
 
 void Broadcasts::leave_broadcast(WallTime now, ClientId id, Client& client) {

@@ -1,5 +1,5 @@
 // The live heart: who presents, who watches, and who is told of it. Calls go down, notices come
-// back: after each call the caller drains poll_notice().
+// back: after each call the caller drains poll_notice() and poll_air_change().
 //
 // A client is whatever holds one end of one stream: a Socket.IO socket, a WHIP or a WHEP resource.
 // It does one thing at a time. The caller makes up its number, never uses it again, and calls
@@ -18,6 +18,7 @@
 #include "app/error_codes.h"
 #include "app/media.h"
 #include "app/user.h"
+#include "base/address.h"
 #include "base/expected.h"
 #include "base/random.h"
 #include "base/slab.h"
@@ -53,6 +54,7 @@ struct PresentOptions {
   // Nobody named: public and listed. Otherwise not listed, and visible to the presenter and to
   // these users (by id; at most kMaxInvited) only: a call.
   std::optional<std::vector<std::string>> visible_to;
+  IpAddress address = {};  // of the presenter: where a recording was made
 };
 
 struct BroadcastInfo {
@@ -101,6 +103,19 @@ struct Notice {
   std::variant<Answer, Restarted, Failed, Closed, PresenterGone, ViewerEntered, ViewerLeft> what;
 };
 
+// A broadcast that went on the air or left it.
+struct AirChange {
+  std::string broadcast_id;
+  ClientId presenter = 0;
+  PublicUser user;
+  bool on_air = false;
+  bool listed = true;
+  MediaId media = 0;
+  bool record = true;
+  bool lost = false;  // left it, but not by the presenter's wish: who may come back
+  IpAddress address = {};
+};
+
 class Broadcasts {
  public:
   // Everything that ever happened, for metrics.
@@ -147,6 +162,7 @@ class Broadcasts {
 
   // False when there are no more.
   bool poll_notice(Notice& notice);
+  bool poll_air_change(AirChange& change);
 
   // On air; not_found otherwise. Asks no permission: see may_watch.
   Expected<BroadcastInfo> find(const std::string& broadcast_id) const;
@@ -184,6 +200,7 @@ class Broadcasts {
     bool record = true;
     WallTime started_at;
     std::optional<std::vector<std::string>> visible_to;
+    IpAddress address;
     size_t entered = 0;
     std::vector<ClientId> viewers;  // answered or not
     std::vector<ClientId> circle;   // at most kNoticeAudience of them
@@ -203,8 +220,9 @@ class Broadcasts {
   void refuse(ClientId id, Code code);
   Client& start(ClientId id, Role role, const PublicUser& user, SlabId key);
   void pass_kept_candidates(Client& client);
-  void end(WallTime now, ClientId id, Client& client);
-  void end_broadcast(SlabId key);
+  // `lost`: neither the presenter nor the server wanted it.
+  void end(WallTime now, ClientId id, Client& client, bool lost);
+  void end_broadcast(SlabId key, bool lost);
   void leave_broadcast(WallTime now, ClientId id, Client& client);
   // The client is idle again; its media is stopped.
   void reset(Client& client);
@@ -215,6 +233,7 @@ class Broadcasts {
   SlabId find_on_air(const std::string& broadcast_id) const;
   static bool may_watch(const Broadcast& broadcast, const std::string& user_id);
   BroadcastInfo describe(const Broadcast& broadcast) const;
+  void note_air_change(const Broadcast& broadcast, bool on_air, bool lost);
   template <typename What>
   void notify(ClientId to, What what) {
     notices_.push_back(Notice{to, std::move(what)});
@@ -235,6 +254,7 @@ class Broadcasts {
   std::unordered_map<MediaId, ClientId> clients_by_media_;
   std::unordered_map<std::string, Usage> usage_;  // by user id
   std::deque<Notice> notices_;
+  std::deque<AirChange> air_changes_;
 };
 
 }  // namespace loopcast::app

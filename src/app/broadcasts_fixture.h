@@ -52,7 +52,7 @@ class FakeMedia final : public MediaControl {
 };
 
 inline PublicUser test_user(const std::string& name) {
-  return {"id-" + name, name, avatar_path("id-" + name)};
+  return public_user({"id-" + name, name, WallTime{}});
 }
 
 }  // namespace loopcast::app

@@ -56,6 +56,16 @@ enum class Code : uint8_t {
   kStoreTooNew,
   kOverloaded,
   kInternal,
+  // Settings of an account
+  kWrongPassword,
+  kImageInvalid,
+  // Recordings
+  kBadTitle,
+  kBadComments,
+  kRecordingRunning,
+  kRecordingStorage,
+  kRecordingOverloaded,
+  kDiskFull,
   kCount,
 };
 

@@ -115,6 +115,29 @@ constexpr std::array<Entry, kCodes> kTable = {{
      "The server is busy. Please try again in a moment."},
     {Code::kInternal, "internal", "服务器出现意外错误，请稍后再试。",
      "Something unexpected went wrong on the server. Please try again later."},
+
+    {Code::kWrongPassword, "wrong_password", "密码不正确，请检查后重试。",
+     "This password is wrong. Please check it and try again."},
+    {Code::kImageInvalid, "image_invalid",
+     "无法读取这张图片，请换一张不超过 1600 万像素的 PNG、JPEG 或 WebP 图片。",
+     "This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels."},
+    {Code::kBadTitle, "bad_title", "标题须为 1 到 200 个字符，且不能含有控制字符，请修改。",
+     "A title has 1 to 200 characters and no control characters. Please change it."},
+    {Code::kBadComments, "bad_comments", "说明最多 5000 个字符，且不能含有控制字符，请修改。",
+     "Comments have at most 5000 characters and no control characters. Please change them."},
+    {Code::kRecordingRunning, "recording_running", "录像尚未完成，请先停止直播，稍后再试。",
+     "This recording is not finished. Stop the broadcast first and try again in a moment."},
+    {Code::kRecordingStorage, "recording_storage",
+     "服务器无法读写录像文件，直播不受影响，请联系管理员。",
+     "The server cannot read or write the files of recordings. Live broadcasts go on. Please tell "
+     "the operator."},
+    {Code::kRecordingOverloaded, "recording_overloaded",
+     "服务器磁盘过慢，录像有部分缺失，直播不受影响。",
+     "The server's disk is too slow, so that parts of the recording are missing. The broadcast "
+     "itself goes on."},
+    {Code::kDiskFull, "disk_full", "服务器磁盘已满，录像已停止，直播不受影响，请联系管理员。",
+     "The server's disk is full, so that recording has stopped. The broadcast itself goes on. "
+     "Please tell the operator."},
 }};
 
 constexpr bool table_is_complete() {

@@ -1,7 +1,12 @@
 #include "app/nickname.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
+#include <memory>
+#include <optional>
+
+#include <utf8proc.h>
 
 #include "app/messages.h"
 #include "app/utf8.h"
@@ -41,35 +46,66 @@ bool is_space(char32_t c) {
 // Longer input is refused unread: white space around a nickname does not need kilobytes.
 constexpr size_t kMaxInputBytes = 1024;
 
-}  // namespace
-
-Expected<Nickname> parse_nickname(std::string_view text) {
-  if (text.size() > kMaxInputBytes) return make_error(Code::kNicknameTooLong);
-  Nickname nickname;
-  size_t length = 0;
+// Without spaces at the ends, with single ones inside: a run of spaces shows as one in a page.
+// nullopt if it is malformed or has what a nickname must not have.
+std::optional<std::string> tidy(std::string_view text) {
+  std::string out;
   bool space_pending = false;
   while (!text.empty()) {
     const char* const start = text.data();
     const std::optional<char32_t> c = next_code_point(text);
-    if (!c || is_forbidden(*c)) return make_error(Code::kNicknameInvalid);
+    if (!c || is_forbidden(*c)) return std::nullopt;
     if (is_space(*c)) {
-      // A run of spaces shows as one in a page; at the ends it does not show at all.
-      space_pending = !nickname.shown.empty();
+      space_pending = !out.empty();
       continue;
     }
-    if (space_pending) {
-      nickname.shown += ' ';
-      ++length;
-      space_pending = false;
-    }
-    nickname.shown.append(start, text.data());
-    ++length;
+    if (space_pending) out += ' ';
+    space_pending = false;
+    out.append(start, text.data());
   }
-  if (length == 0) return make_error(Code::kNicknameInvalid);
-  if (length > kMaxNicknameCodePoints) return make_error(Code::kNicknameTooLong);
+  return out;
+}
 
-  nickname.key = nickname.shown;
-  for (char& c : nickname.key)
+// Empty if memory is short.
+std::string normalise(const std::string& text, int options) {
+  struct Free {
+    void operator()(utf8proc_uint8_t* p) const { std::free(p); }
+  };
+  utf8proc_uint8_t* raw = nullptr;
+  const auto length =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &raw,
+                   static_cast<utf8proc_option_t>(options | UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const std::unique_ptr<utf8proc_uint8_t, Free> owned(raw);
+  if (length <= 0) return {};
+  return {reinterpret_cast<const char*>(raw), static_cast<size_t>(length)};
+}
+
+size_t count_code_points(std::string_view text) {
+  size_t count = 0;
+  while (next_code_point(text)) ++count;
+  return count;
+}
+
+}  // namespace
+
+Expected<Nickname> parse_nickname(std::string_view text) {
+  if (text.size() > kMaxInputBytes) return make_error(Code::kNicknameTooLong);
+  const std::optional<std::string> spelled = tidy(text);
+  if (!spelled || spelled->empty()) return make_error(Code::kNicknameInvalid);
+
+  Nickname nickname;
+  nickname.shown = normalise(*spelled, 0);
+  if (count_code_points(nickname.shown) > kMaxNicknameCodePoints)
+    return make_error(Code::kNicknameTooLong);
+  // Some characters stand for a space and something above it: tidied once more.
+  const std::optional<std::string> folded =
+      tidy(normalise(nickname.shown, UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE));
+  if (!folded || folded->empty()) return make_error(Code::kNicknameInvalid);
+  nickname.key = *folded;
+
+  nickname.former_key = *spelled;
+  for (char& c : nickname.former_key)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
   return nickname;
 }

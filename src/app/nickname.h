@@ -11,8 +11,15 @@ namespace loopcast::app {
 inline constexpr size_t kMaxNicknameCodePoints = 32;
 
 struct Nickname {
-  std::string shown;  // as people see it: valid UTF-8, trimmed, single spaces inside
-  std::string key;    // `shown` with A-Z folded to a-z: unique among users
+  // As people see it: trimmed, single spaces inside, NFC (UAX #15), so that the same name is the
+  // same bytes whatever keyboard it was typed on.
+  std::string shown;
+  // What is unique among users: NFKC_Casefold of `shown` (Unicode 3.13, R5), so that nobody is
+  // called like somebody else in capitals, full-width letters or ligatures.
+  std::string key;
+  // The key that the first version of the database had: not normalised, only A-Z folded. Who had
+  // such a name when another user got its `key` still has this one.
+  std::string former_key;
 };
 
 // Errors: nickname_invalid (empty, not UTF-8, or with control, bidirectional or invisible

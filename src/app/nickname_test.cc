@@ -27,11 +27,39 @@ TEST(Nickname, TrimsAndJoinsSpacesOfAllKinds) {
   EXPECT_EQ(shown(""), "nickname_invalid");
 }
 
-TEST(Nickname, FoldsAsciiInTheKeyOnly) {
-  const auto nickname = parse_nickname("ALiCe Ä@[`");
-  ASSERT_TRUE(nickname);
-  EXPECT_EQ(nickname->shown, "ALiCe Ä@[`");
-  EXPECT_EQ(nickname->key, "alice Ä@[`");
+std::string key(std::string_view text) {
+  const auto nickname = parse_nickname(text);
+  return nickname ? nickname->key : nickname.error().code;
+}
+
+TEST(Nickname, IsTheSameHoweverItWasTyped) {
+  EXPECT_EQ(shown("e\u0301cole"), "\u00E9cole");
+  EXPECT_EQ(shown("\u1112\u1161\u11AB"), "\uD55C") << "Hangul in letters";
+  EXPECT_EQ(shown("\u212B"), "\u00C5") << "the unit Angstrom";
+  EXPECT_EQ(shown("Ａ"), "Ａ") << "another look stays";
+}
+
+TEST(Nickname, TheKeyTellsNoLooksApart) {
+  EXPECT_EQ(shown("ALiCe Ä@[`"), "ALiCe Ä@[`");
+  EXPECT_EQ(key("ALiCe Ä@[`"), "alice ä@[`");
+  EXPECT_EQ(key("Ａｌｉｃｅ"), "alice");
+  EXPECT_EQ(key("STRASSE"), key("straße"));
+  EXPECT_EQ(key("ﬁne ①"), "fine 1");
+  EXPECT_EQ(key("ΣΊΣΥΦΟΣ"), key("σίσυφος"));
+  EXPECT_EQ(key("𝓐lice"), "alice");
+  EXPECT_NE(key("аlice"), "alice") << "Cyrillic a is another letter";
+  EXPECT_NE(key("主播"), key("主播1"));
+}
+
+TEST(Nickname, TheKeyIsTidyToo) {
+  // Stands for a space with two dots above it.
+  EXPECT_EQ(key("\u00A8"), "\u0308");
+  EXPECT_EQ(key("a \u00A8"), "a \u0308");
+}
+
+TEST(Nickname, KnowsTheKeyOfTheFirstVersion) {
+  EXPECT_EQ(parse_nickname(" ALiCe  Ä")->former_key, "alice Ä");
+  EXPECT_EQ(parse_nickname("e\u0301")->former_key, "e\u0301");
 }
 
 TEST(Nickname, CountsCodePoints) {
@@ -40,6 +68,9 @@ TEST(Nickname, CountsCodePoints) {
   EXPECT_EQ(shown(name), name);
   EXPECT_EQ(shown(name + "x"), "nickname_too_long");
   EXPECT_EQ(shown(std::string(32, 'x') + "      "), std::string(32, 'x'));
+  std::string decomposed;
+  for (int i = 0; i < 32; ++i) decomposed += "e\u0301";
+  EXPECT_NE(shown(decomposed), "nickname_too_long") << "counted as it is shown";
   EXPECT_EQ(shown(std::string(100'000, ' ')), "nickname_too_long");
 }
 
@@ -73,6 +104,7 @@ TEST(Utf8, ReadsOneCodePointAtATime) {
   EXPECT_EQ(next_code_point(text), U'播');
   EXPECT_EQ(next_code_point(text), U'🦊');
   EXPECT_EQ(next_code_point(text), std::nullopt);
+  EXPECT_EQ(to_utf8(U'a') + to_utf8(U'ä') + to_utf8(U'播') + to_utf8(U'🦊'), "aä播🦊");
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct RecordingFacts {
   std::string video_codec;  // "h264", "vp9", "av1", "vp8"; empty: none
   std::string audio_codec;  // "opus"; empty: none
   uint64_t bytes = 0;
+  bool operator==(const RecordingFacts&) const = default;
 };
 
 // `recording` is an id of 128 random bits in URL-safe characters; files are named after it. Calls

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "app/user.h"
 #include "base/expected.h"
@@ -31,6 +32,13 @@ struct Session {
   bool operator==(const Session&) const = default;
 };
 
+// An uploaded picture as it is given out.
+struct Avatar {
+  std::string version;  // as in User::avatar
+  std::string jpeg;
+  bool operator==(const Avatar&) const = default;
+};
+
 struct SessionOfUser {
   Session session;
   User user;
@@ -49,11 +57,26 @@ class Store {
   virtual Expected<UserRecord> find_user(const std::string& id) = 0;
   virtual Expected<UserRecord> find_user_by_nickname(const std::string& nickname_key) = 0;
 
+  // These: not_found if there is no such user. set_nickname also nickname_taken, as add_user().
+  virtual Status set_nickname(const std::string& user_id, const std::string& nickname,
+                              const std::string& nickname_key) = 0;
+  // Ends every session of the user but `keep` in the same step.
+  virtual Status set_password_hash(const std::string& user_id, const std::string& password_hash,
+                                   const TokenHash& keep) = 0;
+  // Instead of the one before; an empty version: none any more.
+  virtual Status set_avatar(const std::string& user_id, const Avatar& avatar) = 0;
+  // With everything that belongs to the user.
+  virtual Status remove_user(const std::string& user_id) = 0;
+  // not_found if the user has uploaded none.
+  virtual Expected<Avatar> find_avatar(const std::string& user_id) = 0;
+
   // Of more than `max_sessions` sessions of the user those unused for longest are removed.
   // not_found if there is no such user.
   virtual Status add_session(const Session& session, uint32_t max_sessions) = 0;
   // not_found. Expired sessions are found too, until they are removed.
   virtual Expected<SessionOfUser> find_session(const TokenHash& token_hash) = 0;
+  // The one used last first.
+  virtual Expected<std::vector<Session>> sessions_of(const std::string& user_id) = 0;
   // Of a session that is not there: no effect.
   virtual Status touch_session(const TokenHash& token_hash, WallTime last_used_at,
                                WallTime expires_at) = 0;

@@ -16,12 +16,16 @@ uint32_t hash(std::string_view text) {
   return h;
 }
 
-// The first character, ready for XML: escaped, "?" for what XML cannot hold.
-std::string initial(std::string_view nickname) {
-  const std::string_view whole = nickname;
-  const std::optional<char32_t> c = next_code_point(nickname);
-  if (!c || *c < 0x20 || *c == 0xFFFE || *c == 0xFFFF) return "?";
-  switch (*c) {
+// The first character as the picture shows it; "?" for what XML cannot hold.
+char32_t initial(std::string_view nickname) {
+  const char32_t c = next_code_point(nickname).value_or(U'?');
+  if (c < 0x20 || c == 0xFFFE || c == 0xFFFF) return U'?';
+  return c >= U'a' && c <= U'z' ? c & ~char32_t{0x20} : c;
+}
+
+// Ready for XML.
+std::string escaped(char32_t c) {
+  switch (c) {
     case '<':
       return "&lt;";
     case '>':
@@ -35,17 +39,20 @@ std::string initial(std::string_view nickname) {
     default:
       break;
   }
-  if (*c >= 'a' && *c <= 'z') return std::string(1, static_cast<char>(*c & ~0x20u));
-  return std::string(whole.substr(0, whole.size() - nickname.size()));
+  return to_utf8(c);
 }
 
 }  // namespace
 
-std::string avatar_path(std::string_view user_id) {
-  return fmt::format("/avatars/{}.svg", user_id);
+std::string avatar_path(const User& user) {
+  if (user.avatar.empty())
+    return fmt::format("/avatars/{}.{:x}.svg", user.id, uint32_t{initial(user.nickname)});
+  return fmt::format("/avatars/{}.{}.jpg", user.id, user.avatar);
 }
 
-PublicUser public_user(const User& user) { return {user.id, user.nickname, avatar_path(user.id)}; }
+std::string_view avatar_owner(std::string_view file) { return file.substr(0, file.find('.')); }
+
+PublicUser public_user(const User& user) { return {user.id, user.nickname, avatar_path(user)}; }
 
 std::string avatar_svg(std::string_view user_id, std::string_view nickname) {
   const uint32_t h = hash(user_id);
@@ -60,7 +67,7 @@ std::string avatar_svg(std::string_view user_id, std::string_view nickname) {
       R"svg(<rect width="96" height="96" fill="url(#g)"/>)svg"
       R"svg(<text x="48" y="50" fill="#fff" font-family="system-ui,sans-serif" font-size="46" )svg"
       R"svg(font-weight="600" text-anchor="middle" dominant-baseline="central">{}</text></svg>)svg",
-      hue, second_hue, initial(nickname));
+      hue, second_hue, escaped(initial(nickname)));
 }
 
 }  // namespace loopcast::app

@@ -17,6 +17,7 @@ struct User {
   std::string id;
   std::string nickname;
   WallTime created_at;
+  std::string avatar = {};  // version of the picture that was uploaded; empty: none was
   bool operator==(const User&) const = default;
 };
 
@@ -28,11 +29,15 @@ struct PublicUser {
   bool operator==(const PublicUser&) const = default;
 };
 
-// "/avatars/<id>.svg".
-std::string avatar_path(std::string_view user_id);
+// Where the picture is: "/avatars/<id>.<version>.jpg" of one that was uploaded, else of a generated
+// one "/avatars/<id>.<its letter>.svg". Another picture has another path, so that caches may keep
+// it for ever.
+std::string avatar_path(const User& user);
+// The id in the last segment of any path that avatar_path() ever made.
+std::string_view avatar_owner(std::string_view file);
 PublicUser public_user(const User& user);
 
-// The picture behind avatar_path: the first character of the nickname on a gradient whose colours
+// The generated picture: the first character of the nickname on a gradient whose colours
 // follow from the id. The same arguments give the same bytes.
 std::string avatar_svg(std::string_view user_id, std::string_view nickname);
 

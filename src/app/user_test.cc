@@ -13,7 +13,22 @@ using testing::StartsWith;
 
 TEST(User, IsGivenOutWithAnAvatar) {
   const PublicUser user = public_user({"abc-_1", "Alice", WallTime{1}});
-  EXPECT_EQ(user, (PublicUser{"abc-_1", "Alice", "/avatars/abc-_1.svg"}));
+  EXPECT_EQ(user, (PublicUser{"abc-_1", "Alice", "/avatars/abc-_1.41.svg"}));
+  EXPECT_EQ(public_user({"abc-_1", "Alice", WallTime{1}, "0f"}).avatar, "/avatars/abc-_1.0f.jpg");
+}
+
+TEST(User, TheAvatarMovesWhenItChanges) {
+  const auto path = [](const char* nickname) { return avatar_path({"id", nickname, WallTime{1}}); };
+  EXPECT_EQ(path("alice"), path("Amy"));
+  EXPECT_NE(path("alice"), path("bob"));
+  EXPECT_EQ(path("播客"), "/avatars/id.64ad.svg");
+  EXPECT_EQ(path("\xFF"), "/avatars/id.3f.svg");
+}
+
+TEST(User, TheAvatarSaysWhoseItIs) {
+  for (const char* file : {"abc-_1.svg", "abc-_1.41.svg", "abc-_1.0f.jpg", "abc-_1"})
+    EXPECT_EQ(avatar_owner(file), "abc-_1");
+  EXPECT_EQ(avatar_owner(""), "");
 }
 
 TEST(User, IdsAreSafeInUrlsAndDiffer) {

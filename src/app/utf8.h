@@ -11,4 +11,7 @@ namespace loopcast::app {
 // is empty or does not start with a well-formed one (overlong forms and surrogates are not).
 std::optional<char32_t> next_code_point(std::string_view& text);
 
+// `c`: a code point that next_code_point() returned.
+std::string to_utf8(char32_t c);
+
 }  // namespace loopcast::app

@@ -1,6 +1,7 @@
 #include "http/connection.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <utility>
 
@@ -8,6 +9,10 @@
 #include <boost/asio/detached.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "http/clock.h"
@@ -23,16 +28,47 @@ namespace beast = boost::beast::http;
 constexpr size_t kReadChunk = 8 * 1024;
 // Bodies and files leave in pieces of this size, each with its own deadline.
 constexpr size_t kWriteChunk = 64 * 1024;
+// What one call of sendfile() may pass on, and what may wait in the kernel: somebody who watches
+// slowly holds up nobody, and holds little.
+constexpr size_t kSendChunk = 512 * 1024;
+constexpr int kUnsentLimit = 128 * 1024;
 // How long, and how much, a client may go on sending after its request was refused. Closing while
-// it sends would reset the connection, and the answer would be lost with it.
+// it sends would reset the connection, and the answer would be lost with it: whoever uploads a bit
+// more than the 5 MB of the largest body is to read why not.
 constexpr std::chrono::milliseconds kLingerTime{2'000};
-constexpr size_t kLingerBytes = 1 << 20;
+constexpr size_t kLingerBytes = 8 << 20;
+// Bodies larger than the default at once: whoever may send them, they fill no memory.
+constexpr size_t kMaxLargeBodies = 16;
+
+// A place among the large bodies that are being read or handled; given back when it goes.
+class LargeBodyPlace {
+ public:
+  LargeBodyPlace() = default;
+  ~LargeBodyPlace() {
+    if (taken_) --*taken_;
+  }
+  LargeBodyPlace(const LargeBodyPlace&) = delete;
+  LargeBodyPlace& operator=(const LargeBodyPlace&) = delete;
+
+  explicit operator bool() const { return taken_ != nullptr; }
+  // False: all are taken.
+  bool take(size_t& places) {
+    if (places >= kMaxLargeBodies) return false;
+    taken_ = &places;
+    ++places;
+    return true;
+  }
+
+ private:
+  size_t* taken_ = nullptr;
+};
 
 }  // namespace
 
 struct Connection::Incoming {
   beast::request_parser<beast::string_body> parser;
   Request request;
+  LargeBodyPlace place;
   // Set when the request is refused while it is being read.
   std::optional<Response> refusal;
 };
@@ -190,12 +226,22 @@ Task<bool> Connection::read_header(Incoming& in) {
 Task<bool> Connection::read_body(Incoming& in, size_t limit) {
   const auto too_large = [&] {
     ++server_->counters.requests_body_too_large;
-    in.refusal = Response::problem(413, "body_too_large", "The request body is too large");
+    in.refusal =
+        server_->router.problem(in.request, 413, "too_large", "The request body is too large");
   };
-  if (in.parser.content_length().value_or(0) > limit) {
+  const uint64_t announced = in.parser.content_length().value_or(0);
+  if (announced > limit) {
     too_large();
     co_return true;
   }
+  const auto take_place = [&](uint64_t size) {
+    if (size <= kDefaultMaxBody || in.place || in.place.take(server_->large_bodies)) return true;
+    ++server_->counters.requests_over_large_limit;
+    in.refusal =
+        server_->router.problem(in.request, 503, "overloaded", "Too much is being uploaded");
+    return false;
+  };
+  if (!take_place(announced)) co_return true;
   if (!in.parser.is_done()) {
     set_deadline(server_->options.body_timeout);
     if (equals_ignoring_case(in.request.header("expect"), "100-continue")) {
@@ -217,6 +263,7 @@ Task<bool> Connection::read_body(Incoming& in, size_t limit) {
       too_large();
       co_return true;
     }
+    if (!take_place(in.parser.get().body().size())) co_return true;
     if (in.parser.is_done()) break;
     // Bytes that make no progress (an endless line of chunk extensions) end it too.
     if (buffer_.size() > server_->options.max_header) {
@@ -236,8 +283,10 @@ void Connection::find_client(Request& request) const {
   request.secure = tls_;
   if (!trusted_) return;
   if (request.header("x-forwarded-proto") == "https") request.secure = true;
-  // Each proxy adds the address that it saw: from the right, the first that is no proxy of ours.
-  std::string_view list = request.header("x-forwarded-for");
+  // Each proxy adds the address that it saw: from the right, the first that is no proxy of ours. A
+  // proxy that keeps no list names one address.
+  std::string_view list = request.headers.has("x-forwarded-for") ? request.header("x-forwarded-for")
+                                                                 : request.header("x-real-ip");
   while (!list.empty()) {
     const size_t comma = list.rfind(',');
     std::string_view item = comma == std::string_view::npos ? list : list.substr(comma + 1);
@@ -329,13 +378,14 @@ Task<bool> Connection::serve_one() {
     co_return false;
   }
 
+  std::string body = std::exchange(in.request.body, {});
   Request head = in.request;
-  head.body.clear();
+  in.request.body = std::move(body);
   Response response;
   if (engine)
     response = co_await engine->handle(std::move(in.request), *this);
   else
-    response = co_await dispatch(std::move(in.request));
+    response = co_await dispatch(head, std::move(in.request));
   on_hangup_ = nullptr;
   post.reset();
   const bool go_on = keep_alive && !finishing_ && !server_->stopping;
@@ -344,14 +394,15 @@ Task<bool> Connection::serve_one() {
   co_return written&& go_on;
 }
 
-Task<Response> Connection::dispatch(Request request) {
+Task<Response> Connection::dispatch(const Request& head, Request request) {
   try {
     co_return co_await server_->router.handle(std::move(request));
   } catch (const std::exception& e) {
     log(e.what());
   }
   ++server_->counters.handler_exceptions;
-  co_return Response::problem(500, "internal_error", "Something went wrong inside the server");
+  co_return server_->router.problem(head, 500, "internal",
+                                    "Something went wrong inside the server");
 }
 
 Task<> Connection::upgrade(EngineServer& engine, Request request) {
@@ -394,9 +445,13 @@ Task<bool> Connection::write(const Request& request, Response response, bool kee
 }
 
 Task<bool> Connection::write_file(const FileBody& file) {
-  std::string chunk;
   uint64_t position = file.offset();
   const uint64_t end = file.offset() + file.length();
+  if (const int socket = stream_->kernel_socket(); socket >= 0) {
+    const bool sent = co_await send_file(file, socket, position);
+    if (!sent) co_return false;
+  }
+  std::string chunk;
   while (position < end) {
     const size_t wanted = std::min<uint64_t>(kWriteChunk, end - position);
     clear_deadline();
@@ -413,6 +468,45 @@ Task<bool> Connection::write_file(const FileBody& file) {
     if (error) co_return false;
     server_->counters.bytes_sent += piece.size();
     position += static_cast<uint64_t>(got);
+  }
+  co_return true;
+}
+
+Task<bool> Connection::send_file(const FileBody& file, int socket, uint64_t& position) {
+  // A descriptor of our own: the connection may be closed, and its number be another's, while a
+  // reader is at work.
+  const int copy = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) co_return true;
+  const FileBody out(copy, 0, 0);
+  ::setsockopt(copy, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentLimit, sizeof kUnsentLimit);
+  const uint64_t end = file.offset() + file.length();
+  while (position < end) {
+    struct Sent {
+      ssize_t size;
+      int error;
+    };
+    const size_t wanted = std::min<uint64_t>(kSendChunk, end - position);
+    clear_deadline();
+    const Sent sent = co_await offload(server_->file_readers,
+                                       [to = out.fd(), from = file.fd(), position, wanted] {
+                                         auto offset = static_cast<off_t>(position);
+                                         const ssize_t size = ::sendfile(to, from, &offset, wanted);
+                                         return Sent{size, size < 0 ? errno : 0};
+                                       });
+    if (broken_) co_return false;
+    if (sent.size > 0) {
+      position += static_cast<uint64_t>(sent.size);
+      server_->counters.bytes_sent += static_cast<uint64_t>(sent.size);
+      server_->counters.bytes_sent_by_kernel += static_cast<uint64_t>(sent.size);
+      continue;
+    }
+    // Not every file system can.
+    if (sent.error == EINVAL || sent.error == ENOSYS) co_return true;
+    // Zero: the file is shorter than it was.
+    if (sent.error != EAGAIN && sent.error != EINTR) co_return false;
+    set_deadline(server_->options.write_timeout);
+    const error_code error = co_await stream_->wait_writable();
+    if (error) co_return false;
   }
   co_return true;
 }

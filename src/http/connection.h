@@ -35,6 +35,7 @@ struct ServerContext {
   asio::thread_pool file_readers;
   std::unordered_set<Connection*> connections;
   std::unordered_map<SocketAddress, size_t> connections_of;  // by limit_key(), port 0
+  size_t large_bodies = 0;  // larger than the default, being read or handled
   bool stopping = false;
 };
 
@@ -68,10 +69,14 @@ class Connection final : public HangupWatch, public std::enable_shared_from_this
   std::optional<Response> accept_request(Incoming& in);
   void find_client(Request& request) const;
   EngineServer* engine_for(const Request& request) const;
-  Task<Response> dispatch(Request request);
+  // `head`: the request without its body.
+  Task<Response> dispatch(const Request& head, Request request);
   Task<> upgrade(EngineServer& engine, Request request);
   Task<bool> write(const Request& request, Response response, bool keep_alive);
   Task<bool> write_file(const FileBody& file);
+  // The kernel copies, from its cache to the connection. `position` moves on; true with it short of
+  // the end: not possible with this file.
+  Task<bool> send_file(const FileBody& file, int socket, uint64_t& position);
   // Refuses a request that was not read to its end.
   Task<> refuse(const Request& request, Response response);
 

@@ -22,12 +22,14 @@ struct HttpCounters {
   uint64_t requests_malformed = 0;         // 400
   uint64_t requests_header_too_large = 0;  // 431
   uint64_t requests_body_too_large = 0;    // 413
+  uint64_t requests_over_large_limit = 0;  // 503: too many large bodies at once
   uint64_t requests_timed_out = 0;         // header, body or answer took too long to pass
   uint64_t responses_1xx_3xx = 0;
   uint64_t responses_4xx = 0;
   uint64_t responses_5xx = 0;
   uint64_t handler_exceptions = 0;
   uint64_t bytes_sent = 0;
+  uint64_t bytes_sent_by_kernel = 0;  // of them, by sendfile()
   uint64_t engine_sessions_opened = 0;
   uint64_t engine_sessions_refused = 0;    // too many in all, or the server is stopping
   uint64_t engine_handshakes_refused = 0;  // wrong protocol, transport, method, sid

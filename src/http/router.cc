@@ -98,6 +98,12 @@ const CorsRule* Router::cors_rule(std::string_view path) const {
   return nullptr;
 }
 
+Response Router::problem(const Request& request, unsigned status, std::string_view code,
+                         std::string_view english) const {
+  if (!wording_) return Response::problem(status, code, english);
+  return Response::problem(status, code, wording_(code, request.header("accept-language")));
+}
+
 size_t Router::max_body(std::string_view method, std::string_view path) const {
   const Match found = match(method, path);
   return found.route ? found.route->options.max_body : kDefaultMaxBody;
@@ -112,15 +118,14 @@ Task<Response> Router::answer(Request request) const {
   if (found.allowed.empty() && fallback_ && (request.method == "GET" || request.method == "HEAD"))
     co_return co_await fallback_(std::move(request));
   if (found.allowed.empty() && request.method != "OPTIONS")
-    co_return Response::problem(404, "not_found", "There is nothing here");
+    co_return problem(request, 404, "not_found", "There is nothing here");
 
   std::vector<std::string> allowed = std::move(found.allowed);
   if (allowed.empty()) allowed = {"GET", "HEAD"};
   allowed.emplace_back("OPTIONS");
-  Response response =
-      request.method == "OPTIONS"
-          ? Response::empty(204)
-          : Response::problem(405, "method_not_allowed", "This method is not allowed here");
+  Response response = request.method == "OPTIONS" ? Response::empty(204)
+                                                  : problem(request, 405, "method_not_allowed",
+                                                            "This method is not allowed here");
   response.set("Allow", join(allowed));
   co_return response;
 }

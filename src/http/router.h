@@ -22,6 +22,10 @@ struct RouteOptions {
   size_t max_body = kDefaultMaxBody;
 };
 
+// The sentence for an error code of ours ("not_found", "method_not_allowed", "too_large",
+// "overloaded") in the language of this Accept-Language header.
+using Wording = std::function<std::string(std::string_view code, std::string_view accept_language)>;
+
 struct RouteInfo {
   std::string method;
   std::string pattern;
@@ -48,9 +52,15 @@ class Router {
   // (std::logic_error).
   void add(std::string_view method, std::string_view pattern, Handler handler,
            RouteOptions options = {});
+  // Until then the problems of the router and of the server have English titles.
+  void set_wording(Wording wording) { wording_ = std::move(wording); }
   void add_cors(CorsRule rule) { cors_.push_back(std::move(rule)); }
   // Answers GET and HEAD of paths that no pattern matches (static files).
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
+
+  // A problem that no handler has seen. `english`: its title without a wording.
+  Response problem(const Request& request, unsigned status, std::string_view code,
+                   std::string_view english) const;
 
   // Every route added, in that order: for a test that holds the API's description against them.
   std::vector<RouteInfo> routes() const;
@@ -83,6 +93,7 @@ class Router {
   std::vector<Route> routes_;
   std::vector<CorsRule> cors_;
   Handler fallback_;
+  Wording wording_;
 };
 
 }  // namespace loopcast::http

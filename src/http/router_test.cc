@@ -50,6 +50,18 @@ TEST_F(RouterTest, MatchesSegments) {
   EXPECT_EQ(ask("GET", "/").status, 404u);
 }
 
+TEST_F(RouterTest, SpeaksTheLanguageOfTheClient) {
+  router_.add("GET", "/a", answering("a"));
+  EXPECT_NE(ask("GET", "/b").body.find("There is nothing here"), std::string::npos);
+  router_.set_wording([](std::string_view code, std::string_view language) {
+    return "<" + std::string(code) + " in " + std::string(language) + ">";
+  });
+  EXPECT_NE(ask("GET", "/b", {{"accept-language", "xy"}}).body.find("<not_found in xy>"),
+            std::string::npos);
+  EXPECT_NE(ask("PUT", "/a", {{"accept-language", "xy"}}).body.find("<method_not_allowed in xy>"),
+            std::string::npos);
+}
+
 TEST_F(RouterTest, NamesTheMethodsOfAPath) {
   router_.add("GET", "/a", answering("get"));
   router_.add("POST", "/a", answering("post"));

@@ -28,7 +28,7 @@ struct ServerOptions {
   // PEM files; needed if one of `listen` is TLS.
   std::string tls_certificate;
   std::string tls_key;
-  // Peers whose X-Forwarded-For and X-Forwarded-Proto are believed. Nobody else's are.
+  // Peers whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed. Nobody else's are.
   std::vector<IpAddress> trusted_proxies;
 
   // 16 kB of header: a token and long cookies fit, a memory attack does not.

@@ -48,6 +48,10 @@ class Stream {
   virtual Task<error_code> handshake() = 0;
   virtual Task<ReadResult> read_some(asio::mutable_buffer buffer) = 0;
   virtual Task<error_code> write(std::string_view first, std::string_view second) = 0;
+  // Where the kernel may write by itself what is next (sendfile); -1: everything must go through
+  // write(). Non-blocking; wait_writable() says when to go on.
+  virtual int kernel_socket() = 0;
+  virtual Task<error_code> wait_writable() = 0;
   // Tells the peer that no more comes.
   virtual Task<> shutdown() = 0;
   // Closes the connection at once; what is under way fails.

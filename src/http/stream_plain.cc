@@ -9,6 +9,18 @@ class PlainStream final : public LayerStream<TcpSocket> {
 
   Task<error_code> handshake() override { co_return error_code(); }
 
+  int kernel_socket() override {
+    error_code error;
+    layer_.native_non_blocking(true, error);
+    return error ? -1 : layer_.native_handle();
+  }
+
+  Task<error_code> wait_writable() override {
+    error_code error;
+    co_await layer_.async_wait(TcpSocket::wait_write, asio::redirect_error(use_task, error));
+    co_return error;
+  }
+
   Task<> shutdown() override {
     error_code ignored;
     layer_.shutdown(TcpSocket::shutdown_send, ignored);

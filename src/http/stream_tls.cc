@@ -19,6 +19,10 @@ class TlsStream final : public LayerStream<TlsLayer> {
     co_return error;
   }
 
+  // What is encrypted here passes through here.
+  int kernel_socket() override { return -1; }
+  Task<error_code> wait_writable() override { co_return asio::error::operation_not_supported; }
+
   Task<> shutdown() override {
     error_code ignored;
     co_await layer_.async_shutdown(asio::redirect_error(use_task, ignored));

@@ -108,6 +108,7 @@ void MediaThreadBase::run() {
     if (last) {
       while (worker_commands()) flush();
       flush();
+      worker_handovers();
       worker_events();
     }
     publish();

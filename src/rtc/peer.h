@@ -136,7 +136,6 @@ class Peer {
 
   struct Receiving {
     std::optional<ReceiveStream> stream;
-    std::optional<Ssrc> rtx_ssrc;
     NackGenerator nack;
     bool keyframe_wanted = false;
     Instant keyframe_allowed;  // not asked for before

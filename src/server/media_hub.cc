@@ -19,6 +19,8 @@ constexpr std::chrono::seconds kFiguresInterval{1};
 constexpr double kFullLoad = 0.6;
 // What a viewer adds before it shows in the figures: 300 packets a second of 2 µs, rounded up.
 constexpr double kViewerLoad = 0.001;
+// Targets of handovers below this are workers.
+constexpr sfu::TargetId kRecorderTarget = 1000;
 
 // RFC 8445, section 5.1.2.1, component 1. TCP comes after UDP whatever the address.
 constexpr uint32_t kUdpPreference = 126;
@@ -103,7 +105,10 @@ Status MediaHub::start_worker(unsigned index) {
   crypto_name_ = worker->srtp_name();
   // On the thread of worker `index`; the slots are all there by the time that one relays.
   slot.thread->on_handover([this](sfu::PacketBatch&& batch) {
-    if (batch.target < workers_.size()) workers_[batch.target].thread->take_over(std::move(batch));
+    if (batch.target < workers_.size())
+      workers_[batch.target].thread->take_over(std::move(batch));
+    else if (batch.target == kRecorderTarget && recorder_)
+      recorder_(std::move(batch));
   });
   slot.thread->start(std::move(worker));
   return ok();
@@ -193,6 +198,24 @@ void MediaHub::stop(app::MediaId id) {
   sfu::Command command = sfu::Stop{id};
   // A stop that is lost would leave a peer that nobody owns, until it falls silent.
   if (!workers_[worker].thread->post(std::move(command))) ++commands_refused_;
+}
+
+void MediaHub::tap(app::MediaId publisher, Duration keyframe_interval) {
+  tell_worker_of(publisher, sfu::Tap{publisher, kRecorderTarget, keyframe_interval});
+}
+
+void MediaHub::untap(app::MediaId publisher) {
+  tell_worker_of(publisher, sfu::Untap{publisher, kRecorderTarget});
+}
+
+void MediaHub::request_keyframe(app::MediaId publisher) {
+  tell_worker_of(publisher, sfu::RequestKeyframe{publisher});
+}
+
+void MediaHub::tell_worker_of(app::MediaId publisher, sfu::Command command) {
+  const auto it = worker_of_.find(publisher);
+  if (it == worker_of_.end()) return;
+  if (!workers_[it->second].thread->post(std::move(command))) ++commands_refused_;
 }
 
 void MediaHub::post(app::MediaId id, unsigned worker, sfu::Command command) {

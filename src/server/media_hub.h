@@ -58,6 +58,15 @@ class MediaHub final : public app::MediaControl {
   void restart_ice(app::MediaId id, std::string sdp_fragment) override;
   void stop(app::MediaId id) override;
 
+  // Takes the packets of publishers that are tapped, on the thread of their worker; set before
+  // start().
+  void on_recorder_batch(std::function<void(sfu::PacketBatch&&)> take) {
+    recorder_ = std::move(take);
+  }
+  void tap(app::MediaId publisher, Duration keyframe_interval);
+  void untap(app::MediaId publisher);
+  void request_keyframe(app::MediaId publisher);
+
   // As of the last second.
   std::vector<WorkerFigures> figures() const;
   uint64_t commands_refused() const { return commands_refused_; }
@@ -80,6 +89,7 @@ class MediaHub final : public app::MediaControl {
     size_t joins = 0;
   };
 
+  void tell_worker_of(app::MediaId publisher, sfu::Command command);
   Status start_worker(unsigned index);
   double load_of(unsigned worker) const;
   unsigned place_viewer(app::MediaId publisher);
@@ -95,6 +105,7 @@ class MediaHub final : public app::MediaControl {
   MediaHubOptions options_;
   Random& random_;
   EventHandler handler_;
+  std::function<void(sfu::PacketBatch&&)> recorder_;
   net::Waker waker_;
   net::Mailbox<sfu::Event> events_;
   boost::asio::posix::stream_descriptor wake_;

@@ -61,7 +61,8 @@ void add_broadcasts(Families& out, const app::Broadcasts& broadcasts) {
     out.counter("live_events", "What happened in live broadcasts", value, {{"event", name}});
 }
 
-void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sign_in) {
+void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sign_in,
+              const api::AccountChanges& changes) {
   out.gauge("http_connections", "HTTP connections", static_cast<double>(c.connections));
   out.gauge("http_websockets", "WebSocket connections", static_cast<double>(c.websockets));
   out.gauge("socketio_sockets", "Socket.IO sockets", static_cast<double>(c.sockets));
@@ -75,6 +76,7 @@ void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sig
       {"request_malformed", c.requests_malformed},
       {"request_header_too_large", c.requests_header_too_large},
       {"request_body_too_large", c.requests_body_too_large},
+      {"request_over_large_limit", c.requests_over_large_limit},
       {"request_timed_out", c.requests_timed_out},
       {"response_4xx", c.responses_4xx},
       {"response_5xx", c.responses_5xx},
@@ -91,10 +93,15 @@ void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sig
       {"socket_protocol_error", c.socket_protocol_errors},
       {"login_rate_limited", sign_in.rate_limited()},
       {"login_overloaded", sign_in.overloaded()},
+      {"account_rate_limited", changes.rate_limited()},
+      {"account_overloaded", changes.overloaded()},
+      {"picture_refused", changes.pictures_refused()},
   };
   for (const auto& [name, value] : events)
     out.counter("http_events", "What happened in HTTP and Socket.IO", value, {{"event", name}});
   out.counter("http_sent_bytes", "Bytes of HTTP answers", c.bytes_sent);
+  out.counter("http_sent_by_kernel_bytes", "Bytes of files that the kernel sent by itself",
+              c.bytes_sent_by_kernel);
 }
 
 void add_media(Families& out, const MediaHub& media) {
@@ -155,14 +162,69 @@ void add_media(Families& out, const MediaHub& media) {
               media.handovers_refused());
 }
 
+void add_recordings(Families& out, api::Library& library) {
+  const app::Recordings& recordings = library.recordings();
+  out.gauge("recordings_running", "Broadcasts that are being recorded",
+            static_cast<double>(recordings.recording()));
+  out.gauge("recordings_finishing", "Recordings whose file is being finished",
+            static_cast<double>(recordings.finishing()));
+  const auto& c = recordings.counters();
+  const std::pair<const char*, uint64_t> events[] = {
+      {"started", c.started},
+      {"resumed", c.resumed},
+      {"repaired", c.repaired},
+      {"ready", c.ready},
+      {"damaged", c.damaged},
+      {"too_short", c.too_short},
+      {"lost", c.lost},
+      {"removed", c.removed},
+      {"removal_failed", c.removals_failed},
+      {"trouble", c.troubles},
+      {"stale_event", c.stale_events},
+      {"write_failed", library.writes_failed()},
+  };
+  for (const auto& [name, value] : events)
+    out.counter("recording_events", "What happened to recordings", value, {{"event", name}});
+}
+
+void add_recorder(Families& out, const RecordingHub& recorder) {
+  const RecordingFigures f = recorder.figures();
+  out.gauge("recorder_files", "Files that recordings are being written to",
+            static_cast<double>(f.active));
+  out.counter("recorder_bytes", "Bytes of media written to recordings", f.bytes);
+  const std::pair<const char*, uint64_t> events[] = {
+      {"packet", f.media.packets},
+      {"packet_lost", f.media.packets_lost},
+      {"packet_refused", f.media.packets_refused},
+      {"picture", f.media.frames},
+      {"picture_dropped", f.media.frames_dropped},
+      {"silence", f.media.silences},
+      {"fragment", f.media.fragments},
+      {"keyframe_request", f.media.keyframe_requests},
+      {"batch_dropped", f.batches_dropped},
+      {"batch_unknown", f.batches_unknown},
+      {"write_failed", f.writes_failed},
+      {"sync", f.syncs},
+      {"pictures_made", recorder.pictures_made()},
+      {"pictures_failed", recorder.pictures_failed()},
+  };
+  for (const auto& [name, value] : events)
+    out.counter("recorder_events", "What happened while recordings were written", value,
+                {{"event", name}});
+}
+
 }  // namespace
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media) {
+                         const api::SignIn& sign_in, const api::AccountChanges& changes,
+                         const MediaHub& media, api::Library& library,
+                         const RecordingHub& recorder) {
   Families out;
   add_broadcasts(out, broadcasts);
-  add_http(out, http, sign_in);
+  add_http(out, http, sign_in, changes);
   add_media(out, media);
+  add_recordings(out, library);
+  add_recorder(out, recorder);
   return out.text();
 }
 

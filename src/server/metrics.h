@@ -3,14 +3,19 @@
 
 #include <string>
 
+#include "api/account_changes.h"
+#include "api/library.h"
 #include "api/sign_in.h"
 #include "app/broadcasts.h"
 #include "http/counters.h"
 #include "server/media_hub.h"
+#include "server/recording_hub.h"
 
 namespace loopcast::server {
 
 std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const MediaHub& media);
+                         const api::SignIn& sign_in, const api::AccountChanges& changes,
+                         const MediaHub& media, api::Library& library,
+                         const RecordingHub& recorder);
 
 }  // namespace loopcast::server

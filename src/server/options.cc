@@ -31,6 +31,11 @@ struct Raw {
   std::vector<std::string> trusted_proxies;
   size_t max_connections_per_ip = 512;
   size_t max_viewers = 100'000;
+  std::string recordings;
+  std::string geoip;
+  unsigned retention_days = 0;
+  uint64_t retention_bytes = 0;
+  bool retention_dry_run = false;
 };
 
 // "LOOPCAST_MEDIA_PORT" of "media-port".
@@ -81,6 +86,21 @@ void add_options(CLI::App& app, Raw& raw) {
   app.add_option("--max-viewers", raw.max_viewers, "Viewers of one broadcast")
       ->capture_default_str()
       ->check(CLI::Range(size_t{1}, kMaxLimit));
+}
+
+void add_recording_options(CLI::App& app, Raw& raw) {
+  app.add_option("--recordings", raw.recordings, "Folder of recordings")
+      ->default_str("recordings in the data folder");
+  app.add_option("--geoip", raw.geoip,
+                 "MaxMind database (.mmdb) that says where a presenter's address is");
+  app.add_option("--retention-days", raw.retention_days, "Delete recordings that are older")
+      ->check(CLI::Range(1u, 36'500u));
+  app.add_option("--retention-bytes", raw.retention_bytes,
+                 "Delete the oldest recordings when all together are larger, e.g. 500G")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--retention-dry-run", raw.retention_dry_run,
+               "Log what retention would delete, and delete nothing");
 }
 
 // The environment as arguments, for the options that the command line does not have.
@@ -157,6 +177,15 @@ Expected<Options> check(const Raw& raw) {
   options.log_level = raw.log_level;
   options.max_connections_per_ip = raw.max_connections_per_ip;
   options.max_viewers = raw.max_viewers;
+  options.recordings = raw.recordings.empty()
+                           ? (std::filesystem::path(raw.data) / "recordings").string()
+                           : raw.recordings;
+  options.geoip = raw.geoip;
+  if (raw.retention_days > 0) options.retention_days = raw.retention_days;
+  if (raw.retention_bytes > 0) options.retention_bytes = raw.retention_bytes;
+  options.retention_dry_run = raw.retention_dry_run;
+  if (raw.retention_dry_run && !options.retention_days && !options.retention_bytes)
+    return Error{"bad_option", "--retention-dry-run needs --retention-days or --retention-bytes."};
   return options;
 }
 
@@ -171,6 +200,7 @@ Expected<Options, EarlyExit> parse_options(int argc, const char* const* argv) {
       "environment, then the file.");
   Raw raw;
   add_options(app, raw);
+  add_recording_options(app, raw);
   const std::vector<std::string> given(argv + 1, argv + argc);
   std::vector<std::string> arguments = environment_arguments(app, given);
   arguments.insert(arguments.end(), given.begin(), given.end());

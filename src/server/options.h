@@ -26,6 +26,11 @@ struct Options {
   std::vector<IpAddress> trusted_proxies;
   size_t max_connections_per_ip = 512;
   size_t max_viewers = 100'000;
+  std::string recordings;  // folder; never empty
+  std::string geoip;       // MaxMind database; empty: none
+  std::optional<unsigned> retention_days;
+  std::optional<uint64_t> retention_bytes;
+  bool retention_dry_run = false;
 };
 
 // What main() does instead of serving: prints `text` and exits with `status`.

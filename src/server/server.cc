@@ -6,9 +6,11 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <fmt/format.h>
 #include <sodium/core.h>
 #include <sodium/randombytes.h>
 #include <spdlog/spdlog.h>
@@ -16,9 +18,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/account_changes.h"
+#include "api/library.h"
 #include "api/live.h"
 #include "api/live_sockets.h"
 #include "api/present.h"
+#include "api/rest_accounts.h"
+#include "api/rest_recordings.h"
 #include "api/rest_v1.h"
 #include "api/rest_v2.h"
 #include "api/sign_in.h"
@@ -26,6 +32,7 @@
 #include "app/accounts.h"
 #include "app/argon2.h"
 #include "app/broadcasts.h"
+#include "app/recordings.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "http/socketio.h"
@@ -33,8 +40,11 @@
 #include "http/tls.h"
 #include "net/clock.h"
 #include "net/interfaces.h"
+#include "server/geoip.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
+#include "server/recording_hub.h"
+#include "server/sprites.h"
 #include "store/sqlite_store.h"
 
 namespace loopcast::server {
@@ -47,10 +57,14 @@ using http::Response;
 using http::Task;
 
 constexpr std::chrono::hours kHousekeeping{1};
+// Often enough that a disk that fills up does not overtake it.
+constexpr std::chrono::minutes kRetentionRound{5};
 // So that one round of housekeeping holds up no login.
 constexpr uint32_t kSessionsPerRound = 1000;
 // Argon2id takes 19 MiB and 40 ms each; more at once would take the cores from media.
 constexpr size_t kHashingThreads = 1;
+// The worst picture takes 160 MB while it is decoded: one after the other.
+constexpr size_t kPictureThreads = 1;
 // What the page may load: itself, and nothing from elsewhere. Element Plus sets inline styles.
 constexpr const char* kContentSecurityPolicy =
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -79,15 +93,16 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Status make_data_folder(const std::string& path) {
+// `name`: "data folder"; `option`: the one that names it.
+Status make_folder(const std::string& path, const char* name, const char* option) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error || ::access(path.c_str(), W_OK) != 0) {
-    return Error{"data_folder", "The data folder " + path +
-                                    " cannot be written. Name another with --data, or give this "
-                                    "user the right to write there."};
+    return Error{"folder", fmt::format("The {} {} cannot be written. Name another with {}, or give "
+                                       "this user the right to write there.",
+                                       name, path, option)};
   }
-  // Passwords' hashes and private keys are nobody else's.
+  // Passwords' hashes, private keys and private recordings are nobody else's.
   ::chmod(path.c_str(), 0700);
   return ok();
 }
@@ -125,15 +140,30 @@ class Server {
         live_(broadcasts_, [] { return net::wall_now(); }) {}
 
   Status start() {
-    if (auto made = make_data_folder(options_.data); !made) return made;
+    if (auto made = make_folder(options_.data, "data folder", "--data"); !made) return made;
+    if (auto made = make_folder(options_.recordings, "folder of recordings", "--recordings"); !made)
+      return made;
+    if (!options_.geoip.empty()) {
+      auto opened = GeoIp::open(options_.geoip);
+      if (!opened) return opened.error();
+      geoip_ = std::move(*opened);
+    }
     auto store = store::SqliteStore::open((fs::path(options_.data) / "loopcast.db").string());
     if (!store) return store.error();
     store_ = std::move(*store);
     accounts_ = std::make_unique<app::Accounts>(*store_, hasher_, random_.fork());
-    sign_in_ = std::make_unique<api::SignIn>(
-        *accounts_, hasher_, database_, hashing_,
-        api::SignIn::Clocks{[] { return net::now(); }, [] { return net::wall_now(); }},
-        random_.fork());
+    const api::SignIn::Clocks clocks{[] { return net::now(); }, [] { return net::wall_now(); }};
+    sign_in_ = std::make_unique<api::SignIn>(*accounts_, hasher_, database_, hashing_, clocks,
+                                             random_.fork());
+    changes_ = std::make_unique<api::AccountChanges>(*sign_in_, *accounts_, database_, pictures_,
+                                                     clocks, account_hooks(), random_.fork());
+    library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
+                                              database_, library_options(), library_ports());
+    recorder_.start([this](app::RecorderEvent e) { library_->handle(std::move(e)); });
+    app::LinkKey key{};
+    random_.fill(key);
+    if (auto ready = library_->start(key); !ready) return ready;
+    live_.add_air_sink([this](app::AirChange& change) { library_->air_changed(change); });
     auto started = media_.start([this](app::MediaEvent event) { live_.handle(std::move(event)); });
     if (!started) return started;
     return start_http();
@@ -145,18 +175,59 @@ class Server {
     });
     reload_on_hangup();
     asio::co_spawn(context_, keep_house(), asio::detached);
+    asio::co_spawn(context_, keep_space(), asio::detached);
     announce_addresses();
     context_.run();
     media_.stop();
+    recorder_.stop();
     database_.join();
     hashing_.join();
+    pictures_.join();
   }
 
  private:
+  api::AccountChanges::Hooks account_hooks() {
+    api::AccountChanges::Hooks hooks;
+    hooks.sessions_ended = [this](const api::EndedSessions& ended) {
+      sockets_->end_sessions(ended);
+      whip_->end_sessions(ended);
+    };
+    hooks.user_removed = [this](const std::string&) {
+      asio::co_spawn(context_, library_->remove_marked(), asio::detached);
+    };
+    hooks.user_changed = [this](const app::PublicUser& user) { sockets_->update_user(user); };
+    return hooks;
+  }
+
   static app::BroadcastLimits limits(const Options& options) {
     app::BroadcastLimits limits;
     limits.viewers_per_broadcast = options.max_viewers;
     return limits;
+  }
+
+  api::LibraryOptions library_options() const {
+    api::LibraryOptions library;
+    if (options_.retention_days)
+      library.retention.age = Duration::seconds(int64_t{*options_.retention_days} * 24 * 3600);
+    library.retention.bytes = options_.retention_bytes;
+    library.retention_dry_run = options_.retention_dry_run;
+    return library;
+  }
+
+  api::LibraryPorts library_ports() {
+    api::LibraryPorts ports;
+    ports.now = [] { return net::now(); };
+    ports.wall_now = [] { return net::wall_now(); };
+    ports.locate = [this](const IpAddress& address) { return geoip_.locate(address); };
+    ports.read_sprites = [this](const std::string& id) {
+      return read_sprites(options_.recordings, id);
+    };
+    ports.tell = [this](const app::RecordingNotice& notice) {
+      if (sockets_) sockets_->tell(notice);
+    };
+    ports.log = [](const std::string& text) { spdlog::error("{}", text); };
+    ports.log_expired = [](const std::string& text) { spdlog::info("{}", text); };
+    return ports;
   }
 
   Status start_http() {
@@ -189,13 +260,16 @@ class Server {
   }
 
   void add_routes() {
-    api::add_rest_v1(router_, *sign_in_, live_);
-    api::add_rest_v2(router_, *sign_in_, live_,
-                     [this](const std::string& token) { sockets_->end_session(token); });
+    api::add_rest_v1(router_, *sign_in_, live_, *library_);
+    api::add_rest_v2(router_, *sign_in_, live_);
+    api::add_rest_accounts(router_, *sign_in_, *changes_);
+    api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
     whip_->add_routes(router_);
-    router_.add("GET", "/healthz",
-                [](Request) -> Task<Response> { co_return Response::text("ok\n"); });
+    router_.add("GET", "/healthz", [this](Request) { return show_health(); });
     router_.add("GET", "/metrics", [this](Request request) { return show_metrics(request); });
+    router_.set_wording([](std::string_view code, std::string_view accept_language) {
+      return std::string(app::message(code, api::language_of(accept_language)));
+    });
     for (const char* prefix : {"/whip", "/whep", "/api/"}) router_.add_cors({prefix, {"*"}});
     if (options_.web.empty()) {
       spdlog::warn("No web app was found: build it or name its folder with --web");
@@ -210,14 +284,23 @@ class Server {
   }
 
   static Task<Response> serve_static(const http::StaticFiles& files, Request request) {
-    co_return files.handle(request);
+    Response response = files.handle(request);
+    if (response.status == 404)
+      co_return api::problem(request, app::make_error(app::Code::kNotFound));
+    co_return response;
+  }
+
+  Task<Response> show_health() {
+    if (library_->failing()) co_return Response::text("the database cannot be written\n", 503);
+    co_return Response::text("ok\n");
   }
 
   // For a collector on this machine. Through a proxy everybody would look local.
   Task<Response> show_metrics(Request request) {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
-    auto response = Response::text(metrics_text(broadcasts_, counters_, *sign_in_, media_));
+    auto response = Response::text(
+        metrics_text(broadcasts_, counters_, *sign_in_, *changes_, media_, *library_, recorder_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
@@ -259,6 +342,7 @@ class Server {
       };
       const auto removed = co_await http::offload(database_, std::move(work));
       if (!removed) spdlog::error("database: {}", removed.error().message);
+      if (stopping_) co_return;
       housekeeping_.expires_after(kHousekeeping);
       boost::system::error_code cancelled;
       co_await housekeeping_.async_wait(asio::redirect_error(http::use_task, cancelled));
@@ -266,14 +350,29 @@ class Server {
     }
   }
 
+  Task<> keep_space() {
+    for (;;) {
+      co_await library_->expire();
+      if (stopping_) co_return;
+      retention_.expires_after(kRetentionRound);
+      boost::system::error_code cancelled;
+      co_await retention_.async_wait(asio::redirect_error(http::use_task, cancelled));
+      if (cancelled) co_return;
+    }
+  }
+
   Task<> stop() {
     spdlog::info("stopping");
+    stopping_ = true;
     live_.shutdown();
+    library_->shutdown();
     co_await http_->stop();
+    co_await library_->settle();
     boost::system::error_code ignored;
     signals_.cancel(ignored);
     hangup_.cancel(ignored);
     housekeeping_.cancel();
+    retention_.cancel();
     media_.stop();
   }
 
@@ -282,16 +381,24 @@ class Server {
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
   asio::signal_set hangup_{context_, SIGHUP};
   http::Timer housekeeping_{context_};
+  http::Timer retention_{context_};
+  bool stopping_ = false;
   Random random_;
   MediaHub media_;
   app::Broadcasts broadcasts_;
   api::Live live_;
   app::Argon2 hasher_;
-  std::unique_ptr<app::Store> store_;
+  GeoIp geoip_;
+  RecordingHub recorder_{context_, media_, options_.recordings};
+  app::Recordings recordings_{recorder_, random_.fork()};
+  std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<app::Accounts> accounts_;
   asio::thread_pool database_{1};
   asio::thread_pool hashing_{kHashingThreads};
+  asio::thread_pool pictures_{kPictureThreads};
   std::unique_ptr<api::SignIn> sign_in_;
+  std::unique_ptr<api::AccountChanges> changes_;
+  std::unique_ptr<api::Library> library_;
   http::HttpCounters counters_;
   http::Router router_;
   std::unique_ptr<http::SocketIo> socketio_;

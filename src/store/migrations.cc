@@ -25,6 +25,67 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user_id, last_used_at);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 )sql"},
+    // No foreign key to users: the row stays until the files are deleted. `number` is the row's
+    // place in recording_columns.h. Its copy of the nickname is there for that as well: a change of
+    // the name changes the row, and so the columns hear of it.
+    {2, R"sql(
+CREATE TABLE recordings (
+  number       INTEGER NOT NULL PRIMARY KEY,
+  id           TEXT    NOT NULL UNIQUE,
+  owner_id     TEXT    NOT NULL,
+  co_owner_id  TEXT,
+  presenter    TEXT    NOT NULL,
+  broadcast_id TEXT    NOT NULL,
+  title        TEXT    NOT NULL,
+  started_at   INTEGER NOT NULL,
+  duration     INTEGER NOT NULL DEFAULT 0,
+  width        INTEGER NOT NULL DEFAULT 0,
+  height       INTEGER NOT NULL DEFAULT 0,
+  video_codec  TEXT    NOT NULL DEFAULT '',
+  audio_codec  TEXT    NOT NULL DEFAULT '',
+  bytes        INTEGER NOT NULL DEFAULT 0,
+  file         TEXT    NOT NULL DEFAULT '',
+  location     TEXT    NOT NULL,
+  comments     TEXT    NOT NULL DEFAULT '',
+  visibility   INTEGER NOT NULL,
+  state        INTEGER NOT NULL,
+  removing     INTEGER NOT NULL DEFAULT 0,
+  thumbnail    INTEGER NOT NULL DEFAULT 0,
+  sprites      TEXT    NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX recordings_by_owner ON recordings (owner_id);
+CREATE INDEX recordings_by_co_owner ON recordings (co_owner_id) WHERE co_owner_id IS NOT NULL;
+CREATE INDEX recordings_by_start ON recordings (started_at);
+CREATE INDEX recordings_unfinished ON recordings (state) WHERE state < 2 OR removing = 1;
+
+CREATE TABLE secrets (
+  name  TEXT NOT NULL PRIMARY KEY,
+  value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER recordings_follow_nickname AFTER UPDATE OF nickname ON users BEGIN
+  UPDATE recordings SET presenter = new.nickname WHERE owner_id = new.id;
+END;
+-- What belonged to two is the other's from then on; what belonged to nobody else goes.
+CREATE TRIGGER recordings_of_gone_user AFTER DELETE ON users BEGIN
+  UPDATE recordings SET co_owner_id = NULL WHERE co_owner_id = old.id;
+  UPDATE recordings SET removing = 1 WHERE owner_id = old.id AND co_owner_id IS NULL;
+  UPDATE recordings SET owner_id = co_owner_id, co_owner_id = NULL,
+    presenter = coalesce((SELECT nickname FROM users WHERE id = co_owner_id), '')
+    WHERE owner_id = old.id AND co_owner_id IS NOT NULL;
+END;
+)sql"},
+    // nickname_key(): as app::parse_nickname() makes it. Where two users had names that are one and
+    // the same now, one of them keeps the key that it had (see app::Nickname::former_key).
+    {3, R"sql(
+UPDATE OR IGNORE users SET nickname_key = nickname_key(nickname, nickname_key);
+
+ALTER TABLE users ADD COLUMN avatar TEXT NOT NULL DEFAULT '';
+CREATE TABLE avatars (
+  user_id TEXT NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+  jpeg    BLOB NOT NULL
+) STRICT;
+)sql"},
 };
 
 }  // namespace

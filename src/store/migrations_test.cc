@@ -53,6 +53,30 @@ TEST_F(MigrationsTest, BringAnEmptyDatabaseToTheCurrentVersion) {
   ASSERT_TRUE(db_->migrate(migrations())) << "a second time: nothing to do";
 }
 
+// Version 1 folded A-Z only and did not normalise.
+TEST_F(MigrationsTest, NicknamesGetTheKeysOfNow) {
+  ASSERT_TRUE(db_->migrate(migrations().first(1)));
+  ASSERT_TRUE(
+      db_->execute("INSERT INTO users VALUES ('1', 'Zoë', 'zoë', 'hash', 0);"
+                   "INSERT INTO users VALUES ('2', 'ÉCOLE', 'ÉCole', 'hash', 0);"
+                   "INSERT INTO users VALUES ('3', 'Ａ', 'Ａ', 'hash', 0);"
+                   "INSERT INTO users VALUES ('4', 'Ärger', 'Ärger', 'hash', 0);"
+                   "INSERT INTO users VALUES ('5', 'ärger', 'ärger', 'hash', 0)"));
+  ASSERT_TRUE(db_->migrate(migrations()));
+  const auto key_of = [&](const char* sql) {
+    Query query = db_->query(sql);
+    EXPECT_EQ(query.step(), SQLITE_ROW);
+    return query.text(0);
+  };
+  EXPECT_EQ(key_of("SELECT nickname_key FROM users WHERE id = '1'"), "zoë");
+  EXPECT_EQ(key_of("SELECT nickname_key FROM users WHERE id = '2'"), "école");
+  EXPECT_EQ(key_of("SELECT nickname_key FROM users WHERE id = '3'"), "a");
+  // The same name now: both are still there, each under a key of its own.
+  EXPECT_EQ(key_of("SELECT nickname_key FROM users WHERE id = '4'"), "Ärger");
+  EXPECT_EQ(key_of("SELECT nickname_key FROM users WHERE id = '5'"), "ärger");
+  EXPECT_EQ(count("SELECT count(*) FROM users WHERE avatar = ''"), 5);
+}
+
 TEST_F(MigrationsTest, RunOnlyTheMissingSteps) {
   const Migration first[] = {{1, "CREATE TABLE t (v INTEGER) STRICT; INSERT INTO t VALUES (1)"}};
   const Migration both[] = {first[0], {2, "INSERT INTO t VALUES (2)"}};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/messages.h"
+#include "app/nickname.h"
 
 namespace loopcast::store {
 namespace {
@@ -14,6 +15,18 @@ constexpr int kBusyTimeoutMs = 5000;
 
 Error unavailable(std::string_view detail) {
   return app::make_error(app::Code::kStoreUnavailable, detail);
+}
+
+// nickname_key(nickname, otherwise), for migrations: `otherwise` if nobody could have the nickname.
+void nickname_key(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
+  const auto size = static_cast<size_t>(sqlite3_value_bytes(arguments[0]));
+  const auto nickname = app::parse_nickname({data == nullptr ? "" : data, size});
+  if (nickname)
+    sqlite3_result_text(context, nickname->key.data(), static_cast<int>(nickname->key.size()),
+                        SQLITE_TRANSIENT);
+  else
+    sqlite3_result_value(context, arguments[1]);
 }
 
 }  // namespace
@@ -58,6 +71,12 @@ std::string Query::text(int column) const {
   return std::string(data, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
 }
 
+std::string Query::blob(int column) const {
+  const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  if (data == nullptr) return {};
+  return std::string(data, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
 int64_t Query::number(int column) const { return sqlite3_column_int64(statement_, column); }
 
 Expected<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::string& path) {
@@ -72,6 +91,9 @@ Expected<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::st
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(raw));
   if (rc != SQLITE_OK) return unavailable(sqlite3_errstr(rc));
   sqlite3_busy_timeout(raw, kBusyTimeoutMs);
+  sqlite3_create_function_v2(raw, "nickname_key", 2,
+                             SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, nullptr,
+                             nickname_key, nullptr, nullptr, nullptr);
   // Accounts are written rarely and must be there after a power cut: every commit reaches the disk.
   const Status configured = connection->execute(
       "PRAGMA journal_mode = WAL;"
@@ -125,6 +147,17 @@ Status SqliteConnection::execute(const char* sql) {
 }
 
 Error SqliteConnection::error() const { return unavailable(sqlite3_errmsg(db_.get())); }
+
+void SqliteConnection::watch(const char* table) {
+  watched_ = table;
+  sqlite3_update_hook(db_.get(), &SqliteConnection::on_change, this);
+}
+
+void SqliteConnection::on_change(void* self, int, const char*, const char* table,
+                                 sqlite3_int64 row) {
+  auto& connection = *static_cast<SqliteConnection*>(self);
+  if (std::string_view(table) == connection.watched_) connection.changed_rows_.push_back(row);
+}
 
 Transaction::~Transaction() {
   if (begun_ && !committed_) (void)db_.execute("ROLLBACK");

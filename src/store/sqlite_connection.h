@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include <sqlite3.h>
 
@@ -34,6 +36,7 @@ class Query {
   // SQLITE_ROW, SQLITE_DONE or an (extended) error.
   int step();
   std::string text(int column) const;
+  std::string blob(int column) const;
   int64_t number(int column) const;
 
  private:
@@ -57,6 +60,10 @@ class SqliteConnection {
   Status execute(const char* sql);
   // store_unavailable with what SQLite says of its last call.
   Error error() const;
+  // From now on the numbers of this table's rows that change through this connection are kept, by
+  // whatever statement or trigger, also if that is rolled back. `table` must be a string literal.
+  void watch(const char* table);
+  std::vector<int64_t> take_changed_rows() { return std::exchange(changed_rows_, {}); }
   uint64_t changes() const { return static_cast<uint64_t>(sqlite3_changes64(db_.get())); }
 
  private:
@@ -69,6 +76,11 @@ class SqliteConnection {
   explicit SqliteConnection(sqlite3* db) : db_(db) {}
   Expected<int64_t> user_version();
 
+  static void on_change(void* self, int operation, const char* database, const char* table,
+                        sqlite3_int64 row);
+
+  const char* watched_ = nullptr;
+  std::vector<int64_t> changed_rows_;
   std::unique_ptr<sqlite3, Close> db_;
   std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };

@@ -5,6 +5,7 @@
 #include "app/messages.h"
 #include "store/migrations.h"
 #include "store/sqlite_connection.h"
+#include "store/sqlite_recordings.h"
 
 namespace loopcast::store {
 namespace {
@@ -16,10 +17,23 @@ constexpr char kAddUser[] =
     "INSERT INTO users (id, nickname, nickname_key, password_hash, created_at) "
     "VALUES (?, ?, ?, ?, ?)";
 constexpr char kFindUser[] =
-    "SELECT id, nickname, created_at, nickname_key, password_hash FROM users WHERE id = ?";
+    "SELECT id, nickname, created_at, avatar, nickname_key, password_hash FROM users WHERE id = ?";
 constexpr char kFindUserByNickname[] =
-    "SELECT id, nickname, created_at, nickname_key, password_hash FROM users "
+    "SELECT id, nickname, created_at, avatar, nickname_key, password_hash FROM users "
     "WHERE nickname_key = ?";
+constexpr char kSetNickname[] = "UPDATE users SET nickname = ?, nickname_key = ? WHERE id = ?";
+constexpr char kSetPassword[] = "UPDATE users SET password_hash = ? WHERE id = ?";
+constexpr char kSetAvatarVersion[] = "UPDATE users SET avatar = ? WHERE id = ?";
+constexpr char kPutAvatar[] = "INSERT OR REPLACE INTO avatars (user_id, jpeg) VALUES (?, ?)";
+constexpr char kRemoveAvatar[] = "DELETE FROM avatars WHERE user_id = ?";
+constexpr char kFindAvatar[] =
+    "SELECT u.avatar, a.jpeg FROM avatars a JOIN users u ON u.id = a.user_id WHERE a.user_id = ?";
+constexpr char kRemoveUser[] = "DELETE FROM users WHERE id = ?";
+constexpr char kSessionsOf[] =
+    "SELECT token_hash, created_at, last_used_at, expires_at, user_agent FROM sessions "
+    "WHERE user_id = ? ORDER BY last_used_at DESC, created_at DESC";
+constexpr char kRemoveOtherSessions[] =
+    "DELETE FROM sessions WHERE user_id = ? AND token_hash <> ?";
 constexpr char kAddSession[] =
     "INSERT INTO sessions (token_hash, user_id, created_at, last_used_at, expires_at, user_agent) "
     "VALUES (?, ?, ?, ?, ?, ?)";
@@ -27,7 +41,7 @@ constexpr char kTrimSessions[] =
     "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE user_id = ? "
     "ORDER BY last_used_at DESC, created_at DESC LIMIT -1 OFFSET ?)";
 constexpr char kFindSession[] =
-    "SELECT u.id, u.nickname, u.created_at, "
+    "SELECT u.id, u.nickname, u.created_at, u.avatar, "
     "s.created_at, s.last_used_at, s.expires_at, s.user_agent "
     "FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = ?";
 constexpr char kTouchSession[] =
@@ -41,7 +55,11 @@ constexpr char kRemoveExpired[] =
 }  // namespace
 
 struct SqliteStore::Impl {
+  explicit Impl(std::unique_ptr<SqliteConnection> connection)
+      : db(std::move(connection)), recordings(*db) {}
+
   std::unique_ptr<SqliteConnection> db;
+  SqliteRecordings recordings;
 
   Status finish(Query& query) {
     if (query.step() != SQLITE_DONE) return db->error();
@@ -53,8 +71,17 @@ struct SqliteStore::Impl {
     return db->changes();
   }
 
+  // Of a statement that changes one user by id.
+  Status finish_of_user(Query& query) {
+    const int rc = query.step();
+    if (rc == SQLITE_CONSTRAINT_UNIQUE) return make_error(Code::kNicknameTaken);
+    if (rc != SQLITE_DONE) return db->error();
+    if (db->changes() == 0) return make_error(Code::kNotFound);
+    return ok();
+  }
+
   static app::User user_of(const Query& query) {
-    return {query.text(0), query.text(1), WallTime{query.number(2)}};
+    return {query.text(0), query.text(1), WallTime{query.number(2)}, query.text(3)};
   }
 
   Expected<app::UserRecord> find_user(const char* sql, const std::string& key) {
@@ -62,7 +89,7 @@ struct SqliteStore::Impl {
     const int rc = query.bind(key).step();
     if (rc == SQLITE_DONE) return make_error(Code::kNotFound);
     if (rc != SQLITE_ROW) return db->error();
-    return app::UserRecord{user_of(query), query.text(3), query.text(4)};
+    return app::UserRecord{user_of(query), query.text(4), query.text(5)};
   }
 };
 
@@ -78,10 +105,11 @@ Expected<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path
   if (!connection) return about(connection.error());
   if (const Status migrated = (*connection)->migrate(migrations()); !migrated)
     return about(migrated.error());
-  auto impl = std::make_unique<Impl>();
-  impl->db = std::move(*connection);
+  auto impl = std::make_unique<Impl>(std::move(*connection));
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
 }
+
+app::RecordingStore& SqliteStore::recordings() { return impl_->recordings; }
 
 Status SqliteStore::add_user(const app::UserRecord& record) {
   Query query = impl_->db->query(kAddUser);
@@ -100,6 +128,82 @@ Expected<app::UserRecord> SqliteStore::find_user(const std::string& id) {
 
 Expected<app::UserRecord> SqliteStore::find_user_by_nickname(const std::string& nickname_key) {
   return impl_->find_user(kFindUserByNickname, nickname_key);
+}
+
+Status SqliteStore::set_nickname(const std::string& user_id, const std::string& nickname,
+                                 const std::string& nickname_key) {
+  Query query = impl_->db->query(kSetNickname);
+  query.bind(nickname).bind(nickname_key).bind(user_id);
+  return impl_->finish_of_user(query);
+}
+
+Status SqliteStore::set_password_hash(const std::string& user_id, const std::string& password_hash,
+                                      const app::TokenHash& keep) {
+  Transaction transaction(*impl_->db);
+  if (!transaction.begun()) return transaction.begun();
+  {
+    Query query = impl_->db->query(kSetPassword);
+    query.bind(password_hash).bind(user_id);
+    if (const Status set = impl_->finish_of_user(query); !set) return set;
+  }
+  {
+    Query query = impl_->db->query(kRemoveOtherSessions);
+    query.bind(user_id).bind(Bytes(keep));
+    if (const Status removed = impl_->finish(query); !removed) return removed;
+  }
+  return transaction.commit();
+}
+
+Status SqliteStore::set_avatar(const std::string& user_id, const app::Avatar& avatar) {
+  Transaction transaction(*impl_->db);
+  if (!transaction.begun()) return transaction.begun();
+  {
+    Query query = impl_->db->query(kSetAvatarVersion);
+    query.bind(avatar.version).bind(user_id);
+    if (const Status set = impl_->finish_of_user(query); !set) return set;
+  }
+  {
+    Query query = impl_->db->query(avatar.version.empty() ? kRemoveAvatar : kPutAvatar);
+    query.bind(user_id);
+    if (!avatar.version.empty()) query.bind(as_bytes(avatar.jpeg));
+    if (const Status put = impl_->finish(query); !put) return put;
+  }
+  return transaction.commit();
+}
+
+Status SqliteStore::remove_user(const std::string& user_id) {
+  Query query = impl_->db->query(kRemoveUser);
+  query.bind(user_id);
+  return impl_->finish_of_user(query);
+}
+
+Expected<app::Avatar> SqliteStore::find_avatar(const std::string& user_id) {
+  Query query = impl_->db->query(kFindAvatar);
+  const int rc = query.bind(user_id).step();
+  if (rc == SQLITE_DONE) return make_error(Code::kNotFound);
+  if (rc != SQLITE_ROW) return impl_->db->error();
+  return app::Avatar{query.text(0), query.blob(1)};
+}
+
+Expected<std::vector<app::Session>> SqliteStore::sessions_of(const std::string& user_id) {
+  Query query = impl_->db->query(kSessionsOf);
+  query.bind(user_id);
+  std::vector<app::Session> sessions;
+  int rc;
+  while ((rc = query.step()) == SQLITE_ROW) {
+    app::Session session;
+    const std::string hash = query.blob(0);
+    if (hash.size() == session.token_hash.size())
+      std::ranges::copy(as_bytes(hash), session.token_hash.begin());
+    session.user_id = user_id;
+    session.created_at = {query.number(1)};
+    session.last_used_at = {query.number(2)};
+    session.expires_at = {query.number(3)};
+    session.user_agent = query.text(4);
+    sessions.push_back(std::move(session));
+  }
+  if (rc != SQLITE_DONE) return impl_->db->error();
+  return sessions;
 }
 
 Status SqliteStore::add_session(const app::Session& session, uint32_t max_sessions) {
@@ -131,10 +235,10 @@ Expected<app::SessionOfUser> SqliteStore::find_session(const app::TokenHash& tok
   found.user = Impl::user_of(query);
   found.session = {token_hash,
                    found.user.id,
-                   WallTime{query.number(3)},
                    WallTime{query.number(4)},
                    WallTime{query.number(5)},
-                   query.text(6)};
+                   WallTime{query.number(6)},
+                   query.text(7)};
   return found;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "app/recording_store.h"
 #include "app/store.h"
 
 namespace loopcast::store {
@@ -16,11 +17,22 @@ class SqliteStore final : public app::Store {
   static Expected<std::unique_ptr<SqliteStore>> open(const std::string& path);
   ~SqliteStore() override;
 
+  // Lives as long as this, and belongs to the same thread.
+  app::RecordingStore& recordings();
+
   Status add_user(const app::UserRecord& record) override;
   Expected<app::UserRecord> find_user(const std::string& id) override;
   Expected<app::UserRecord> find_user_by_nickname(const std::string& nickname_key) override;
+  Status set_nickname(const std::string& user_id, const std::string& nickname,
+                      const std::string& nickname_key) override;
+  Status set_password_hash(const std::string& user_id, const std::string& password_hash,
+                           const app::TokenHash& keep) override;
+  Status set_avatar(const std::string& user_id, const app::Avatar& avatar) override;
+  Status remove_user(const std::string& user_id) override;
+  Expected<app::Avatar> find_avatar(const std::string& user_id) override;
   Status add_session(const app::Session& session, uint32_t max_sessions) override;
   Expected<app::SessionOfUser> find_session(const app::TokenHash& token_hash) override;
+  Expected<std::vector<app::Session>> sessions_of(const std::string& user_id) override;
   Status touch_session(const app::TokenHash& token_hash, WallTime last_used_at,
                        WallTime expires_at) override;
   Status remove_session(const app::TokenHash& token_hash) override;

@@ -140,6 +140,79 @@ TEST_F(SqliteStoreTest, RemovesTheSessionsUnusedForLongestBeyondTheLimit) {
   EXPECT_TRUE(store->find_session(app::TokenHash{3}));
 }
 
+TEST_F(SqliteStoreTest, ChangesNicknames) {
+  const auto store = open();
+  ASSERT_TRUE(store->add_user(user("1", "alice")));
+  ASSERT_TRUE(store->add_user(user("2", "bob")));
+  ASSERT_TRUE(store->set_nickname("1", "Älice", "älice"));
+  EXPECT_EQ(store->find_user_by_nickname("älice")->user.nickname, "Älice");
+  EXPECT_EQ(store->find_user_by_nickname("alice").error().code, "not_found");
+  EXPECT_TRUE(store->set_nickname("1", "ÄLICE", "älice")) << "its own key";
+  EXPECT_EQ(store->set_nickname("1", "Bob", "bob").error().code, "nickname_taken");
+  EXPECT_EQ(store->find_user("1")->user.nickname, "ÄLICE");
+  EXPECT_EQ(store->set_nickname("3", "carol", "carol").error().code, "not_found");
+}
+
+TEST_F(SqliteStoreTest, ANewPasswordEndsTheOtherSessions) {
+  const auto store = open();
+  ASSERT_TRUE(store->add_user(user("1", "alice")));
+  ASSERT_TRUE(store->add_user(user("2", "bob")));
+  for (uint8_t i = 1; i <= 3; ++i) ASSERT_TRUE(store->add_session(session(i, "1"), 10));
+  ASSERT_TRUE(store->add_session(session(4, "2"), 10));
+  ASSERT_TRUE(store->set_password_hash("1", "new", app::TokenHash{2}));
+  EXPECT_EQ(store->find_user("1")->password_hash, "new");
+  EXPECT_FALSE(store->find_session(app::TokenHash{1}));
+  EXPECT_TRUE(store->find_session(app::TokenHash{2}));
+  EXPECT_FALSE(store->find_session(app::TokenHash{3}));
+  EXPECT_TRUE(store->find_session(app::TokenHash{4}));
+  EXPECT_EQ(store->set_password_hash("3", "new", {}).error().code, "not_found");
+}
+
+TEST_F(SqliteStoreTest, KeepsAvatars) {
+  const std::string jpeg("\xFF\xD8\0x", 4);
+  {
+    const auto store = open();
+    ASSERT_TRUE(store->add_user(user("1", "alice")));
+    EXPECT_EQ(store->find_avatar("1").error().code, "not_found");
+    ASSERT_TRUE(store->set_avatar("1", {"v1", "first"}));
+    ASSERT_TRUE(store->set_avatar("1", {"v2", jpeg}));
+    EXPECT_EQ(store->set_avatar("2", {"v1", jpeg}).error().code, "not_found");
+  }
+  const auto store = open();
+  EXPECT_EQ(*store->find_avatar("1"), (app::Avatar{"v2", jpeg}));
+  EXPECT_EQ(store->find_user("1")->user.avatar, "v2");
+  EXPECT_EQ(store->find_user_by_nickname("alice")->user.avatar, "v2");
+  ASSERT_TRUE(store->add_session(session(1, "1"), 10));
+  EXPECT_EQ(store->find_session(app::TokenHash{1})->user.avatar, "v2");
+  ASSERT_TRUE(store->set_avatar("1", {}));
+  EXPECT_EQ(store->find_avatar("1").error().code, "not_found");
+  EXPECT_EQ(store->find_user("1")->user.avatar, "");
+}
+
+TEST_F(SqliteStoreTest, ListsSessionsTheOneUsedLastFirst) {
+  const auto store = open();
+  ASSERT_TRUE(store->add_user(user("1", "alice")));
+  ASSERT_TRUE(store->add_user(user("2", "bob")));
+  ASSERT_TRUE(store->add_session(session(1, "1", 5), 10));
+  ASSERT_TRUE(store->add_session(session(2, "1", 9), 10));
+  ASSERT_TRUE(store->add_session(session(3, "2", 7), 10));
+  EXPECT_THAT(*store->sessions_of("1"),
+              testing::ElementsAre(session(2, "1", 9), session(1, "1", 5)));
+  EXPECT_TRUE(store->sessions_of("3")->empty());
+}
+
+TEST_F(SqliteStoreTest, AUserGoesWithEverything) {
+  const auto store = open();
+  ASSERT_TRUE(store->add_user(user("1", "alice")));
+  ASSERT_TRUE(store->add_session(session(1, "1"), 10));
+  ASSERT_TRUE(store->set_avatar("1", {"v", "jpeg"}));
+  ASSERT_TRUE(store->remove_user("1"));
+  EXPECT_EQ(store->remove_user("1").error().code, "not_found");
+  EXPECT_FALSE(store->find_session(app::TokenHash{1}));
+  EXPECT_FALSE(store->find_avatar("1"));
+  ASSERT_TRUE(store->add_user(user("2", "alice"))) << "the name is free again";
+}
+
 TEST_F(SqliteStoreTest, RemovesExpiredSessionsInSteps) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));

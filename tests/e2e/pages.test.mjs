@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { goLive, LOOPBACK, plays, stopLive, waitForState, waitForViewers, watch, WATCH } from '../support/app.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installSceneCamera } from '../support/scene.mjs';
@@ -11,9 +12,10 @@ import { startServer } from '../support/server.mjs';
 
 const SCREENSHOTS = process.env.LOOPCAST_SCREENSHOTS;
 const DESKTOP = { width: 1280, height: 800 };
+const PICTURE = fileURLToPath(new URL('../../src/app/testdata/baseline.jpg', import.meta.url));
 const TELEPHONE = { width: 390, height: 844 };
 // A name of the message catalogues on the screen is a text that is missing there.
-const MISSING_TEXT = /\b(app|nav|title|connection|auth|home|live|audience|watch|not_found|time|errors)\.[a-z_]+\b/;
+const MISSING_TEXT = /\b(app|nav|title|connection|auth|home|live|audience|watch|account|recordings|replay|player|not_found|time|errors)\.[a-z_]+\b/;
 
 let browser;
 let server;
@@ -58,13 +60,13 @@ async function look(page, name, language) {
 }
 
 // A browser writes on the console that what is over is not found.
-function forgetUnknown(page, id) {
-  page.problems = page.problems.filter((text) => !(text.includes('404') && text.endsWith(`/api/v2/broadcasts/${id}`)));
+function forgetUnknown(page, id, kind = 'broadcasts') {
+  page.problems = page.problems.filter((text) => !(text.includes('404') && text.endsWith(`/api/v2/${kind}/${id}`)));
 }
 
 for (const [language, locale, names] of [
-  ['en', 'en-US', ['Maya', 'Jonas']],
-  ['zh', 'zh-CN', ['小雨', '阿明']],
+  ['en', 'en-US', ['Maya', 'Jonas', 'Ines']],
+  ['zh', 'zh-CN', ['小雨', '阿明', '小云']],
 ])
   test(`pages in ${language}`, async () => {
     const guest = await openPage(browser, server, { locale });
@@ -79,6 +81,21 @@ for (const [language, locale, names] of [
       await look(guest, name, language);
     }
 
+    const one = await server.register(names[2]);
+    const settings = await openPage(browser, server, { session: one, locale });
+    await settings.goto(`${server.url}/account`);
+    await settings.getByTestId('session').first().waitFor();
+    await look(settings, 'account', language);
+    await settings.getByTestId('avatar-file').setInputFiles(PICTURE);
+    await settings.getByTestId('avatar-use').waitFor();
+    await look(settings, 'account-picture', language);
+    await settings.getByTestId('avatar-use').click();
+    await settings.locator('[data-testid=user-menu] img[src$=".jpg"]').waitFor();
+    await settings.getByTestId('delete-account').click();
+    await settings.getByTestId('delete-password').waitFor();
+    await look(settings, 'account-delete', language);
+    await settings.context().close();
+
     const [host, friend] = [await server.register(names[0]), await server.register(names[1])];
     const studio = { session: host, locale, init: [installSceneCamera], resolution: '720p' };
     const presenter = await openPage(browser, server, studio);
@@ -86,6 +103,13 @@ for (const [language, locale, names] of [
     await viewer.goto(server.url);
     await viewer.getByTestId('home-empty').waitFor();
     await look(viewer, 'home-empty', language);
+    await viewer.goto(`${server.url}/recordings/mine`);
+    await viewer.getByTestId('my-recordings-empty').waitFor();
+    await look(viewer, 'my-recordings-empty', language);
+    await viewer.goto(`${server.url}/recordings?q=nothing+has+this+title&when=range`);
+    await viewer.getByTestId('recordings-nothing').waitFor();
+    await look(viewer, 'recordings-nothing', language);
+    await viewer.goto(server.url);
     await presenter.goto(`${server.url}/live`);
     await presenter.getByTestId('go-live').waitFor();
     await look(presenter, 'live-idle', language);
@@ -105,7 +129,35 @@ for (const [language, locale, names] of [
     assert.equal(await viewer.getByTestId(WATCH).count(), 0);
     forgetUnknown(viewer, id);
     await look(viewer, 'watch-ended', language);
+    await presenter.getByTestId('see-recording').waitFor();
     await look(presenter, 'live-ended', language);
+
+    const recording = await presenter.getByTestId('see-recording').getAttribute('data-id');
+    await viewer.goto(server.url);
+    await viewer.getByTestId('newest-recordings').waitFor();
+    await look(viewer, 'home-recordings', language);
+    await viewer.goto(`${server.url}/recordings`);
+    await viewer.locator(`[data-testid=recording-card][data-id="${recording}"]`).waitFor();
+    await look(viewer, 'recordings', language);
+    await viewer.goto(`${server.url}/recordings/${recording}`);
+    await viewer.getByTestId('player-start').waitFor();
+    await look(viewer, 'recording', language);
+    await viewer.goto(`${server.url}/recordings/none`);
+    await waitForState(viewer, 'recording-page', 'not_found');
+    forgetUnknown(viewer, 'none', 'recordings');
+    await look(viewer, 'recording-unknown', language);
+    await presenter.goto(`${server.url}/recordings/mine`);
+    await presenter.locator(`[data-testid=my-recording][data-id="${recording}"]`).waitFor();
+    await look(presenter, 'my-recordings', language);
+    await presenter.goto(`${server.url}/recordings/${recording}`);
+    await presenter.getByTestId('player-start').click();
+    await presenter.getByTestId('title-edit').click();
+    await presenter.getByTestId('comments-edit').click();
+    await look(presenter, 'recording-own', language);
+    await presenter.keyboard.press('Escape');
+    await presenter.getByTestId('recording-delete').click();
+    await presenter.getByTestId('delete-confirm').waitFor();
+    await look(presenter, 'recording-delete', language);
     await viewer.goto(`${server.url}/watch/${id}`);
     await waitForState(viewer, 'watch-state', 'unknown');
     forgetUnknown(viewer, id);

@@ -43,7 +43,7 @@ export const GENERATIONS = {
 // One socket. Everything that arrives is kept in `events` as { name, args }.
 export class Page {
   // `kind`: one of GENERATIONS.
-  constructor(server, token, kind, { presentorId, language, url = server.url } = {}) {
+  constructor(server, token, kind, { presentorId, language, headers = {}, url = server.url } = {}) {
     this.kind = kind;
     this.events = [];
     this.taken = new Set();
@@ -52,7 +52,7 @@ export class Page {
       reconnection: false,
       forceNew: true,
       transports: kind.transports ?? ['polling', 'websocket'],
-      extraHeaders: language ? { 'accept-language': language } : {},
+      extraHeaders: language ? { ...headers, 'accept-language': language } : headers,
     };
     const target = presentorId === undefined ? {} : { presentorId };
     if (kind.generation === 2) {

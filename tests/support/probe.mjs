@@ -103,7 +103,26 @@ export function installProbe() {
     return found;
   }
 
-  window.probe = { peers, newest, rtp, encode, read, pictures, ages };
+  // Pages get the track that `camera` makes and a tone of that loudness instead of real devices.
+  function replace_devices(camera, loudness) {
+    function microphone() {
+      const audio = new AudioContext();
+      const tone = audio.createOscillator();
+      const quiet = audio.createGain();
+      quiet.gain.value = loudness;
+      const out = audio.createMediaStreamDestination();
+      tone.connect(quiet).connect(out);
+      tone.start();
+      return out.stream.getAudioTracks()[0];
+    }
+    let made = null;
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      made ??= { video: camera(), audio: microphone() };
+      return new MediaStream(['audio', 'video'].filter((kind) => wanted[kind]).map((kind) => made[kind].clone()));
+    };
+  }
+
+  window.probe = { peers, newest, rtp, encode, read, pictures, ages, replace_devices };
 }
 
 // Replaces camera and microphone: the picture carries barcodes and the sound is a tone.
@@ -132,19 +151,5 @@ export function installBarcodeCamera({ width = 640, height = 360 } = {}) {
     }, 1000 / 30);
     return track;
   }
-  function microphone() {
-    const audio = new AudioContext();
-    const tone = audio.createOscillator();
-    const quiet = audio.createGain();
-    quiet.gain.value = 0.2;
-    const out = audio.createMediaStreamDestination();
-    tone.connect(quiet).connect(out);
-    tone.start();
-    return out.stream.getAudioTracks()[0];
-  }
-  let made = null;
-  navigator.mediaDevices.getUserMedia = async (wanted) => {
-    made ??= { video: camera(), audio: microphone() };
-    return new MediaStream(['audio', 'video'].filter((kind) => wanted[kind]).map((kind) => made[kind].clone()));
-  };
+  window.probe.replace_devices(camera, 0.2);
 }

@@ -1,5 +1,5 @@
-// Replaces the camera by a quiet lake in the evening, for pictures of the app. Runs inside pages, so it uses nothing
-// from here.
+// Replaces the camera by a quiet lake in the evening, for pictures of the app. Runs inside pages, behind the
+// probe, so it uses nothing from here.
 export function installSceneCamera({ width = 960, height = 540 } = {}) {
   const FRAMES = 12;
   const horizon = height * 0.62;
@@ -109,19 +109,5 @@ export function installSceneCamera({ width = 960, height = 540 } = {}) {
     track.contentHint = 'detail';
     return track;
   }
-  function microphone() {
-    const audio = new AudioContext();
-    const tone = audio.createOscillator();
-    const quiet = audio.createGain();
-    quiet.gain.value = 0.06;
-    const out = audio.createMediaStreamDestination();
-    tone.connect(quiet).connect(out);
-    tone.start();
-    return out.stream.getAudioTracks()[0];
-  }
-  let made = null;
-  navigator.mediaDevices.getUserMedia = async (wanted) => {
-    made ??= { video: camera(), audio: microphone() };
-    return new MediaStream(['audio', 'video'].filter((kind) => wanted[kind]).map((kind) => made[kind].clone()));
-  };
+  window.probe.replace_devices(camera, 0.06);
 }

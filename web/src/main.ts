@@ -6,6 +6,7 @@ import { warm_up_webrtc } from './live/warm_up';
 import { create_router, preload_pages } from './router';
 import { useConnection } from './stores/connection';
 import { usePreferences } from './stores/preferences';
+import { useRecordingNews } from './stores/recording_news';
 import { useSession } from './stores/session';
 import './styles/main.css';
 
@@ -13,6 +14,7 @@ const app = createApp(App);
 app.use(createPinia());
 usePreferences();
 const session = useSession();
+useRecordingNews().follow();
 useConnection().follow();
 app.use(i18n);
 app.use(create_router());

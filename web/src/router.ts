@@ -13,11 +13,15 @@ declare module 'vue-router' {
 const AuthPage = () => import('@/pages/AuthPage.vue');
 const LivePage = () => import('@/pages/LivePage.vue');
 const WatchPage = () => import('@/pages/WatchPage.vue');
+const AccountPage = () => import('@/pages/AccountPage.vue');
+const RecordingsPage = () => import('@/pages/RecordingsPage.vue');
+const RecordingPage = () => import('@/pages/RecordingPage.vue');
+const MyRecordingsPage = () => import('@/pages/MyRecordingsPage.vue');
 const NotFoundPage = () => import('@/pages/NotFoundPage.vue');
 
 /** Fetches the pages of the next likely click, so that the click itself waits for nothing. */
 export function preload_pages(): void {
-  void Promise.all([LivePage(), WatchPage(), AuthPage()]).catch(() => {});
+  void Promise.all([LivePage(), WatchPage(), AuthPage(), RecordingsPage(), RecordingPage()]).catch(() => {});
 }
 
 /** Where to go after signing in: only ever a place in this app. */
@@ -44,6 +48,26 @@ export function create_router(): Router {
         component: WatchPage,
         props: true,
         meta: { title: 'watch', needs_session: true },
+      },
+      { path: '/account', name: 'account', component: AccountPage, meta: { title: 'account', needs_session: true } },
+      {
+        path: '/recordings',
+        name: 'recordings',
+        component: RecordingsPage,
+        meta: { title: 'recordings', needs_session: true },
+      },
+      {
+        path: '/recordings/mine',
+        name: 'my_recordings',
+        component: MyRecordingsPage,
+        meta: { title: 'my_recordings', needs_session: true },
+      },
+      {
+        path: '/recordings/:id',
+        name: 'recording',
+        component: RecordingPage,
+        props: true,
+        meta: { title: 'recording', needs_session: true },
       },
       { path: '/:rest(.*)*', name: 'not_found', component: NotFoundPage, meta: { title: 'not_found' } },
     ],

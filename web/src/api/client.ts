@@ -1,5 +1,6 @@
 import { ApiError } from './errors';
-import type { Broadcast, BroadcastPage, Login, User } from './types';
+import type { Recording, RecordingChange, RecordingPage, RecordingUsage } from './recordings';
+import type { Broadcast, BroadcastPage, Login, Session, User } from './types';
 
 const kTimeoutMs = 10_000;
 
@@ -30,6 +31,38 @@ export class Api {
     return this.call_('GET', '/me');
   }
 
+  rename(nickname: string): Promise<User> {
+    return this.call_('PATCH', '/me', { nickname });
+  }
+
+  set_avatar(picture: Blob): Promise<User> {
+    return this.call_('PUT', '/me/avatar', picture);
+  }
+
+  remove_avatar(): Promise<User> {
+    return this.call_('DELETE', '/me/avatar');
+  }
+
+  change_password(old_password: string, new_password: string): Promise<void> {
+    return this.call_('PUT', '/me/password', { old: old_password, new: new_password });
+  }
+
+  async sessions(): Promise<Session[]> {
+    return (await this.call_<{ sessions: Session[] }>('GET', '/sessions')).sessions;
+  }
+
+  end_session(id: string): Promise<void> {
+    return this.call_('DELETE', `/sessions/${encodeURIComponent(id)}`);
+  }
+
+  end_all_sessions(): Promise<void> {
+    return this.call_('DELETE', '/sessions');
+  }
+
+  delete_account(password: string): Promise<void> {
+    return this.call_('DELETE', '/me', { password });
+  }
+
   broadcasts(page: number, size: number): Promise<BroadcastPage> {
     return this.call_('GET', `/broadcasts?page=${page}&size=${size}`);
   }
@@ -38,17 +71,40 @@ export class Api {
     return this.call_('GET', `/broadcasts/${encodeURIComponent(id)}`);
   }
 
+  /** `query`: page, size, and the filters of recordings/filters.ts. */
+  recordings(query: Record<string, string>): Promise<RecordingPage> {
+    return this.call_('GET', `/recordings?${new URLSearchParams(query)}`);
+  }
+
+  recording(id: string): Promise<Recording> {
+    return this.call_('GET', `/recordings/${encodeURIComponent(id)}`);
+  }
+
+  change_recording(id: string, change: RecordingChange): Promise<Recording> {
+    return this.call_('PATCH', `/recordings/${encodeURIComponent(id)}`, change);
+  }
+
+  delete_recording(id: string): Promise<void> {
+    return this.call_('DELETE', `/recordings/${encodeURIComponent(id)}`);
+  }
+
+  recording_usage(): Promise<RecordingUsage> {
+    return this.call_('GET', '/recordings/usage');
+  }
+
+  /** `body`: a Blob goes as it is, everything else as JSON. */
   private async call_<Result>(method: string, path: string, body?: object): Promise<Result> {
     const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' };
     const token = this.options_.token();
     if (token !== null) headers.Authorization = `Bearer ${token}`;
-    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    const blob = body instanceof Blob;
+    if (body !== undefined) headers['Content-Type'] = blob ? body.type : 'application/json';
     let response: Response;
     try {
       response = await (this.options_.fetch ?? fetch)(`/api/v2${path}`, {
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined || blob ? body : JSON.stringify(body),
         signal: AbortSignal.timeout(kTimeoutMs),
       });
     } catch (cause) {

@@ -41,7 +41,15 @@ export const kServerErrorCodes = [
   'store_unavailable',
   'store_too_new',
   'overloaded',
+  'bad_title',
+  'bad_comments',
+  'recording_running',
+  'recording_storage',
+  'recording_overloaded',
+  'disk_full',
   'internal',
+  'wrong_password',
+  'image_invalid',
 ] as const;
 
 /** Failures that this app notices by itself. */

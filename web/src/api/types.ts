@@ -12,6 +12,17 @@ export interface Login {
   user: User;
 }
 
+/** One device or program where the user is signed in. */
+export interface Session {
+  id: string;
+  user_agent: string;
+  /** ISO 8601, UTC. */
+  created_at: string;
+  last_used_at: string;
+  /** The one that asks. */
+  current: boolean;
+}
+
 export interface Broadcast {
   id: string;
   user: User;

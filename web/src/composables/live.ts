@@ -1,6 +1,6 @@
 import { onBeforeUnmount, shallowRef, type ShallowRef } from 'vue';
 import { browser_media } from '@/live/devices';
-import { Presenter, type PresenterState } from '@/live/presenter';
+import { Presenter, type PresenterState, type PresenterTerms } from '@/live/presenter';
 import { open_socket } from '@/live/signalling';
 import { Viewer, type ViewerState } from '@/live/viewer';
 
@@ -27,9 +27,12 @@ function tie_to_page(machine: { hurry(): void; stop(): void }): void {
   });
 }
 
-export function usePresenter(token: string): { presenter: Presenter; state: ShallowRef<PresenterState> } {
+export function usePresenter(
+  token: string,
+  terms: PresenterTerms | null = null,
+): { presenter: Presenter; state: ShallowRef<PresenterState> } {
   let changed: (state: PresenterState) => void = () => {};
-  const presenter = new Presenter(environment, token, (next) => changed(next));
+  const presenter = new Presenter(environment, token, (next) => changed(next), terms);
   const state = shallowRef(presenter.state);
   changed = (next) => {
     state.value = next;

@@ -1,4 +1,8 @@
+import { account_en } from './account';
+import { recordings_en } from './recordings_en';
+
 export const en = {
+  ...recordings_en,
   app: {
     skip: 'Skip to content',
     loading: 'Loading…',
@@ -7,9 +11,12 @@ export const en = {
     main: 'Main',
     home: 'Live now',
     live: 'Go live',
+    recordings: 'Recordings',
+    my_recordings: 'My recordings',
     sign_in: 'Sign in',
     register: 'Create account',
     account: 'Account of {nickname}',
+    settings: 'Account settings',
     sign_out: 'Sign out',
     language: 'Switch to Chinese',
     language_short: '中文',
@@ -24,6 +31,10 @@ export const en = {
     register: 'Create account',
     live: 'Go live',
     watch: 'Watch',
+    account: 'Account',
+    recordings: 'Past broadcasts',
+    my_recordings: 'My recordings',
+    recording: 'Recording',
     not_found: 'Page not found',
   },
   connection: {
@@ -183,6 +194,7 @@ export const en = {
     copied: 'Link copied',
     started: 'Started {time}',
   },
+  account: account_en,
   not_found: {
     title: 'Nothing is on this channel',
     text: 'The page you asked for does not exist, or has moved.',
@@ -234,7 +246,15 @@ export const en = {
     store_unavailable: 'The server cannot reach its data just now. Please try again later.',
     store_too_new: 'The data of the server are newer than its program. Please tell whoever runs it.',
     overloaded: 'The server is busy. Please try again in a moment.',
+    bad_title: 'A title has 1 to 200 characters. Please change it.',
+    bad_comments: 'Comments have at most 5000 characters. Please shorten them.',
+    recording_running: 'This recording is not finished. Stop the broadcast first and try again in a moment.',
+    recording_storage: 'The server cannot write the recording. Please tell whoever runs it.',
+    recording_overloaded: 'The disk of the server is too slow: parts of the recording are missing.',
+    disk_full: 'The disk of the server is full, so recording has stopped. Please tell whoever runs it.',
     internal: 'Something unexpected went wrong on the server. Please try again later.',
+    wrong_password: 'This password is wrong. Please check it and try again.',
+    image_invalid: 'This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels.',
     network: 'The server cannot be reached. Check your network and try again.',
     unknown: 'Something went wrong. Please try again.',
     connection_lost: 'The connection to the server was lost and did not come back. Check your network, then start again.',

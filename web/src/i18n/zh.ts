@@ -1,6 +1,9 @@
+import { account_zh } from './account';
 import type { Messages } from './en';
+import { recordings_zh } from './recordings_zh';
 
 export const zh: Messages = {
+  ...recordings_zh,
   app: {
     skip: '跳到正文',
     loading: '加载中…',
@@ -9,9 +12,12 @@ export const zh: Messages = {
     main: '主导航',
     home: '正在直播',
     live: '开始直播',
+    recordings: '录像',
+    my_recordings: '我的录像',
     sign_in: '登录',
     register: '注册',
     account: '{nickname} 的账号',
+    settings: '账号设置',
     sign_out: '退出登录',
     language: '切换到英文',
     language_short: 'EN',
@@ -26,6 +32,10 @@ export const zh: Messages = {
     register: '注册',
     live: '开始直播',
     watch: '观看',
+    account: '账号设置',
+    recordings: '往期直播',
+    my_recordings: '我的录像',
+    recording: '录像',
     not_found: '页面不存在',
   },
   connection: {
@@ -182,6 +192,7 @@ export const zh: Messages = {
     copied: '链接已复制',
     started: '{time}开播',
   },
+  account: account_zh,
   not_found: {
     title: '这个频道没有节目',
     text: '你访问的页面不存在，或已被移动。',
@@ -232,7 +243,15 @@ export const zh: Messages = {
     store_unavailable: '服务器暂时无法访问数据，请稍后再试。',
     store_too_new: '服务器的数据比程序更新，请联系管理员。',
     overloaded: '服务器繁忙，请稍后再试。',
+    bad_title: '标题须为 1 到 200 个字符，请修改。',
+    bad_comments: '备注最多 5000 个字符，请缩短。',
+    recording_running: '录像尚未完成，请先停止直播，稍后再试。',
+    recording_storage: '服务器无法写入录像，请联系管理员。',
+    recording_overloaded: '服务器磁盘过慢，录像有部分缺失。',
+    disk_full: '服务器磁盘已满，录像已停止，请联系管理员。',
     internal: '服务器出现意外错误，请稍后再试。',
+    wrong_password: '密码不正确，请检查后重试。',
+    image_invalid: '无法读取这张图片，请换一张不超过 1600 万像素的 PNG、JPEG 或 WebP 图片。',
     network: '无法连接服务器，请检查网络后重试。',
     unknown: '出了点问题，请重试。',
     connection_lost: '与服务器的连接已断开且未能恢复，请检查网络后重新开始。',

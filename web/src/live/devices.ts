@@ -55,8 +55,8 @@ export function device_error(cause: unknown): LiveError {
 }
 
 export interface MediaSource {
-  /** Camera and microphone; throws what getUserMedia throws. */
-  open(choice: DeviceChoice): Promise<{ audio: MediaStreamTrack; video: MediaStreamTrack }>;
+  /** Camera and microphone, null for one that is not wanted; throws what getUserMedia throws. */
+  open(choice: DeviceChoice): Promise<{ audio: MediaStreamTrack | null; video: MediaStreamTrack | null }>;
   open_microphone(choice: DeviceChoice): Promise<MediaStreamTrack>;
   open_camera(choice: DeviceChoice): Promise<MediaStreamTrack>;
   open_screen(): Promise<MediaStreamTrack>;

@@ -1,3 +1,4 @@
+import { recording_news, type RecordingNews } from '@/api/recordings';
 import type { SignallingSocket } from './signalling';
 import { live_error, type LiveError, type Notice } from './types';
 
@@ -19,12 +20,14 @@ export interface LinkHandlers {
   refused(error: LiveError): void;
   /** The session is not valid any more; the link is closed. */
   signed_out(): void;
+  /** Something about the recording of this broadcast; viewers need not listen. */
+  recording?(news: RecordingNews): void;
   /** The broadcast is over, or never was; the link is closed. */
   gone(): void;
   notice(notice: Omit<Notice, 'key' | 'at'>): void;
   stream(stream: MediaStream): void;
-  /** The server accepted a presenter's offer under this id. */
-  accepted(broadcast_id: string): void;
+  /** The server accepted a presenter's offer under this id; `call_id` if the broadcast belongs to a call. */
+  accepted(broadcast_id: string, call_id: string | null): void;
 }
 
 /** Refusals that another attempt a little later may not meet. */
@@ -42,6 +45,7 @@ export class MediaLink {
   private answered_ = false;
   private up_ = false;
   private closed_ = false;
+  private offer_: Promise<RTCSessionDescriptionInit> | null = null;
   private early_: RTCIceCandidateInit[] = [];
   private connect_timer_: ReturnType<typeof setTimeout> | undefined;
   private unstable_timer_: ReturnType<typeof setTimeout> | undefined;
@@ -59,19 +63,33 @@ export class MediaLink {
     return this.closed_;
   }
 
-  /** Sends the offer. The socket need not be connected yet: the request waits in its queue. */
-  async offer(request: Request): Promise<void> {
+  /** Makes the offer already, while something else still has to be waited for. */
+  prepare(): void {
+    this.offer_ = this.peer.createOffer();
+    this.offer_.catch(() => {});
+  }
+
+  /**
+   * Sends the offer, and with it `terms`. The socket need not be connected yet: the request waits in
+   * its queue.
+   */
+  async offer(request: Request, terms: Record<string, unknown> = {}): Promise<void> {
     this.connect_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kConnectTimeoutMs);
     try {
-      const offer = await this.peer.createOffer();
+      const offer = await (this.offer_ ?? this.peer.createOffer());
       if (this.closed_) return;
       // The offer goes out at once; candidates follow it one by one.
       const applied = this.peer.setLocalDescription(offer);
-      this.socket_.emit(request, { sdpOffer: offer.sdp }, (ack: unknown) => this.on_ack_(ack));
+      this.socket_.emit(request, { ...terms, sdpOffer: offer.sdp }, (ack: unknown) => this.on_ack_(ack));
       await applied;
     } catch (cause) {
       this.end_(() => this.handlers_.refused(live_error('webrtc_failed', String(cause))));
     }
+  }
+
+  /** Says something else about this broadcast on its own socket. */
+  say(event: string, payload: unknown): void {
+    if (!this.closed_) this.socket_.emit(event, payload);
   }
 
   /** Tells the server, then closes. Safe to call twice and after the end. */
@@ -90,6 +108,10 @@ export class MediaLink {
     on('startResponse', (data) => void this.on_answer_(data?.sdpAnswer));
     on('iceCandidate', (data) => this.on_candidate_(data?.candidate));
     on('message', (data) => this.on_message_(data));
+    on('recording', (data) => {
+      const news = recording_news(data);
+      if (news !== null) this.handlers_.recording?.(news);
+    });
     on('presentorgone', () => this.end_(() => this.handlers_.gone()));
     on('autherror', () => this.end_(() => this.handlers_.signed_out()));
     on('error', (data) => {
@@ -140,9 +162,10 @@ export class MediaLink {
 
   private on_ack_(ack: unknown): void {
     if (this.closed_ || typeof ack !== 'object' || ack === null) return;
-    const { error, presentorId } = ack as { error?: unknown; presentorId?: unknown };
+    const { error, presentorId, callId } = ack as Record<string, unknown>;
     if (error !== undefined) this.refuse_(error);
-    else if (typeof presentorId === 'string') this.handlers_.accepted(presentorId);
+    else if (typeof presentorId === 'string')
+      this.handlers_.accepted(presentorId, typeof callId === 'string' ? callId : null);
   }
 
   private async on_answer_(sdp: unknown): Promise<void> {

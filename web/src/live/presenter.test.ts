@@ -51,6 +51,26 @@ describe('going live', () => {
     expect(presenter.state).toMatchObject({ broadcast_id: 'b1', live_since: world.clock, link_changed: false });
   });
 
+  it('sends its terms with each offer, and hears about its recording', async () => {
+    let record = false;
+    const terms = { request: () => ({ record }), accepted: () => {} };
+    presenter = new Presenter(world.environment, 'token', (state) => states.push(state), terms);
+    await go_live();
+    expect(world.socket.request('createPresentor').payload).toEqual({ record: false, sdpOffer: 'the offer' });
+    world.socket.receive('recording', { id: 'r1', state: 'recording' });
+    presenter.stop();
+    // The end of the broadcast leads to its recording.
+    expect(presenter.state.recording?.id).toBe('r1');
+    record = true;
+    void presenter.start(choice());
+    await answer('b2');
+    expect(world.socket.request('createPresentor').payload).toMatchObject({ record: true });
+    expect(presenter.state.recording).toBeNull();
+    world.socket.receive('recording', { id: 'r2', state: 'recording' });
+    world.socket.receive('recording', 'nonsense');
+    expect(presenter.state.recording).toEqual({ id: 'r2', state: 'recording' });
+  });
+
   it('opens the socket while the user is being asked, but offers nothing before', async () => {
     let allow: (tracks: { audio: FakeTrack; video: FakeTrack }) => void = () => {};
     world.media.open.mockReturnValueOnce(new Promise((resolve) => (allow = resolve)));

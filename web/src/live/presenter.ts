@@ -1,3 +1,4 @@
+import type { RecordingNews } from '@/api/recordings';
 import { Audience } from './audience';
 import { backoff_ms, kMaxAttempts, kStableAfterMs } from './backoff';
 import { device_error, type DeviceChoice, type MediaSource } from './devices';
@@ -32,10 +33,14 @@ export interface PresenterState {
   link_changed: boolean;
   /** When the broadcast went live, in milliseconds since 1970. */
   live_since: number | null;
+  /** The last word about the recording of this broadcast; null if there is none. */
+  recording: RecordingNews | null;
   /** What the audience gets, back from the server. */
   loopback: MediaStream | null;
   microphone_on: boolean;
   camera_on: boolean;
+  /** There is a camera that could be on. */
+  has_camera: boolean;
   /** The microphone's track while the broadcast runs, for a level meter. */
   microphone: MediaStreamTrack | null;
   sharing: boolean;
@@ -43,6 +48,20 @@ export interface PresenterState {
   attempt: number;
   viewers: number;
   notices: readonly Notice[];
+}
+
+/** What makes a broadcast one of a call's two; a public broadcast has none. */
+export interface PresenterTerms {
+  /** Goes out with each offer. */
+  request(): Record<string, unknown>;
+  /** The offer was accepted, maybe not for the first time; `say` speaks on the broadcast's own socket. */
+  accepted(call_id: string | null, say: (event: string, payload: unknown) => void): void;
+}
+
+/** What is on from the start. */
+export interface Switches {
+  microphone: boolean;
+  camera: boolean;
 }
 
 export interface PresenterEnvironment {
@@ -67,6 +86,7 @@ interface Attempt {
 
 export class Presenter {
   private phase_: PresenterPhase = 'idle';
+  private recording_: RecordingNews | null = null;
   private error_: LiveError | null = null;
   private device_error_: LiveError | null = null;
   private broadcast_id_: string | null = null;
@@ -90,6 +110,7 @@ export class Presenter {
     private readonly environment_: PresenterEnvironment,
     private readonly token_: string,
     private readonly changed_: (state: PresenterState) => void,
+    private readonly terms_: PresenterTerms | null = null,
   ) {}
 
   get state(): PresenterState {
@@ -100,9 +121,11 @@ export class Presenter {
       broadcast_id: this.broadcast_id_,
       link_changed: this.link_changed_,
       live_since: this.live_since_,
+      recording: this.recording_,
       loopback: this.loopback_,
       microphone_on: this.microphone_on_,
       camera_on: this.camera_on_,
+      has_camera: this.camera_ !== null,
       microphone: this.audio_,
       sharing: this.screen_ !== null,
       attempt: this.connected_at_ === null ? this.attempts_ : 0,
@@ -111,27 +134,35 @@ export class Presenter {
     };
   }
 
+  /** For statistics; another one after each reconnection. */
+  get peer(): RTCPeerConnection | null {
+    return this.attempt_?.link.peer ?? null;
+  }
+
   get on_air(): boolean {
     return this.phase_ === 'connecting' || this.phase_ === 'live' || this.phase_ === 'reconnecting';
   }
 
-  async start(choice: DeviceChoice): Promise<void> {
+  async start(choice: DeviceChoice, on: Switches = { microphone: true, camera: true }): Promise<void> {
     if (this.on_air || this.phase_ === 'permission' || this.phase_ === 'signed_out') return;
     const run = ++this.run_;
-    this.reset_();
+    this.reset_(on);
     this.phase_ = 'permission';
-    // The socket connects while the browser opens the devices.
+    // The socket connects, and the offer is made, while the browser opens the devices.
     this.attempt_ = this.prepare_();
+    this.attempt_.link.prepare();
     this.publish_();
     try {
       const tracks = await this.environment_.media.open(choice);
       if (run !== this.run_ || this.phase_ !== 'permission') {
-        tracks.audio.stop();
-        tracks.video.stop();
+        tracks.audio?.stop();
+        tracks.video?.stop();
         return;
       }
       this.audio_ = tracks.audio;
       this.camera_ = tracks.video;
+      if (this.audio_ !== null) this.audio_.enabled = this.microphone_on_;
+      if (this.camera_ !== null) this.camera_.enabled = this.camera_on_;
     } catch (cause) {
       if (run === this.run_ && this.phase_ === 'permission') this.finish_('error', device_error(cause));
       return;
@@ -275,6 +306,10 @@ export class Presenter {
       refused: (error) => this.finish_('error', error),
       signed_out: () => this.finish_('signed_out', null),
       gone: () => this.finish_('ended', null),
+      recording: (news) => {
+        this.recording_ = news;
+        this.publish_();
+      },
       notice: (notice) => {
         this.audience_.add(notice, this.environment_.now());
         this.publish_();
@@ -283,11 +318,12 @@ export class Presenter {
         this.loopback_ = stream;
         this.publish_();
       },
-      accepted: (id) => {
+      accepted: (id, call_id) => {
         this.link_changed_ = this.broadcast_id_ !== null && this.broadcast_id_ !== id;
         this.broadcast_id_ = id;
         this.audience_.correct(0);
         this.publish_();
+        this.terms_?.accepted(call_id, (event, payload) => link.say(event, payload));
       },
     });
     return { link, audio, video };
@@ -300,7 +336,7 @@ export class Presenter {
       attempt.audio.replaceTrack(this.audio_),
       attempt.video.replaceTrack(this.screen_ ?? this.camera_),
     ]).catch(() => {});
-    if (!attempt.link.closed) await attempt.link.offer('createPresentor');
+    if (!attempt.link.closed) await attempt.link.offer('createPresentor', this.terms_?.request());
   }
 
   private on_connected_(): void {
@@ -336,16 +372,17 @@ export class Presenter {
     void this.offer_();
   }
 
-  private reset_(): void {
+  private reset_(on: Switches): void {
     this.error_ = null;
     this.device_error_ = null;
+    this.recording_ = null;
     this.broadcast_id_ = null;
     this.link_changed_ = false;
     this.live_since_ = null;
     this.attempts_ = 0;
     this.connected_at_ = null;
-    this.microphone_on_ = true;
-    this.camera_on_ = true;
+    this.microphone_on_ = on.microphone;
+    this.camera_on_ = on.camera;
     this.audience_ = new Audience();
   }
 

@@ -8,11 +8,16 @@ export type ConnectionPhase = 'off' | 'connecting' | 'online' | 'reconnecting';
 // A server that closes the socket itself is restarting: socket.io does not come back by itself then.
 const kComeBackMs = 2000;
 
+type Listener = (payload: any) => void;
+
 /** The one socket of a signed-in page, which tells the server that its user can be reached here. */
 export const useConnection = defineStore('connection', () => {
   const phase = ref<ConnectionPhase>('off');
   const session = useSession();
+  /** How often this page has been taken into the list of those who can be reached. */
+  const openings = ref(0);
   let socket: SignallingSocket | null = null;
+  const listeners: [event: string, listener: Listener][] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function open(token: string, factory: SocketFactory): void {
@@ -24,9 +29,12 @@ export const useConnection = defineStore('connection', () => {
         if (socket === opened) listener(...args);
       });
     };
+    for (const [event, listener] of listeners) on(event, listener);
     on('connect', () => {
       phase.value = 'online';
-      opened.emit('online');
+      opened.emit('online', () => {
+        openings.value += 1;
+      });
     });
     on('autherror', () => session.drop(true));
     on('disconnect', (reason) => {
@@ -59,6 +67,17 @@ export const useConnection = defineStore('connection', () => {
     phase.value = 'off';
   }
 
+  /** Hears `event` on this socket and on every later one. To be called before the first `follow()`. */
+  function listen(event: string, listener: Listener): void {
+    listeners.push([event, listener]);
+  }
+
+  /** Waits for the socket if it is connecting; goes nowhere if nobody is signed in. */
+  function say(event: string, payload?: object): void {
+    if (payload === undefined) socket?.emit(event);
+    else socket?.emit(event, payload);
+  }
+
   /** Follows the session from now on. */
   function follow(factory: SocketFactory = open_socket): void {
     watch(
@@ -71,5 +90,5 @@ export const useConnection = defineStore('connection', () => {
     );
   }
 
-  return { phase, follow };
+  return { phase, openings, listen, say, follow };
 });

@@ -22,16 +22,22 @@ export const useSession = defineStore('session', () => {
   const user = ref<User | null>(stored_user());
   /** The session ended without the user's doing; the sign-in page says so. */
   const expired = ref(false);
+  let ending = false;
   const signed_in = computed(() => token.value !== null);
 
   const api = new Api({ token: () => token.value, signed_out: () => drop(true) });
 
   function keep(login: Login): void {
     token.value = login.token;
-    user.value = login.user;
     expired.value = false;
     store(kTokenKey, login.token);
-    store(kUserKey, JSON.stringify(login.user));
+    keep_user(login.user);
+  }
+
+  /** The nickname or the picture has changed. */
+  function keep_user(changed: User): void {
+    user.value = changed;
+    store(kUserKey, JSON.stringify(changed));
   }
 
   /** Forgets the session on this device. */
@@ -39,7 +45,7 @@ export const useSession = defineStore('session', () => {
     if (token.value === null) return;
     token.value = null;
     user.value = null;
-    expired.value = was_expired;
+    expired.value = was_expired && !ending;
     store(kTokenKey, null);
     store(kUserKey, null);
   }
@@ -59,6 +65,17 @@ export const useSession = defineStore('session', () => {
     await told;
   }
 
+  /** Does what ends this session on the server, too: that is no surprise then, whoever tells first. */
+  async function end_by(action: () => Promise<void>): Promise<void> {
+    ending = true;
+    try {
+      await action();
+      drop(false);
+    } finally {
+      ending = false;
+    }
+  }
+
   /** Asks the server who this is: a stored session may have ended meanwhile. */
   async function refresh(): Promise<void> {
     if (token.value === null) return;
@@ -66,8 +83,7 @@ export const useSession = defineStore('session', () => {
       const asked_with = token.value;
       const me = await api.me();
       if (token.value !== asked_with) return;
-      user.value = me;
-      store(kUserKey, JSON.stringify(me));
+      keep_user(me);
     } catch {
       // An ended session was dropped by `signed_out`; without network the stored name serves.
     }
@@ -75,10 +91,10 @@ export const useSession = defineStore('session', () => {
 
   // Signing in or out in one tab does so in all of them.
   window.addEventListener('storage', (event) => {
-    if (event.key !== kTokenKey && event.key !== null) return;
+    if (event.key !== kTokenKey && event.key !== kUserKey && event.key !== null) return;
     token.value = read_stored(kTokenKey);
     user.value = stored_user();
   });
 
-  return { token, user, expired, signed_in, api, sign_in, register, sign_out, drop, refresh };
+  return { token, user, expired, signed_in, api, sign_in, register, sign_out, end_by, keep_user, drop, refresh };
 });

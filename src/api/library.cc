@@ -1,0 +1,303 @@
+#include "api/library.h"
+
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <fmt/format.h>
+
+#include "api/present.h"
+#include "app/media_link.h"
+#include "app/messages.h"
+#include "http/offload.h"
+
+namespace loopcast::api {
+
+using app::Code;
+using app::make_error;
+using http::offload;
+using http::Task;
+
+struct Library::Removal {
+  explicit Removal(http::asio::io_context& context) : wake(context) {}
+  http::Timer wake;
+  std::optional<Status> done;
+};
+
+Library::Library(http::asio::io_context& context, app::RecordingStore& store,
+                 app::Recordings& recordings, http::asio::thread_pool& database,
+                 LibraryOptions options, LibraryPorts ports)
+    : context_(context),
+      store_(store),
+      library_(store),
+      recordings_(recordings),
+      database_(database),
+      options_(std::move(options)),
+      ports_(std::move(ports)),
+      timer_(context) {}
+
+Status Library::start(const app::LinkKey& fresh) {
+  const auto key = store_.link_key(fresh);
+  if (!key) return key.error();
+  key_ = *key;
+  const auto unfinished = store_.unfinished_recordings();
+  if (!unfinished) return unfinished.error();
+  // What lists are made from is read now, and not while the first who asks for one waits.
+  if (const auto read = store_.recording_usage(std::nullopt); !read) return read.error();
+  recordings_.resume(*unfinished);
+  pump();
+  return ok();
+}
+
+void Library::air_changed(const app::AirChange& change) {
+  if (change.on_air) {
+    on_air_.emplace(change.broadcast_id, change);
+    if (change.record) record(change, {});
+  } else {
+    on_air_.erase(change.broadcast_id);
+    recordings_.stop(ports_.now(), change.broadcast_id, change.lost);
+  }
+  pump();
+}
+
+void Library::record_call(const std::string& broadcast_id, const std::string& co_owner_id,
+                          bool on) {
+  const auto found = on_air_.find(broadcast_id);
+  if (found == on_air_.end()) return;
+  if (on)
+    record(found->second, co_owner_id);
+  else
+    recordings_.stop(ports_.now(), broadcast_id, false);
+  pump();
+}
+
+void Library::record(const app::AirChange& on_air, const std::string& co_owner_id) {
+  app::RecordingStart start;
+  start.broadcast_id = on_air.broadcast_id;
+  start.publisher = on_air.media;
+  start.owner = on_air.user;
+  start.co_owner_id = co_owner_id;
+  // What only some may watch is not for everybody afterwards.
+  if (!on_air.listed) start.visibility = app::Visibility::kPrivate;
+  start.title = on_air.user.nickname;
+  start.location = ports_.locate(on_air.address);
+  recordings_.start(ports_.now(), ports_.wall_now(), std::move(start));
+}
+
+void Library::handle(app::RecorderEvent event) {
+  recordings_.handle(std::move(event));
+  pump();
+}
+
+void Library::shutdown() {
+  recordings_.shutdown();
+  pump();
+}
+
+Task<> Library::settle() {
+  constexpr std::chrono::milliseconds kLook{20};
+  const auto end = std::chrono::steady_clock::now() + kSettleTime;
+  while ((recordings_.finishing() > 0 || writing_) && std::chrono::steady_clock::now() < end) {
+    http::Timer look(context_);
+    look.expires_after(kLook);
+    boost::system::error_code ignored;
+    co_await look.async_wait(http::asio::redirect_error(http::use_task, ignored));
+  }
+  timer_.cancel();
+}
+
+void Library::pump() {
+  app::RecordingNotice notice;
+  while (recordings_.poll_notice(notice)) {
+    if (notice.trouble) {
+      ports_.log(fmt::format("recording {}: {}: {}", notice.id, notice.trouble->code,
+                             notice.trouble->message));
+      ports_.tell(notice);  // at once: the database may be in the same trouble
+    } else {
+      held_.push_back(std::move(notice));
+    }
+  }
+  app::RemovalDone removal;
+  while (recordings_.poll_removal(removal)) {
+    if (!removal.done)
+      ports_.log(fmt::format("recording {}: {}", removal.id, removal.done.error().message));
+    const auto waiting = removals_.find(removal.id);
+    if (waiting == removals_.end()) continue;
+    waiting->second->done = std::move(removal.done);
+    waiting->second->wake.cancel();
+    removals_.erase(waiting);
+  }
+  arm();
+  if (writing_) return;
+  writing_ = true;
+  http::asio::co_spawn(context_, write_down(), http::asio::detached);
+}
+
+void Library::arm() {
+  const Instant next = recordings_.next_timeout();
+  if (next.is_never()) {
+    timer_.cancel();
+    return;
+  }
+  const Duration wait = std::max(Duration(), next - ports_.now());
+  timer_.expires_after(std::chrono::microseconds(wait.us()));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    recordings_.handle_timeout(ports_.now());
+    pump();
+  });
+}
+
+Task<> Library::write_down() {
+  for (;;) {
+    Batch batch;
+    app::RecordingWrite write;
+    while (recordings_.poll_write(write)) batch.push_back(std::move(write));
+    if (batch.empty()) break;
+    while (!batch.empty()) {
+      auto work = [this, batch] { return apply(batch); };
+      const auto done = co_await offload(database_, std::move(work));
+      failing_ = !done;
+      if (done) break;
+      ++writes_failed_;
+      ports_.log(fmt::format("recordings: {}", done.error().second.message));
+      batch.erase(batch.begin(), batch.begin() + static_cast<long>(done.error().first));
+      http::Timer pause(context_);
+      pause.expires_after(kWriteRetry);
+      boost::system::error_code ignored;
+      co_await pause.async_wait(http::asio::redirect_error(http::use_task, ignored));
+    }
+  }
+  writing_ = false;
+  for (const auto& notice : std::exchange(held_, {})) ports_.tell(notice);
+}
+
+Expected<Ok, std::pair<size_t, Error>> Library::apply(const Batch& batch) {
+  for (size_t i = 0; i < batch.size(); ++i)
+    if (auto done = apply(batch[i]); !done) return std::pair(i, std::move(done.error()));
+  return Ok{};
+}
+
+Status Library::apply(const app::RecordingWrite& write) {
+  struct Apply {
+    Library& self;
+    app::RecordingStore& store;
+    Status operator()(const app::AddRecording& w) { return store.add_recording(w.recording); }
+    Status operator()(const app::SetRecordingState& w) {
+      return store.set_recording_state(w.id, w.state);
+    }
+    Status operator()(const app::FinishRecording& w) {
+      return store.finish_recording(w.id, w.state, w.facts);
+    }
+    Status operator()(const app::SetRecordingPictures& w) {
+      std::optional<app::SpriteSheet> sprites;
+      if (w.sprites) sprites = self.ports_.read_sprites(w.id);
+      return store.set_recording_pictures(w.id, w.thumbnail, sprites);
+    }
+    Status operator()(const app::MarkRecording& w) {
+      return store.set_recording_removing(w.id, true);
+    }
+    Status operator()(const app::RestoreRecording& w) {
+      return store.set_recording_removing(w.id, false);
+    }
+    Status operator()(const app::RemoveRecording& w) { return store.remove_recording(w.id); }
+  };
+  return std::visit(Apply{*this, store_}, write);
+}
+
+Task<Expected<app::RecordingPage>> Library::list(std::string user_id, app::RecordingFilter filter,
+                                                 uint64_t page, uint32_t size) {
+  auto work = [this, user_id, filter, page, size] {
+    return library_.list(user_id, filter, page, size);
+  };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Expected<app::Recording>> Library::find(std::string user_id, std::string id) {
+  auto work = [this, user_id, id] { return library_.find(user_id, id); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Expected<app::Recording>> Library::edit(std::string user_id, std::string id,
+                                             app::RecordingEdit edit) {
+  auto work = [this, user_id, id, edit] { return library_.edit(user_id, id, edit); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Status> Library::remove(std::string user_id, std::string id) {
+  auto work = [this, user_id, id] { return library_.begin_removal(user_id, id); };
+  const Status begun = co_await offload(database_, std::move(work));
+  if (!begun) co_return begun;
+  const auto removal = std::make_shared<Removal>(context_);
+  removals_[id] = removal;
+  recordings_.remove(id);
+  pump();
+  if (!removal->done) {
+    removal->wake.expires_after(kRemovalTimeout);
+    boost::system::error_code cancelled;
+    co_await removal->wake.async_wait(http::asio::redirect_error(http::use_task, cancelled));
+  }
+  if (!removal->done) co_return make_error(Code::kTimeout);
+  if (!*removal->done) co_return make_error(Code::kRecordingStorage);
+  co_return ok();
+}
+
+Task<Expected<app::RecordingUsage>> Library::usage(std::string user_id) {
+  auto work = [this, user_id] { return library_.usage(user_id); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<> Library::remove_marked() {
+  auto work = [this] { return store_.unfinished_recordings(); };
+  const auto unfinished = co_await offload(database_, std::move(work));
+  if (!unfinished) co_return;  // the next round says so, if it still matters
+  for (const app::Recording& recording : *unfinished)
+    if (recording.removing && !recordings_.is_busy(recording.id)) recordings_.remove(recording.id);
+  pump();
+}
+
+Task<> Library::expire() {
+  co_await remove_marked();
+  auto work = [this, at = ports_.wall_now()] {
+    return library_.expired(options_.retention, at, kExpiredPerRound);
+  };
+  const auto expired = co_await offload(database_, std::move(work));
+  if (!expired) {
+    ports_.log(fmt::format("retention: {}", expired.error().message));
+    co_return;
+  }
+  std::string lines;
+  for (const auto& recording : *expired)
+    lines += fmt::format("\n  {} of {}, {} bytes", recording.id, iso_time(recording.started_at),
+                         recording.bytes);
+  if (options_.retention_dry_run) {
+    if (lines != dry_run_ && !lines.empty())
+      ports_.log_expired(fmt::format("retention would delete {}:{}", expired->size(), lines));
+    dry_run_ = std::move(lines);
+    co_return;
+  }
+  if (!lines.empty())
+    ports_.log_expired(fmt::format("retention deletes {}:{}", expired->size(), lines));
+  for (const auto& recording : *expired) {
+    auto mark = [this, id = recording.id] { return library_.begin_expiry(id); };
+    const Status begun = co_await offload(database_, std::move(mark));
+    if (!begun) continue;  // somebody else was faster, or the database fails
+    recordings_.remove(recording.id);
+    pump();
+  }
+}
+
+std::string Library::link(std::string_view file, std::string_view user_id) const {
+  return app::make_media_link(key_, file, user_id, ports_.wall_now());
+}
+
+Task<Expected<app::Recording>> Library::follow(std::string file, std::string expires,
+                                               std::string user_id, std::string signature) {
+  if (!app::check_media_link(key_, file, expires, user_id, signature, ports_.wall_now()))
+    co_return make_error(Code::kForbidden);
+  std::string id(app::recording_of_file(file));
+  co_return co_await find(std::move(user_id), std::move(id));
+}
+
+}  // namespace loopcast::api

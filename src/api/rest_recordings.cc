@@ -1,0 +1,242 @@
+#include "api/rest_recordings.h"
+
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/present.h"
+#include "api/time_text.h"
+#include "app/media_link.h"
+#include "app/utf8.h"
+#include "http/static_files.h"
+
+namespace loopcast::api {
+namespace {
+
+using app::Code;
+using app::make_error;
+using app::Recording;
+using http::Request;
+using http::Response;
+using http::Task;
+namespace json = boost::json;
+
+constexpr size_t kDefaultSize = 24;
+constexpr size_t kMaxPage = 1'000'000;
+// Longer than any name or place.
+constexpr size_t kMaxSearchBytes = 256;
+
+json::value text_or_null(bool there, std::string text) {
+  return there ? json::value(std::move(text)) : json::value(nullptr);
+}
+
+json::object recording_json(const Library& library, const Recording& r, const std::string& user) {
+  const std::string url = r.plays() ? library.link(r.facts.file, user) : std::string();
+  json::value sprite;
+  if (r.plays() && r.sprites) {
+    const app::SpriteSheet& s = *r.sprites;
+    sprite = json::object{{"url", library.link(r.id + ".sprite.jpg", user)},
+                          {"interval", s.interval},
+                          {"columns", s.columns},
+                          {"rows", s.rows},
+                          {"width", s.width},
+                          {"height", s.height},
+                          {"count", s.count}};
+  }
+  return {{"id", r.id},
+          {"title", r.title},
+          {"user", to_json(app::public_user(r.owner))},
+          {"started_at", iso_time(r.started_at)},
+          {"duration", r.facts.duration.as_seconds()},
+          {"width", r.facts.width},
+          {"height", r.facts.height},
+          {"video_codec", r.facts.video_codec},
+          {"audio_codec", r.facts.audio_codec},
+          {"bytes", r.facts.bytes},
+          {"location", r.location},
+          {"comments", r.comments},
+          {"visibility", name_of(r.visibility)},
+          {"state", name_of(r.state)},
+          {"mine", r.owner.id == user},
+          {"url", text_or_null(r.plays(), url)},
+          {"download_url", text_or_null(r.plays(), url + "&download=1")},
+          {"thumbnail", r.plays() && r.thumbnail ? json::value(library.link(r.id + ".jpg", user))
+                                                 : json::value(nullptr)},
+          {"sprite", std::move(sprite)}};
+}
+
+// An empty parameter is no filter. nullopt: one of them makes no sense.
+std::optional<app::RecordingFilter> filter_of(const Request& request, const std::string& user_id) {
+  app::RecordingFilter filter;
+  const auto& query = request.query;
+  filter.presenter = std::string(query.get("presenter"));
+  filter.text = std::string(query.get("q"));
+  filter.location = std::string(query.get("location"));
+  for (const std::string* text : {&filter.presenter, &filter.text, &filter.location})
+    if (text->size() > kMaxSearchBytes) return std::nullopt;
+  const auto read = [&](const char* name, auto parse, auto& into) {
+    const std::string_view text = query.get(name);
+    if (!text.empty()) into = parse(text);
+    return text.empty() || into;
+  };
+  if (!read("from", parse_iso_time, filter.from) || !read("to", parse_iso_time, filter.to) ||
+      !read("min_duration", parse_seconds, filter.min_duration) ||
+      !read("max_duration", parse_seconds, filter.max_duration))
+    return std::nullopt;
+  if (query.get("mine") == "1") filter.owned_by = user_id;
+  return filter;
+}
+
+Task<Response> list(SignIn& sign_in, Library& library, Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  const auto filter = filter_of(request, user->id);
+  if (!filter) co_return problem(request, make_error(Code::kBadRequest));
+  const size_t page = positive(request.query.get("page"), 1, kMaxPage);
+  const size_t size = positive(request.query.get("size"), kDefaultSize, app::kMaxRecordingsPerPage);
+  const auto found =
+      co_await library.list(user->id, *filter, page - 1, static_cast<uint32_t>(size));
+  if (!found) co_return problem(request, found.error());
+  json::array recordings;
+  for (const Recording& recording : found->recordings)
+    recordings.push_back(recording_json(library, recording, user->id));
+  co_return Response::json({{"recordings", std::move(recordings)},
+                            {"page", page},
+                            {"size", size},
+                            {"total", found->total}});
+}
+
+Task<Response> show(SignIn& sign_in, Library& library, Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  const auto recording = co_await library.find(user->id, std::string(request.param("id")));
+  if (!recording) co_return problem(request, recording.error());
+  co_return Response::json(recording_json(library, *recording, user->id));
+}
+
+// nullopt: a member of another type or value.
+std::optional<app::RecordingEdit> edit_of(const json::value& body) {
+  const auto* object = body.if_object();
+  if (!object) return std::nullopt;
+  app::RecordingEdit edit;
+  for (const auto& [name, value] : *object) {
+    if (!value.is_string()) return std::nullopt;
+    std::string text(value.as_string());
+    if (name == "title") {
+      edit.title = std::move(text);
+    } else if (name == "comments") {
+      edit.comments = std::move(text);
+    } else if (name == "visibility") {
+      edit.visibility = app::visibility_of(text);
+      if (!edit.visibility) return std::nullopt;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return edit;
+}
+
+Task<Response> edit(SignIn& sign_in, Library& library, Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  const auto body = http::parse_json(request.body);
+  if (!body) co_return problem(request, make_error(Code::kBadJson));
+  auto change = edit_of(*body);
+  if (!change) co_return problem(request, make_error(Code::kBadRequest));
+  const auto recording =
+      co_await library.edit(user->id, std::string(request.param("id")), std::move(*change));
+  if (!recording) co_return problem(request, recording.error());
+  co_return Response::json(recording_json(library, *recording, user->id));
+}
+
+Task<Response> remove(SignIn& sign_in, Library& library, Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  const auto removed = co_await library.remove(user->id, std::string(request.param("id")));
+  if (!removed) co_return problem(request, removed.error());
+  co_return Response::empty(204);
+}
+
+Task<Response> usage(SignIn& sign_in, Library& library, Request request) {
+  const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
+  if (!user) co_return problem(request, user.error());
+  const auto used = co_await library.usage(user->id);
+  if (!used) co_return problem(request, used.error());
+  const auto& limit = library.retention().bytes;
+  co_return Response::json({{"bytes", used->bytes},
+                            {"count", used->count},
+                            {"limit_bytes", limit ? json::value(*limit) : json::value(nullptr)}});
+}
+
+// RFC 6266: the title as the name of the file, and one in ASCII for those who know no other.
+std::string disposition(const Recording& r) {
+  const size_t dot = r.facts.file.rfind('.');
+  const std::string extension = dot == std::string::npos ? "" : r.facts.file.substr(dot);
+  const std::string start = iso_time(r.started_at).substr(0, 10);
+  std::string name = fmt::format("{} {}{}", r.title, start, extension);
+  for (char& c : name)
+    if (c == '/' || c == '\\' || c == ':' || c == '"') c = '_';
+  std::string escaped;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '_' || c == '-';
+    escaped += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<uint8_t>(c));
+  }
+  return fmt::format("attachment; filename=\"recording-{}{}\"; filename*=UTF-8''{}", start,
+                     extension, escaped);
+}
+
+Task<Response> serve(Library& library, const std::string& folder, Request request) {
+  const std::string file(request.param("file"));
+  const auto recording = co_await library.follow(file, std::string(request.query.get("e")),
+                                                 std::string(request.query.get("u")),
+                                                 std::string(request.query.get("s")));
+  if (!recording) co_return problem(request, recording.error());
+  const bool picture = file.ends_with(".jpg");
+  // While it is recorded or finished, there is nothing to see.
+  if (!recording->plays() || (!picture && file != recording->facts.file))
+    co_return problem(request, make_error(Code::kNotFound));
+  auto response = http::serve_file(request, http::open_beneath(folder, "/" + file),
+                                   http::content_type_of(file));
+  http::add_security_headers(response.headers, "default-src 'none'; media-src 'self'");
+  // The link's user only; and asked for again, because permission may end before the link does.
+  response.set("cache-control", picture ? "private, max-age=3600" : "private, no-cache");
+  if (!picture && request.query.get("download") == "1" && response.status < 300)
+    response.set("content-disposition", disposition(*recording));
+  co_return response;
+}
+
+}  // namespace
+
+std::optional<Duration> parse_seconds(std::string_view text) {
+  double value = 0;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value, std::chars_format::fixed);
+  // A year of recording, and no infinity.
+  constexpr double kLongest = 366.0 * 24 * 3600;
+  if (error != std::errc() || end != last || !(value >= 0 && value <= kLongest))
+    return std::nullopt;
+  return Duration::micros(std::llround(value * 1e6));
+}
+
+void add_rest_recordings(http::Router& router, SignIn& sign_in, Library& library,
+                         std::string folder) {
+  router.add("GET", "/api/v2/recordings",
+             [&](Request r) { return list(sign_in, library, std::move(r)); });
+  router.add("GET", "/api/v2/recordings/usage",
+             [&](Request r) { return usage(sign_in, library, std::move(r)); });
+  router.add("GET", "/api/v2/recordings/{id}",
+             [&](Request r) { return show(sign_in, library, std::move(r)); });
+  router.add("PATCH", "/api/v2/recordings/{id}",
+             [&](Request r) { return edit(sign_in, library, std::move(r)); });
+  router.add("DELETE", "/api/v2/recordings/{id}",
+             [&](Request r) { return remove(sign_in, library, std::move(r)); });
+  // Kept by the handler for as long as the router lives; the coroutine refers to it.
+  const auto where = std::make_shared<std::string>(std::move(folder));
+  router.add("GET", "/media/{file}",
+             [&library, where](Request r) { return serve(library, *where, std::move(r)); });
+}
+
+}  // namespace loopcast::api

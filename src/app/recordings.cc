@@ -1,0 +1,218 @@
+#include "app/recordings.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "app/messages.h"
+
+namespace loopcast::app {
+
+void Recordings::resume(const std::vector<Recording>& unfinished) {
+  for (const Recording& recording : unfinished) {
+    if (recording.removing) {
+      remove(recording.id);
+      continue;
+    }
+    ++counters_.repaired;
+    Running running{recording.broadcast_id, recording.owner.id, recording.co_owner_id,
+                    Instant::never(), false};
+    finish(running_.emplace(recording.id, std::move(running)).first);
+  }
+}
+
+void Recordings::start(Instant now, WallTime wall_now, RecordingStart start) {
+  if (stopping_ || by_broadcast_.contains(start.broadcast_id)) return;
+  handle_timeout(now);
+  if (const auto waiting = waiting_for(start); waiting != running_.end()) {
+    ++counters_.resumed;
+    by_broadcast_.erase(waiting->second.broadcast_id);
+    by_broadcast_.emplace(start.broadcast_id, waiting->first);
+    waiting->second.broadcast_id = std::move(start.broadcast_id);
+    waiting->second.deadline = Instant::never();
+    return recorder_.start(waiting->first, start.publisher);
+  }
+  ++counters_.started;
+  Recording recording;
+  recording.id = make_id(random_);
+  recording.owner = {start.owner.id, start.owner.nickname, {}};
+  recording.co_owner_id = std::move(start.co_owner_id);
+  recording.broadcast_id = std::move(start.broadcast_id);
+  recording.title = std::move(start.title);
+  recording.started_at = wall_now;
+  if (!start.location.empty()) recording.location = std::move(start.location);
+  recording.visibility = start.visibility;
+  const Running& running = running_[recording.id] = {
+      recording.broadcast_id, recording.owner.id, recording.co_owner_id, Instant::never(), false};
+  by_broadcast_.emplace(recording.broadcast_id, recording.id);
+  recorder_.start(recording.id, start.publisher);
+  notify(recording.id, running, name_of(RecordingState::kRecording));
+  writes_.push_back(AddRecording{std::move(recording)});
+}
+
+void Recordings::stop(Instant now, const std::string& broadcast_id, bool lost) {
+  const auto found = by_broadcast_.find(broadcast_id);
+  if (found == by_broadcast_.end()) return;
+  const auto running = running_.find(found->second);
+  if (!lost || stopping_)
+    finish(running);
+  else if (running->second.deadline.is_never())
+    running->second.deadline = now + kReconnectTime;
+}
+
+void Recordings::remove(const std::string& id) {
+  removing_.insert_or_assign(id, true);
+  recorder_.remove(id);
+}
+
+void Recordings::handle_timeout(Instant now) {
+  for (auto it = running_.begin(); it != running_.end();) {
+    const auto running = it++;
+    if (running->second.deadline <= now) finish(running);
+  }
+}
+
+Instant Recordings::next_timeout() const {
+  Instant next = Instant::never();
+  for (const auto& [id, running] : running_) next = std::min(next, running.deadline);
+  return next;
+}
+
+void Recordings::shutdown() {
+  stopping_ = true;
+  for (auto it = running_.begin(); it != running_.end();) {
+    const auto running = it++;
+    if (!running->second.finishing) finish(running);
+  }
+}
+
+void Recordings::handle(RecorderEvent event) {
+  std::visit([this](auto& e) { on(e); }, event);
+}
+
+void Recordings::on(RecordingFinished& event) {
+  const auto running = running_.find(event.recording);
+  // Once only; and a file that nobody asked to finish is still being written.
+  if (running == running_.end() || !running->second.finishing) {
+    ++counters_.stale_events;
+    return;
+  }
+  if (event.facts.duration < kShortestRecording) {
+    ++counters_.too_short;
+    notify(event.recording, running->second, "removed");
+    return discard(running);
+  }
+  ++(event.damaged ? counters_.damaged : counters_.ready);
+  const auto state = event.damaged ? RecordingState::kDamaged : RecordingState::kReady;
+  writes_.push_back(FinishRecording{event.recording, state, std::move(event.facts)});
+  notify(event.recording, running->second, name_of(state));
+  running_.erase(running);
+  --finishing_;
+}
+
+void Recordings::on(RecordingLost& event) {
+  const auto running = running_.find(event.recording);
+  if (running == running_.end()) {
+    ++counters_.stale_events;
+    return;
+  }
+  ++counters_.lost;
+  if (!running->second.finishing) {
+    by_broadcast_.erase(running->second.broadcast_id);
+    running->second.finishing = true;
+    ++finishing_;
+  }
+  notify(event.recording, running->second, "removed", std::move(event.error));
+  discard(running);
+}
+
+void Recordings::on(RecordingTrouble& event) {
+  const auto running = running_.find(event.recording);
+  if (running == running_.end()) {
+    ++counters_.stale_events;
+    return;
+  }
+  ++counters_.troubles;
+  const auto state =
+      running->second.finishing ? RecordingState::kProcessing : RecordingState::kRecording;
+  notify(event.recording, running->second, name_of(state), std::move(event.error));
+}
+
+void Recordings::on(RecordingPictures& event) {
+  // Often later than the end: the row is there, or the write has no effect.
+  writes_.push_back(SetRecordingPictures{event.recording, event.thumbnail, event.sprites});
+}
+
+void Recordings::on(RecordingRemoved& event) {
+  const auto found = removing_.find(event.recording);
+  if (found == removing_.end()) {
+    ++counters_.stale_events;
+    return;
+  }
+  const bool asked = found->second;
+  removing_.erase(found);
+  ++(event.done ? counters_.removed : counters_.removals_failed);
+  // One that was not kept stays marked if its files cannot be deleted: the next start tries again.
+  if (event.done)
+    writes_.push_back(RemoveRecording{event.recording});
+  else if (asked)
+    writes_.push_back(RestoreRecording{event.recording});
+  if (asked) removals_.push_back({event.recording, std::move(event.done)});
+}
+
+Recordings::RunningMap::iterator Recordings::waiting_for(const RecordingStart& start) {
+  // Of several that wait, the one that was lost last.
+  auto best = running_.end();
+  for (auto it = running_.begin(); it != running_.end(); ++it) {
+    const Running& running = it->second;
+    if (running.deadline.is_never() || running.owner_id != start.owner.id ||
+        running.co_owner_id != start.co_owner_id)
+      continue;
+    if (best == running_.end() || running.deadline > best->second.deadline) best = it;
+  }
+  return best;
+}
+
+void Recordings::finish(RunningMap::iterator found) {
+  auto& [id, running] = *found;
+  by_broadcast_.erase(running.broadcast_id);
+  running.deadline = Instant::never();
+  running.finishing = true;
+  ++finishing_;
+  writes_.push_back(SetRecordingState{id, RecordingState::kProcessing});
+  notify(id, running, name_of(RecordingState::kProcessing));
+  recorder_.finish(id);
+}
+
+void Recordings::discard(RunningMap::iterator found) {
+  const std::string id = found->first;
+  running_.erase(found);
+  --finishing_;
+  removing_.insert_or_assign(id, false);
+  writes_.push_back(MarkRecording{id});
+  recorder_.remove(id);
+}
+
+void Recordings::notify(const std::string& id, const Running& running, std::string_view state,
+                        std::optional<Error> trouble) {
+  RecordingNotice notice{id, {running.owner_id}, std::string(state), std::move(trouble)};
+  if (!running.co_owner_id.empty()) notice.owners.push_back(running.co_owner_id);
+  notices_.push_back(std::move(notice));
+}
+
+namespace {
+
+template <typename T>
+bool poll(std::deque<T>& queue, T& out) {
+  if (queue.empty()) return false;
+  out = std::move(queue.front());
+  queue.pop_front();
+  return true;
+}
+
+}  // namespace
+
+bool Recordings::poll_write(RecordingWrite& write) { return poll(writes_, write); }
+bool Recordings::poll_notice(RecordingNotice& notice) { return poll(notices_, notice); }
+bool Recordings::poll_removal(RemovalDone& removal) { return poll(removals_, removal); }
+
+}  // namespace loopcast::app

@@ -1,0 +1,269 @@
+#include "record/recording.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "record/mp4.h"
+#include "record/opus.h"
+#include "record/webm.h"
+
+namespace loopcast::record {
+namespace {
+
+bool is_video(const sfu::HandoverStream& stream) {
+  return stream.kind == rtc::MediaKind::kVideo && wire::is_video(stream.codec);
+}
+bool is_sound(const sfu::HandoverStream& stream) { return stream.codec == wire::Codec::kOpus; }
+
+int64_t to_units(Duration time, const Track& track) {
+  return time.us() * track.timescale() / 1'000'000;
+}
+Duration from_units(int64_t units, const Track& track) {
+  return Duration::micros(units * 1'000'000 / track.timescale());
+}
+
+// VP8 cannot be in MP4, and nothing but VP8 is put into WebM.
+Format format_for(const std::vector<sfu::HandoverStream>& streams) {
+  const bool vp8 = std::ranges::any_of(
+      streams, [](const auto& stream) { return stream.codec == wire::Codec::kVp8; });
+  return vp8 ? Format::kWebm : Format::kMp4;
+}
+bool can_hold(Format format, wire::Codec codec) {
+  return codec == wire::Codec::kOpus || (codec == wire::Codec::kVp8) == (format == Format::kWebm);
+}
+
+}  // namespace
+
+void Recording::take(Instant now, const sfu::PacketBatch& batch) {
+  if (!batch.streams.empty()) {
+    end_source(now);
+    begin_source(batch);
+  }
+  for (const sfu::PacketBatch::Packet& packet : batch.packets) {
+    if (packet.stream >= streams_.size()) continue;
+    ++counters_.packets;
+    Stream& stream = streams_[packet.stream];
+    if (!is_sound(stream.description) && !is_video(stream.description)) continue;
+    stream.jitter.insert(now, packet.meta, batch.payload(packet));
+  }
+  for (Stream& stream : streams_) drain(now, stream);
+  for (const sfu::PacketBatch::Clock& clock : batch.clocks) {
+    if (clock.stream >= streams_.size() || !timeline_) continue;
+    if (is_sound(streams_[clock.stream].description))
+      timeline_->on_audio_report(clock.mark);
+    else
+      timeline_->on_video_report(clock.mark);
+  }
+  if (batch.last) end_source(now);
+  handle_timeout(now);
+}
+
+void Recording::begin_source(const sfu::PacketBatch& batch) {
+  if (!format_) format_ = format_for(batch.streams);
+  uint32_t audio_rate = kOpusRate, video_rate = 90'000;
+  for (const sfu::HandoverStream& description : batch.streams) {
+    Stream& stream =
+        streams_.emplace_back(description, is_video(description) ? kVideoWait : kAudioWait);
+    if (description.clock_rate == 0) continue;
+    if (is_video(description)) {
+      stream.frames = std::make_unique<FrameAssembler>(description.codec);
+      video_rate = description.clock_rate;
+    } else {
+      audio_rate = description.clock_rate;
+    }
+  }
+  // Packets of a replay came before now: the time begins with the first of them.
+  Instant first = batch.at;
+  for (const auto& packet : batch.packets) first = std::min(first, packet.meta.arrival);
+  if (tracks_.empty()) origin_ = first;
+  const Duration start = std::max(first - origin_, end_);
+  timeline_.emplace(audio_rate, video_rate, start, first);
+}
+
+void Recording::end_source(Instant now) {
+  for (Stream& stream : streams_) {
+    stream.jitter.stop_waiting();
+    drain(now, stream);
+  }
+  streams_.clear();
+  timeline_.reset();
+}
+
+void Recording::drain(Instant now, Stream& stream) {
+  while (auto packet = stream.jitter.pop(now)) {
+    if (is_sound(stream.description)) {
+      add_sound(now, *packet);
+      continue;
+    }
+    if (!stream.frames) continue;
+    stream.frames->push(*packet);
+    while (auto frame = stream.frames->pop())
+      add_picture(now, stream.description.codec, std::move(*frame));
+  }
+  counters_.packets_lost +=
+      stream.jitter.lost() - std::exchange(stream.lost_counted, stream.jitter.lost());
+  if (!stream.frames) return;
+  const uint64_t dropped = stream.frames->dropped();
+  if (dropped != stream.dropped_counted && stream.frames->needs_keyframe()) wants_keyframe_ = true;
+  counters_.frames_dropped += dropped - std::exchange(stream.dropped_counted, dropped);
+}
+
+Recording::OpenTrack* Recording::find(wire::Codec codec) {
+  const auto it = std::ranges::find_if(
+      tracks_, [&](const OpenTrack& open) { return open.track.codec == codec; });
+  return it == tracks_.end() ? nullptr : &*it;
+}
+
+Recording::OpenTrack& Recording::open(wire::Codec codec) {
+  OpenTrack& open = tracks_.emplace_back();
+  open.track.id = static_cast<uint32_t>(tracks_.size());
+  open.track.codec = codec;
+  open.run.track = open.track.id;
+  tracks_changed_ = true;
+  return open;
+}
+
+void Recording::add_sound(Instant now, const JitterBuffer::Packet& packet) {
+  const auto duration = opus_duration(packet.payload);
+  if (!duration) {
+    ++counters_.packets_refused;
+    return;
+  }
+  const Duration time = timeline_->audio_time(packet.meta.timestamp, packet.meta.arrival);
+  OpenTrack* track = find(wire::Codec::kOpus);
+  if (!track) {
+    track = &open(wire::Codec::kOpus);
+    track->next = std::max<int64_t>(0, to_units(time, track->track));
+  }
+  const int64_t at = to_units(time, track->track);
+  // It came after its place was filled.
+  if (at <= track->next - kOpusSilenceDuration) return;
+  note_media(now);
+  fill_silence(*track, at);
+  track->run.samples.push_back(
+      {track->next, *duration, static_cast<uint32_t>(packet.payload.size()), true});
+  track->run.bytes.insert(track->run.bytes.end(), packet.payload.begin(), packet.payload.end());
+  track->next += *duration;
+}
+
+void Recording::fill_silence(OpenTrack& track, int64_t until) {
+  while (track.next + kOpusSilenceDuration <= until) {
+    track.run.samples.push_back({track.next, kOpusSilenceDuration, kOpusSilence.size(), true});
+    track.run.bytes.insert(track.run.bytes.end(), kOpusSilence.begin(), kOpusSilence.end());
+    track.next += kOpusSilenceDuration;
+    ++counters_.silences;
+  }
+}
+
+void Recording::add_picture(Instant now, wire::Codec codec, TimedFrame&& timed) {
+  const Duration time = timeline_->video_time(timed.timestamp, timed.arrival);
+  if (!can_hold(*format_, codec)) {
+    ++counters_.packets_refused;
+    return;
+  }
+  OpenTrack* track = find(codec);
+  if (!track) track = &open(codec);
+  if (const auto& config = timed.frame.config) {
+    Track& t = track->track;
+    if (t.description.empty() && !config->description.empty()) {
+      t.description = config->description;
+      tracks_changed_ = true;
+    }
+    if (uint64_t{config->width} * config->height > uint64_t{t.width} * t.height) {
+      t.width = config->width;
+      t.height = config->height;
+      tracks_changed_ = true;
+    }
+    // A fragment begins with a keyframe where it can, so that what is lost with one is little.
+    if (!is_empty()) cut(now);
+  }
+  note_media(now);
+  const int64_t at = std::max(to_units(time, track->track), track->next);
+  auto& samples = track->run.samples;
+  if (!samples.empty()) samples.back().duration = static_cast<uint32_t>(at - samples.back().time);
+  if (!samples.empty()) track->last_step = samples.back().duration;
+  constexpr uint32_t kGuess = 3000;
+  const uint32_t guess =
+      track->last_step > 0 && track->last_step < 90'000 ? track->last_step : kGuess;
+  samples.push_back(
+      {at, guess, static_cast<uint32_t>(timed.frame.data.size()), timed.frame.keyframe});
+  track->run.bytes.insert(track->run.bytes.end(), timed.frame.data.begin(), timed.frame.data.end());
+  track->next = at + 1;
+  ++counters_.frames;
+  wants_keyframe_ = false;
+  if (track->run.bytes.size() >= kMaxFragmentBytes) cut(now);
+}
+
+void Recording::note_media(Instant now) {
+  if (fragment_since_.is_never()) fragment_since_ = now;
+}
+
+bool Recording::is_empty() const {
+  return std::ranges::all_of(tracks_,
+                             [](const OpenTrack& open) { return open.run.samples.empty(); });
+}
+
+void Recording::cut(Instant now) {
+  // Sound that pauses is silence, before pictures run away from it.
+  OpenTrack* sound = find(wire::Codec::kOpus);
+  Duration pictures;
+  for (const OpenTrack& open : tracks_)
+    if (&open != sound) pictures = std::max(pictures, from_units(open.next, open.track));
+  if (sound) fill_silence(*sound, to_units(pictures - kAudioPatience, sound->track));
+  fragment_since_ = Instant::never();
+  if (is_empty()) return;
+  std::vector<Track> tracks;
+  std::vector<Run> runs;
+  for (OpenTrack& open : tracks_) {
+    tracks.push_back(open.track);
+    if (open.run.samples.empty()) continue;
+    const Sample& last = open.run.samples.back();
+    end_ = std::max(end_, from_units(last.time + last.duration, open.track));
+    runs.push_back(std::exchange(open.run, {open.track.id, {}, {}}));
+  }
+  if (*format_ == Format::kMp4) {
+    if (std::exchange(tracks_changed_, false)) append_mp4_tracks(output_, tracks);
+    append_mp4_fragment(output_, ++sequence_, runs);
+  } else {
+    if (std::exchange(tracks_changed_, false)) append_webm_tracks(output_, tracks);
+    append_webm_clusters(output_, tracks, runs);
+  }
+  ++counters_.fragments;
+  static_cast<void>(now);
+}
+
+void Recording::handle_timeout(Instant now) {
+  for (Stream& stream : streams_)
+    if (stream.jitter.next_timeout() <= now) drain(now, stream);
+  if (!fragment_since_.is_never() && now - fragment_since_ >= kFragment) cut(now);
+}
+
+Instant Recording::next_timeout() const {
+  Instant at = fragment_since_.is_never() ? Instant::never() : fragment_since_ + kFragment;
+  for (const Stream& stream : streams_) at = std::min(at, stream.jitter.next_timeout());
+  return at;
+}
+
+void Recording::finish(Instant now) {
+  end_source(now);
+  cut(now);
+}
+
+void Recording::note_loss() {
+  // What was in the failed write is to be described again.
+  tracks_changed_ = !tracks_.empty();
+  for (Stream& stream : streams_)
+    if (stream.frames) {
+      stream.frames->require_keyframe();
+      wants_keyframe_ = true;
+    }
+}
+
+bool Recording::take_keyframe_request(Instant now) {
+  if (!wants_keyframe_ || now - keyframe_asked_ < kKeyframeRetry) return false;
+  keyframe_asked_ = now;
+  ++counters_.keyframe_requests;
+  return true;
+}
+
+}  // namespace loopcast::record

@@ -1,0 +1,109 @@
+// One recording: the packets of a presenter, and of the same one who comes back, as the bytes of a
+// growing file. Knows no file and no clock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "record/frame_assembler.h"
+#include "record/jitter_buffer.h"
+#include "record/timeline.h"
+#include "record/track.h"
+#include "sfu/handover.h"
+
+namespace loopcast::record {
+
+struct RecordingCounters {
+  uint64_t packets = 0;
+  uint64_t packets_lost = 0;
+  uint64_t frames = 0;
+  uint64_t frames_dropped = 0;  // left out after a loss, until the next keyframe
+  uint64_t fragments = 0;
+  uint64_t silences = 0;         // pieces of silence that fill gaps in the sound
+  uint64_t packets_refused = 0;  // malformed, or of a codec that the file cannot hold
+  uint64_t keyframe_requests = 0;
+};
+
+class Recording {
+ public:
+  // Media between two writes: with the wait below, what a sudden end costs at most is a second.
+  static constexpr Duration kFragment = Duration::millis(400);
+  // ... or so many bytes.
+  static constexpr size_t kMaxFragmentBytes = size_t{4} << 20;
+  // How long a missing packet is waited for: several round trips of its retransmission.
+  static constexpr Duration kVideoWait = Duration::millis(500);
+  static constexpr Duration kAudioWait = Duration::millis(300);
+  // Sound that does not come is silence after this long.
+  static constexpr Duration kAudioPatience = Duration::millis(1000);
+  // A request for a keyframe that brought none is repeated after this long.
+  static constexpr Duration kKeyframeRetry = Duration::seconds(1);
+
+  explicit Recording(RecordingCounters& counters) : counters_(counters) {}
+
+  // A batch with streams in it is a new publisher: the recording goes on with that one.
+  void take(Instant now, const sfu::PacketBatch& batch);
+  void handle_timeout(Instant now);
+  Instant next_timeout() const;
+  // Nothing more comes: the rest becomes a fragment.
+  void finish(Instant now);
+
+  // What is to be written behind what was written so far; empty: nothing.
+  std::vector<uint8_t> take_output() { return std::exchange(output_, {}); }
+  // Something that was given out could not be written, or batches were lost on the way here:
+  // pictures go on with the next keyframe.
+  void note_loss();
+  // Whether the publisher is to be asked for a keyframe.
+  bool take_keyframe_request(Instant now);
+
+  // nullopt before the first batch.
+  std::optional<Format> format() const { return format_; }
+  // Of what is in take_output() so far.
+  Duration duration() const { return end_; }
+
+ private:
+  struct Stream {
+    Stream(const sfu::HandoverStream& of, Duration wait) : description(of), jitter(wait) {}
+    sfu::HandoverStream description;
+    JitterBuffer jitter;
+    std::unique_ptr<FrameAssembler> frames;  // of video
+    uint64_t lost_counted = 0;
+    uint64_t dropped_counted = 0;
+  };
+  struct OpenTrack {
+    Track track;
+    int64_t next = 0;  // end of its last sample, in its units; of video, where the next begins
+    uint32_t last_step = 0;
+    Run run;
+  };
+
+  void begin_source(const sfu::PacketBatch& batch);
+  void end_source(Instant now);
+  void drain(Instant now, Stream& stream);
+  void add_sound(Instant now, const JitterBuffer::Packet& packet);
+  void add_picture(Instant now, wire::Codec codec, TimedFrame&& frame);
+  void fill_silence(OpenTrack& track, int64_t until);
+  void note_media(Instant now);
+  OpenTrack* find(wire::Codec codec);
+  OpenTrack& open(wire::Codec codec);
+  bool is_empty() const;
+  void cut(Instant now);
+
+  RecordingCounters& counters_;
+  std::optional<Format> format_;
+  std::vector<OpenTrack> tracks_;
+  bool tracks_changed_ = false;
+  std::vector<Stream> streams_;
+  std::optional<Timeline> timeline_;
+  Instant fragment_since_ = Instant::never();
+  uint32_t sequence_ = 0;
+  std::vector<uint8_t> output_;
+  Duration end_;
+  Instant origin_;  // when the recording's time was 0
+  Instant keyframe_asked_ = Instant::from_us(0);
+  bool wants_keyframe_ = false;
+};
+
+}  // namespace loopcast::record

@@ -1,0 +1,48 @@
+// The growing file of one recording: appends what Recording gives out, whatever happens to the
+// disk.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/expected.h"
+#include "base/time.h"
+#include "record/file.h"
+#include "record/track.h"
+
+namespace loopcast::record {
+
+class RecordingFile {
+ public:
+  // A file that could not be made or moved is tried again after this long.
+  static constexpr Duration kRetry = Duration::seconds(2);
+
+  RecordingFile(std::string folder, std::string id)
+      : folder_(std::move(folder)), id_(std::move(id)) {}
+
+  // Appends one fragment, whole or not at all: after an error, "disk_full" or "recording_storage",
+  // the file is as it was before. The next call tries again.
+  Status append(Instant now, Format format, Bytes fragment);
+
+  // Something was lost that could be put right: the folder was removed, and the file has been
+  // written anew. Told once each time.
+  std::optional<Error> take_mishap() { return std::exchange(mishap_, std::nullopt); }
+  // To hand to a thread that waits for the disk; -1 if there is nothing new.
+  int take_unsynced();
+  uint64_t bytes() const { return file_ ? file_->size() : 0; }
+
+ private:
+  Status make(Format format);
+  Status restore();
+
+  std::string folder_;
+  std::string id_;
+  std::optional<File> file_;
+  uint64_t end_ = 0;
+  bool unsynced_ = false;
+  Instant retry_at_;
+  Status last_ = ok();
+  std::optional<Error> mishap_;
+};
+
+}  // namespace loopcast::record

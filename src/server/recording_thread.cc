@@ -1,0 +1,202 @@
+#include "server/recording_thread.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+
+namespace loopcast::server {
+namespace {
+
+Error overloaded() {
+  return {"recording_overloaded", "The disk is too slow for all recordings: a part is missing."};
+}
+
+}  // namespace
+
+RecordingThread::RecordingThread(std::string folder, Ports ports)
+    : folder_(std::move(folder)), ports_(std::move(ports)), thread_([this] { run(); }) {}
+
+void RecordingThread::stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order_release);
+  waker_.wake();
+  thread_.join();
+  syncer_.stop();
+}
+
+void RecordingThread::record(const std::string& recording, app::MediaId publisher) {
+  commands_.post(Start{recording, publisher});
+}
+
+void RecordingThread::close(const std::string& recording) { commands_.post(Close{recording}); }
+
+void RecordingThread::take(sfu::PacketBatch&& batch) {
+  const size_t size = batch.bytes.size();
+  const app::MediaId publisher = batch.publisher;
+  const bool fits = bytes_waiting_.fetch_add(size, std::memory_order_relaxed) + size <= kMaxBytes;
+  if (fits && batches_.post(std::move(batch))) return;
+  bytes_waiting_.fetch_sub(size, std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  ++dropped_;
+  dropped_of_.insert(publisher);
+}
+
+RecordingFigures RecordingThread::figures() const {
+  const std::lock_guard lock(mutex_);
+  RecordingFigures figures = published_;
+  figures.batches_dropped = dropped_;
+  figures.syncs = syncs_.load(std::memory_order_relaxed);
+  return figures;
+}
+
+void RecordingThread::run() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  ::pthread_setname_np(::pthread_self(), "record");
+  while (!stopping_.load(std::memory_order_acquire)) {
+    wait();
+    turn();
+  }
+  turn();
+  // What nobody finished: it is on the disk, and the next start finds it.
+  const Instant now = net::now();
+  for (auto& [id, active] : active_) {
+    active.recording.finish(now);
+    write(now, id, active);
+  }
+}
+
+void RecordingThread::wait() {
+  const Instant now = net::now();
+  Instant until = active_.empty() ? Instant::never() : next_sync_;
+  for (const auto& [id, active] : active_) until = std::min(until, active.recording.next_timeout());
+  int timeout_ms = -1;
+  if (!until.is_never())
+    timeout_ms = static_cast<int>(std::clamp<int64_t>((until - now).us() / 1000 + 1, 0, 10'000));
+  pollfd fd{waker_.fd(), POLLIN, 0};
+  ::poll(&fd, 1, timeout_ms);
+}
+
+void RecordingThread::turn() {
+  waker_.clear();
+  // Batches first: whatever is among them, its Start is among the commands then.
+  batches_.take(taken_batches_);
+  commands_.take(taken_commands_);
+  for (const Command& command : taken_commands_)
+    if (const auto* begin = std::get_if<Start>(&command)) start(*begin);
+  const Instant now = net::now();
+  for (sfu::PacketBatch& batch : taken_batches_) take_batch(now, batch);
+  taken_batches_.clear();
+  note_drops();
+  for (auto& [id, active] : active_) {
+    if (active.recording.next_timeout() <= now) active.recording.handle_timeout(now);
+    write(now, id, active);
+    if (active.recording.take_keyframe_request(now)) ports_.wants_keyframe(active.publisher);
+  }
+  for (const Command& command : taken_commands_)
+    if (const auto* end = std::get_if<Close>(&command)) close(now, end->recording);
+  taken_commands_.clear();
+  sync(now);
+  own_.active = active_.size();
+  const std::lock_guard lock(mutex_);
+  published_ = own_;
+}
+
+void RecordingThread::start(const Start& command) {
+  const auto [it, inserted] =
+      active_.try_emplace(command.recording, own_.media, folder_, command.recording);
+  Active& active = it->second;
+  by_publisher_.erase(active.publisher);
+  active.publisher = command.publisher;
+  active.described = false;
+  by_publisher_[command.publisher] = command.recording;
+}
+
+void RecordingThread::take_batch(Instant now, sfu::PacketBatch& batch) {
+  bytes_waiting_.fetch_sub(batch.bytes.size(), std::memory_order_relaxed);
+  const auto id = by_publisher_.find(batch.publisher);
+  const auto it = id == by_publisher_.end() ? active_.end() : active_.find(id->second);
+  if (it == active_.end()) {
+    ++own_.batches_unknown;
+    return;
+  }
+  Active& active = it->second;
+  if (!batch.streams.empty()) active.described = true;
+  if (!active.described && !batch.last) {
+    active.described = true;  // asked for once
+    ports_.wants_description(batch.publisher);
+    return;
+  }
+  active.recording.take(now, batch);
+}
+
+void RecordingThread::write(Instant now, const std::string& id, Active& active) {
+  const std::vector<uint8_t> output = active.recording.take_output();
+  if (output.empty()) return;
+  if (Status written = active.file.append(now, *active.recording.format(), output); !written) {
+    ++own_.writes_failed;
+    active.recording.note_loss();
+    tell(id, active, std::move(written.error()));
+  } else {
+    own_.bytes += output.size();
+  }
+  if (auto mishap = active.file.take_mishap()) tell(id, active, std::move(*mishap));
+}
+
+void RecordingThread::tell(const std::string& id, Active& active, Error error) {
+  if (active.told.insert(error.code).second) ports_.trouble({id, std::move(error)});
+}
+
+void RecordingThread::note_drops() {
+  std::unordered_set<app::MediaId> publishers;
+  {
+    const std::lock_guard lock(mutex_);
+    publishers.swap(dropped_of_);
+  }
+  for (const app::MediaId publisher : publishers) {
+    const auto id = by_publisher_.find(publisher);
+    if (id == by_publisher_.end()) continue;
+    Active& active = active_.at(id->second);
+    active.recording.note_loss();
+    tell(id->second, active, overloaded());
+  }
+}
+
+void RecordingThread::sync(Instant now) {
+  if (now < next_sync_) return;
+  next_sync_ = now + kSyncInterval;
+  // A disk that is slower than this rhythm has its own.
+  if (syncing_.load(std::memory_order_acquire)) return;
+  std::vector<int> files;
+  for (auto& [id, active] : active_)
+    if (const int fd = active.file.take_unsynced(); fd >= 0) files.push_back(fd);
+  if (files.empty()) return;
+  syncing_.store(true, std::memory_order_relaxed);
+  syncer_.post([this, files = std::move(files)] {
+    for (const int fd : files) {
+      ::fdatasync(fd);
+      ::close(fd);
+    }
+    syncs_.fetch_add(files.size(), std::memory_order_relaxed);
+    syncing_.store(false, std::memory_order_release);
+  });
+}
+
+void RecordingThread::close(Instant now, const std::string& id) {
+  if (const auto it = active_.find(id); it != active_.end()) {
+    it->second.recording.finish(now);
+    write(now, id, it->second);
+    by_publisher_.erase(it->second.publisher);
+    active_.erase(it);
+  }
+  ports_.closed(id);
+}
+
+}  // namespace loopcast::server

@@ -1,0 +1,100 @@
+// What lists of recordings are filtered by, held in memory: about 60 bytes and the title for each
+// recording. No index of a table answers every combination of filters with an exact count: reading
+// a million rows takes SQLite a tenth of a second and more, reading these columns some
+// milliseconds (docs/decisions/0009-recordings-filtered-in-memory.md).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "app/recording_store.h"
+
+namespace loopcast::store {
+
+// A to Z as a to z: what texts are compared in.
+std::string fold(std::string_view text);
+
+// One row as its columns see it.
+struct RecordingColumnsRow {
+  int64_t number = 0;
+  WallTime started_at;
+  Duration duration;
+  std::string owner_id;
+  std::string co_owner_id;
+  std::string presenter;
+  std::string title;
+  std::string location;
+  uint64_t bytes = 0;
+  app::Visibility visibility = app::Visibility::kPublic;
+  app::RecordingState state = app::RecordingState::kRecording;
+  bool removing = false;
+};
+
+class RecordingColumns {
+ public:
+  struct Found {
+    std::vector<int64_t> numbers;  // newest first
+    uint64_t total = 0;
+  };
+
+  void clear();
+  // Adds the row, or replaces the one with its number.
+  void put(const RecordingColumnsRow& row);
+  // Of one that is not there: no effect.
+  void remove(int64_t number);
+
+  Found find(const app::RecordingFilter& filter, uint64_t offset, uint32_t limit) const;
+  // Of one owner, or of all: those that are being removed still take their space.
+  app::RecordingUsage usage(const std::optional<std::string>& owner_id) const;
+  size_t size() const { return places_.size(); }
+
+ private:
+  // Every distinct text once, by number from 0.
+  struct Names {
+    uint32_t number_of(std::string_view name);
+    // ~0u: nobody.
+    uint32_t find(std::string_view name) const;
+    struct Hash : std::hash<std::string_view> {
+      using is_transparent = void;
+    };
+    std::vector<std::string> texts;
+    std::unordered_map<std::string, uint32_t, Hash, std::equal_to<>> numbers;
+  };
+  struct Entry {
+    int64_t number;
+    int64_t started_us;
+    uint64_t bytes;
+    // Which pairs of bytes the title has, hashed: most titles need not be looked at.
+    uint64_t title_pairs;
+    uint64_t title_at;
+    uint32_t title_size;
+    uint32_t duration_ms;
+    uint32_t owner;
+    uint32_t co_owner;
+    uint32_t presenter;
+    uint32_t location;
+    bool gone;
+    bool removing;
+    bool listed;  // public and ready
+  };
+
+  std::string_view title_of(const Entry& entry) const {
+    return std::string_view(titles_).substr(entry.title_at, entry.title_size);
+  }
+  void compact();
+
+  std::vector<Entry> entries_;                   // oldest first
+  std::unordered_map<int64_t, int64_t> places_;  // number → started_us, to find it again
+  size_t gone_ = 0;
+  std::string titles_;  // folded, one behind the other
+  size_t titles_gone_ = 0;
+  Names users_;
+  Names presenters_;  // folded
+  Names locations_;   // folded
+};
+
+}  // namespace loopcast::store

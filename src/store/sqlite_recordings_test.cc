@@ -1,0 +1,216 @@
+#include "store/sqlite_recordings.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/sqlite_connection.h"
+#include "store/sqlite_store.h"
+
+namespace loopcast::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr WallTime kNow{1'700'000'000'000'000};
+
+class SqliteRecordingsTest : public testing::Test {
+ protected:
+  SqliteRecordingsTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "recordings-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    path_ = (folder_ / "test.db").string();
+    reopen();
+    for (const char* name : {"alice", "bob"}) {
+      const std::string id = std::string("id-") + name;
+      EXPECT_TRUE(store_->add_user({{id, name, kNow}, name, "hash"}));
+    }
+  }
+  ~SqliteRecordingsTest() override { std::filesystem::remove_all(folder_); }
+
+  void reopen() {
+    store_.reset();
+    auto opened = SqliteStore::open(path_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+  }
+  app::RecordingStore& recordings() { return store_->recordings(); }
+
+  app::Recording add(const std::string& id, int64_t after = 0, const std::string& user = "alice") {
+    app::Recording r;
+    r.id = id;
+    r.owner = {"id-" + user, user, kNow};
+    r.broadcast_id = "broadcast of " + id;
+    r.title = "title of " + id;
+    r.started_at = {kNow.us + after};
+    r.location = "Berlin, Germany";
+    EXPECT_TRUE(recordings().add_recording(r));
+    return r;
+  }
+  app::RecordingFacts facts(const std::string& id) {
+    return {id + ".mp4", Duration::millis(61'500), 1280, 720, "h264", "opus", 12'345'678'901};
+  }
+  void finish(const std::string& id) {
+    EXPECT_TRUE(recordings().finish_recording(id, app::RecordingState::kReady, facts(id)));
+  }
+  std::vector<std::string> list(const app::RecordingFilter& filter = {}) {
+    std::vector<std::string> ids;
+    const auto page = recordings().list_recordings(filter, 0, 100);
+    EXPECT_TRUE(page) << page.error().message;
+    for (const auto& r : page->recordings) ids.push_back(r.id);
+    EXPECT_EQ(page->total, ids.size());
+    return ids;
+  }
+
+  std::filesystem::path folder_;
+  std::string path_;
+  std::unique_ptr<SqliteStore> store_;
+};
+
+TEST_F(SqliteRecordingsTest, KeepsWhatItIsTold) {
+  app::Recording r = add("r1");
+  EXPECT_EQ(*recordings().find_recording("r1"), r);
+  EXPECT_TRUE(recordings().set_recording_state("r1", app::RecordingState::kProcessing));
+  finish("r1");
+  EXPECT_TRUE(recordings().set_recording_pictures("r1", true, {}));
+  const app::SpriteSheet sheet{2.5, 10, 6, 160, 90, 57};
+  EXPECT_TRUE(recordings().set_recording_pictures("r1", false, sheet));
+  app::RecordingEdit edit;
+  edit.comments = "a comment; with 'quotes'";
+  edit.visibility = app::Visibility::kUnlisted;
+  EXPECT_TRUE(recordings().edit_recording("r1", edit));
+  reopen();
+  r.state = app::RecordingState::kReady;
+  r.facts = facts("r1");
+  r.thumbnail = true;
+  r.sprites = sheet;
+  r.comments = *edit.comments;
+  r.visibility = *edit.visibility;
+  EXPECT_EQ(*recordings().find_recording("r1"), r);
+  EXPECT_TRUE(recordings().remove_recording("r1"));
+  EXPECT_EQ(recordings().find_recording("r1").error().code, "not_found");
+}
+
+TEST_F(SqliteRecordingsTest, AddingAgainChangesNothing) {
+  const app::Recording r = add("r1");
+  EXPECT_TRUE(recordings().add_recording(r)) << "a write whose answer was lost is tried again";
+  EXPECT_EQ(*recordings().find_recording("r1"), r);
+}
+
+TEST_F(SqliteRecordingsTest, ListsFollowEveryChange) {
+  add("r1", 1);
+  add("r2", 2, "bob");
+  EXPECT_THAT(list(), IsEmpty()) << "they are being recorded";
+  finish("r1");
+  finish("r2");
+  EXPECT_THAT(list(), ElementsAre("r2", "r1"));
+  app::RecordingEdit edit;
+  edit.title = "Morning yoga";
+  EXPECT_TRUE(recordings().edit_recording("r1", edit));
+  EXPECT_THAT(list({.text = "YOGA"}), ElementsAre("r1"));
+  EXPECT_THAT(list({.text = "title of r1"}), IsEmpty());
+  edit = {};
+  edit.visibility = app::Visibility::kPrivate;
+  EXPECT_TRUE(recordings().edit_recording("r1", edit));
+  EXPECT_THAT(list(), ElementsAre("r2"));
+  EXPECT_THAT(list({.owned_by = "id-alice"}), ElementsAre("r1"));
+  EXPECT_TRUE(recordings().set_recording_removing("r2", true));
+  EXPECT_THAT(list(), IsEmpty());
+  EXPECT_TRUE(recordings().set_recording_removing("r2", false));
+  EXPECT_THAT(list(), ElementsAre("r2"));
+  EXPECT_TRUE(recordings().remove_recording("r2"));
+  EXPECT_THAT(list(), IsEmpty());
+}
+
+TEST_F(SqliteRecordingsTest, APresentersNameAndEndAreFollowed) {
+  add("r1", 1);
+  add("r2", 2);
+  finish("r1");
+  finish("r2");
+  EXPECT_THAT(list({.presenter = "alice"}), ElementsAre("r2", "r1"));
+  auto other = SqliteConnection::open(path_);
+  ASSERT_TRUE(other);
+  ASSERT_TRUE((*other)->execute("UPDATE users SET nickname = 'Carol' WHERE id = 'id-alice'"));
+  EXPECT_THAT(list({.presenter = "alice"}), IsEmpty()) << "changed by another program";
+  EXPECT_THAT(list({.presenter = "carol"}), ElementsAre("r2", "r1"));
+  EXPECT_EQ(recordings().find_recording("r1")->owner.nickname, "Carol");
+  ASSERT_TRUE(store_->set_avatar("id-alice", {"v2", "picture"}));
+  EXPECT_EQ(recordings().find_recording("r1")->owner.avatar, "v2");
+
+  ASSERT_TRUE((*other)->execute("UPDATE recordings SET co_owner_id = 'id-bob' WHERE id = 'r2'"));
+  ASSERT_TRUE((*other)->execute("DELETE FROM users WHERE id = 'id-alice'"));
+  EXPECT_THAT(list(), ElementsAre("r2"));
+  EXPECT_EQ(recordings().find_recording("r2")->owner.nickname, "bob") << "it was his as well";
+  EXPECT_TRUE(recordings().find_recording("r1")->removing);
+  EXPECT_THAT(recordings().unfinished_recordings()->size(), 1u) << "its files are still to go";
+}
+
+// The columns hear of what triggers change on the same connection: no second program needed.
+TEST_F(SqliteRecordingsTest, ChangesOfTriggersAreHeard) {
+  auto db = SqliteConnection::open((folder_ / "other.db").string());
+  ASSERT_TRUE(db);
+  ASSERT_TRUE((*db)->migrate(migrations()));
+  SqliteRecordings recordings(**db);
+  ASSERT_TRUE(
+      (*db)->execute("INSERT INTO users (id, nickname, nickname_key, "
+                     "password_hash, created_at) VALUES ('u', 'old', 'old', 'h', 0)"));
+  app::Recording r;
+  r.id = "r1";
+  r.owner.id = "u";
+  ASSERT_TRUE(recordings.add_recording(r));
+  ASSERT_TRUE(recordings.finish_recording("r1", app::RecordingState::kReady, {}));
+  EXPECT_EQ(recordings.list_recordings({.presenter = "old"}, 0, 10)->total, 1u);
+  ASSERT_TRUE((*db)->execute("UPDATE users SET nickname = 'new' WHERE id = 'u'"));
+  EXPECT_EQ(recordings.list_recordings({.presenter = "old"}, 0, 10)->total, 0u);
+  EXPECT_EQ(recordings.list_recordings({.presenter = "new"}, 0, 10)->total, 1u);
+  ASSERT_TRUE((*db)->execute("BEGIN; DELETE FROM users; ROLLBACK"));
+  EXPECT_EQ(recordings.list_recordings({}, 0, 10)->total, 1u) << "rolled back";
+  ASSERT_TRUE((*db)->execute("DELETE FROM users"));
+  EXPECT_EQ(recordings.list_recordings({}, 0, 10)->total, 0u);
+}
+
+TEST_F(SqliteRecordingsTest, WhatAnEarlierRunDidNotEnd) {
+  add("running", 1);
+  add("processing", 2);
+  EXPECT_TRUE(recordings().set_recording_state("processing", app::RecordingState::kProcessing));
+  add("ready", 3);
+  finish("ready");
+  add("going", 4);
+  finish("going");
+  EXPECT_TRUE(recordings().set_recording_removing("going", true));
+  reopen();
+  std::vector<std::string> ids;
+  const auto unfinished = recordings().unfinished_recordings();
+  ASSERT_TRUE(unfinished);
+  for (const auto& r : *unfinished) ids.push_back(r.id);
+  EXPECT_THAT(ids, ElementsAre("running", "processing", "going"));
+}
+
+TEST_F(SqliteRecordingsTest, UsageAndTheOldest) {
+  for (const char* id : {"r3", "r1", "r2"}) {
+    add(id, id[1] - '0');
+    if (*id != 'r' || id[1] != '3') finish(id);
+  }
+  const auto usage = recordings().recording_usage("id-alice");
+  EXPECT_EQ(usage->count, 3u);
+  EXPECT_EQ(usage->bytes, 2 * facts("").bytes);
+  EXPECT_EQ(recordings().recording_usage("id-bob")->count, 0u);
+  EXPECT_EQ(recordings().recording_usage(std::nullopt)->count, 3u);
+  const auto oldest = recordings().oldest_recordings(10);
+  ASSERT_EQ(oldest->size(), 2u) << "r3 is still being recorded";
+  EXPECT_EQ(oldest->front().id, "r1");
+  EXPECT_EQ(oldest->front().bytes, facts("").bytes);
+  EXPECT_EQ(recordings().oldest_recordings(1)->size(), 1u);
+}
+
+TEST_F(SqliteRecordingsTest, TheKeyOfLinksStays) {
+  const app::LinkKey first{1, 2, 3};
+  EXPECT_EQ(*recordings().link_key(first), first);
+  reopen();
+  EXPECT_EQ(*recordings().link_key({9, 9, 9}), first);
+}
+
+}  // namespace
+}  // namespace loopcast::store
