@@ -14,13 +14,13 @@ namespace {
 // Events of all workers that wait for the control thread.
 constexpr size_t kEventMailbox = 65'536;
 constexpr std::chrono::seconds kFiguresInterval{1};
-// Targets of handovers below this are workers.
-constexpr sfu::TargetId kRecorderTarget = 1000;
 // A worker that is busier than this takes no more viewers while another is less so: with bursts of
 // keyframes and joins on top, queues begin to grow at about 0.8.
 constexpr double kFullLoad = 0.6;
 // What a viewer adds before it shows in the figures: 300 packets a second of 2 µs, rounded up.
 constexpr double kViewerLoad = 0.001;
+// Targets of handovers below this are workers.
+constexpr sfu::TargetId kRecorderTarget = 1000;
 
 // RFC 8445, section 5.1.2.1, component 1. TCP comes after UDP whatever the address.
 constexpr uint32_t kUdpPreference = 126;
@@ -105,11 +105,10 @@ Status MediaHub::start_worker(unsigned index) {
   crypto_name_ = worker->srtp_name();
   // On the thread of worker `index`; the slots are all there by the time that one relays.
   slot.thread->on_handover([this](sfu::PacketBatch&& batch) {
-    if (batch.target == kRecorderTarget) {
-      if (recorder_) recorder_(std::move(batch));
-    } else if (batch.target < workers_.size()) {
+    if (batch.target < workers_.size())
       workers_[batch.target].thread->take_over(std::move(batch));
-    }
+    else if (batch.target == kRecorderTarget && recorder_)
+      recorder_(std::move(batch));
   });
   slot.thread->start(std::move(worker));
   return ok();
