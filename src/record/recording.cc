@@ -16,7 +16,7 @@ bool is_video(const sfu::HandoverStream& stream) {
 bool is_sound(const sfu::HandoverStream& stream) { return stream.codec == wire::Codec::kOpus; }
 
 int64_t to_units(Duration time, const Track& track) {
-  return time.us() * track.timescale() / 1'000'000;
+  return (time.us() * track.timescale() + 500'000) / 1'000'000;
 }
 Duration from_units(int64_t units, const Track& track) {
   return Duration::micros(units * 1'000'000 / track.timescale());
@@ -156,7 +156,6 @@ void Recording::fill_silence(OpenTrack& track, int64_t until) {
 }
 
 void Recording::add_picture(Instant now, wire::Codec codec, TimedFrame&& timed) {
-  const Duration time = timeline_->video_time(timed.timestamp, timed.arrival);
   if (!can_hold(*format_, codec)) {
     ++counters_.packets_refused;
     return;
@@ -174,10 +173,12 @@ void Recording::add_picture(Instant now, wire::Codec codec, TimedFrame&& timed) 
       t.height = config->height;
       tracks_changed_ = true;
     }
-    // A fragment begins with a keyframe where it can, so that what is lost with one is little.
-    if (!is_empty()) cut(now);
+    // A fragment begins with a keyframe where it can, so that what is lost with one is little. The
+    // first one is to know when each track begins.
+    if (begun_ && !is_empty()) cut(now);
   }
   note_media(now);
+  const Duration time = timeline_->video_time(timed.timestamp, timed.arrival);
   const int64_t at = std::max(to_units(time, track->track), track->next);
   auto& samples = track->run.samples;
   if (!samples.empty()) samples.back().duration = static_cast<uint32_t>(at - samples.back().time);
@@ -203,9 +204,29 @@ bool Recording::is_empty() const {
                              [](const OpenTrack& open) { return open.run.samples.empty(); });
 }
 
+// What came first may not have been written, like pictures before a keyframe. A file that begins
+// later than at 0 has no length that all players agree about.
+void Recording::begin_at_zero() {
+  begun_ = true;
+  std::optional<Duration> first;
+  for (const OpenTrack& open : tracks_) {
+    if (open.run.samples.empty()) continue;
+    const Duration at = from_units(open.run.samples.front().time, open.track);
+    first = std::min(first.value_or(at), at);
+  }
+  for (OpenTrack& open : tracks_) {
+    const int64_t units = to_units(*first, open.track);
+    for (Sample& sample : open.run.samples) sample.time -= units;
+    open.next -= units;
+  }
+  origin_ = origin_ + *first;
+  if (timeline_) timeline_->move_origin(*first);
+}
+
 void Recording::cut(Instant now) {
   // Sound that pauses is silence, before pictures run away from it.
   OpenTrack* sound = find(wire::Codec::kOpus);
+  if (!begun_ && !is_empty()) begin_at_zero();
   Duration pictures;
   for (const OpenTrack& open : tracks_)
     if (&open != sound) pictures = std::max(pictures, from_units(open.next, open.track));

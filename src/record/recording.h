@@ -89,12 +89,14 @@ class Recording {
   OpenTrack* find(wire::Codec codec);
   OpenTrack& open(wire::Codec codec);
   bool is_empty() const;
+  void begin_at_zero();
   void cut(Instant now);
 
   RecordingCounters& counters_;
   std::optional<Format> format_;
   std::vector<OpenTrack> tracks_;
   bool tracks_changed_ = false;
+  bool begun_ = false;  // something was cut
   std::vector<Stream> streams_;
   std::optional<Timeline> timeline_;
   Instant fragment_since_ = Instant::never();

@@ -184,6 +184,55 @@ TEST_F(RecordingTest, PicturesAlone) {
   EXPECT_FALSE(facts.sound);
 }
 
+// The file begins at 0 even if what came first could not be written, and sound and pictures keep
+// their distance.
+struct Beginning {
+  int sound_from;     // tick of the first sound
+  int pictures_from;  // ... and of the first picture, which is made a keyframe
+};
+class BeginningTest : public RecordingTest,
+                      public ::testing::WithParamInterface<std::tuple<wire::Codec, Beginning>> {};
+
+TEST_P(BeginningTest, IsAtZeroAndInTime) {
+  const Beginning from = std::get<1>(GetParam());
+  SyntheticPresenter presenter({.codec = std::get<0>(GetParam()), .video_latency = 0.02}, now);
+  feed(presenter.describe(1));
+  for (int tick = 0; tick < 500; ++tick) {
+    if (tick == from.pictures_from) presenter.request_keyframe();
+    auto batch = presenter.next(1);
+    std::erase_if(batch.packets, [&](const auto& packet) {
+      return tick < (packet.stream == 0 ? from.sound_from : from.pictures_from);
+    });
+    advance(batch.at);
+    feed(batch);
+  }
+  const Contents contents = finished();
+  ASSERT_FALSE(contents.pictures.empty());
+  ASSERT_FALSE(contents.sound.empty());
+  EXPECT_NEAR(std::min(contents.pictures.front().time, contents.sound.front().time), 0, 1e-9);
+  const auto distance = [&](const Unit& picture, const Unit& sound) {
+    return (picture.time - presenter.time_of_picture(picture.number)) -
+           (sound.time - presenter.time_of_sound(sound.number));
+  };
+  // Before reports by the arrivals; then by the reports.
+  EXPECT_NEAR(distance(contents.pictures.front(), contents.sound.front()), 0, 0.045);
+  EXPECT_NEAR(distance(contents.pictures.back(), contents.sound.back()), 0, 0.002);
+  EXPECT_NEAR(contents.duration,
+              std::max(contents.pictures.back().time + 0.04, contents.sound.back().time + 0.02),
+              0.01);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Beginnings, BeginningTest,
+    ::testing::Combine(::testing::Values(wire::Codec::kH264, wire::Codec::kVp8),
+                       ::testing::Values(Beginning{8, 16}, Beginning{16, 8}, Beginning{60, 44},
+                                         Beginning{44, 60})),
+    [](const auto& p) {
+      const Beginning from = std::get<1>(p.param);
+      return std::string(wire::codec_name(std::get<0>(p.param))) + "_sound_" +
+             std::to_string(from.sound_from) + "_pictures_" + std::to_string(from.pictures_from);
+    });
+
 TEST_F(RecordingTest, ATrackThatNeverComesIsNotWaitedFor) {
   SyntheticPresenter presenter({}, now);
   auto description = presenter.describe(1);

@@ -89,6 +89,14 @@ Duration Timeline::video_time(uint32_t timestamp, Instant arrival) {
   return time + applied_;
 }
 
+void Timeline::move_origin(Duration by) {
+  audio_.move_origin(by);
+  video_.move_origin(by);
+  for (auto* report : {&audio_report_, &video_report_})
+    if (*report) (*report)->lead_us -= by.us();
+  if (video_last_) video_last_ = *video_last_ - by;
+}
+
 void Timeline::on_report(StreamClock& clock, std::optional<Report>& last,
                          const rtc::ClockMark& mark) {
   const auto time = clock.at(mark.rtp_timestamp);

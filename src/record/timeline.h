@@ -29,6 +29,11 @@ class StreamClock {
   std::optional<Duration> at(uint32_t timestamp) const;
   // Everything from now on is so much later.
   void shift(Duration by) { base_ += by; }
+  // The recording's time 0 is so much later.
+  void move_origin(Duration by) {
+    start_ = start_ - by;
+    base_ = base_ - by;
+  }
   // How often it began anew.
   uint32_t restarts() const { return restarts_; }
   // How much less the fastest packet so far was held up than the first one, which everything is
@@ -65,6 +70,9 @@ class Timeline {
 
   void on_audio_report(const rtc::ClockMark& mark) { on_report(audio_, audio_report_, mark); }
   void on_video_report(const rtc::ClockMark& mark) { on_report(video_, video_report_, mark); }
+
+  // The recording's time 0 is so much later: every time from now on is so much less.
+  void move_origin(Duration by);
 
   // What pictures are shifted by to be in time with the sound.
   Duration correction() const { return applied_; }

@@ -132,6 +132,26 @@ TEST(Timeline, AWallClockThatIsSetMovesNothing) {
   EXPECT_NEAR(seconds(timeline.correction()), 0, 0.001);
 }
 
+TEST(Timeline, AnotherOriginMovesEverythingAlike) {
+  Presenter p;
+  Timeline still(48'000, 90'000, Duration(), kStart), moved(48'000, 90'000, Duration(), kStart);
+  const Duration by = Duration::millis(700);
+  for (int i = 0; i < 400; ++i) {
+    const double t = i * 0.02;
+    const Duration less = i >= 100 ? by : Duration();
+    if (i == 100) moved.move_origin(by);
+    for (Timeline* timeline : {&still, &moved}) {
+      // One report of each before it and the others after it.
+      if (i % 90 == 40) timeline->on_audio_report(p.mark(t, p.audio(t)));
+      if (i % 90 == 70) timeline->on_video_report(p.mark(t, p.video(t)));
+    }
+    const Instant sound = p.arrival(t), picture = p.arrival(t + 0.12);
+    EXPECT_EQ(moved.audio_time(p.audio(t), sound), still.audio_time(p.audio(t), sound) - less);
+    EXPECT_EQ(moved.video_time(p.video(t), picture), still.video_time(p.video(t), picture) - less);
+    EXPECT_EQ(moved.correction(), still.correction());
+  }
+}
+
 TEST(Timeline, SurvivesAnyNumbers) {
   Timeline timeline(48'000, 90'000, Duration(), kStart);
   for (const uint64_t ntp : {uint64_t{0}, ~uint64_t{0}, uint64_t{1} << 63}) {
