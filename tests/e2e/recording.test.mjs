@@ -1,23 +1,30 @@
 // Recordings of real Chromium in every codec that it sends, looked at by ffmpeg and played by Chromium.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installClapperCamera } from '../support/clapper.mjs';
-import { apart, beeps, pictures, probeFile } from '../support/media_file.mjs';
+import { apart, beeps, packets, pictures, probeFile } from '../support/media_file.mjs';
+import { sentStreams, tailOf, takenAt, wholeOf } from '../support/sent_media.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 import { installWhip } from '../support/whip.mjs';
 
 let browser;
 let server;
+let folder;
+const log = () => path.join(folder, 'packets');
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  folder = await mkdtemp(path.join(tmpdir(), 'loopcast-test-'));
+  [browser, server] = await Promise.all([launchChromium({ packets: log() }), startServer()]);
 });
 afterEach(() => closePages(browser));
 after(async () => {
   await browser?.close();
   await server?.stop();
+  await rm(folder, { recursive: true, force: true });
 });
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
@@ -76,7 +83,36 @@ async function play(recording) {
   }, recording.url);
 }
 
-async function check(recording, { codec, container, frames, lag }) {
+// How much later each picture is in the file than the sound that the browser says it took at the same time: { time, ms }
+// for each; and when the file can know, which is after the first reports and a second for what is off to be made up.
+async function lateness(file, ssrcs) {
+  const [streams, video, audio] = await Promise.all([sentStreams(log()), packets(file, 'v'), packets(file, 'a')]);
+  const picture_stream = streams.get(ssrcs.video);
+  const sound_stream = streams.get(ssrcs.audio);
+  assert.ok(picture_stream?.reports.length > 0 && sound_stream?.reports.length > 0, 'the browser reported nothing');
+
+  const sent = picture_stream.packets.filter((p) => p.marker);
+  const from = sent.findIndex((p) => p.tail === tailOf(video[0].bytes));
+  // Each picture that was sent is there, once.
+  video.forEach((p, i) => assert.equal(tailOf(p.bytes), sent[from + i]?.tail, `picture ${i} of ${video.length}`));
+
+  const known = audio.map((p) => ({ time: p.time, whole: wholeOf(p.bytes) }));
+  const sources = new Map();
+  for (const p of sound_stream.packets) sources.set(p.whole, [...(sources.get(p.whole) ?? []), p]);
+  const placed = known.filter((p) => sources.get(p.whole)?.length === 1)
+    .map((p) => ({ time: p.time, lead: p.time - takenAt(sound_stream, sources.get(p.whole)[0].timestamp, 48_000) }));
+  assert.ok(placed.length > 20, `${placed.length} pieces of sound`);
+  const lead = median(placed.map((p) => p.lead));
+  assert.ok(placed.every((p) => Math.abs(p.lead - lead) < 0.03), `sound moves against its clock: ${placed.map((p) => ((p.lead - lead) * 1000).toFixed(0))}`);
+
+  const known_from = Math.max(
+    ...[[picture_stream, 90_000], [sound_stream, 48_000]].map(([s, rate]) => takenAt(s, s.reports[0].timestamp, rate) + lead),
+  ) + 1;
+  const late = video.map((p, i) => ({ time: p.time, ms: (p.time - takenAt(picture_stream, sent[from + i].timestamp, 90_000) - lead) * 1000 }));
+  return { late, known_from };
+}
+
+async function check(recording, { codec, container, frames, ssrcs }) {
   const file = fileOf(recording);
   const facts = await probeFile(file);
   const video = facts.streams.find((s) => s.codec_type === 'video');
@@ -86,32 +122,44 @@ async function check(recording, { codec, container, frames, lag }) {
   assert.ok(Math.abs(facts.duration - recording.duration) < 0.1, `${facts.duration} ${recording.duration}`);
   const [{ pictures: seen, complaints }, heard] = await Promise.all([pictures(file), beeps(file)]);
   assert.deepEqual(complaints, []);
-  assert.equal(seen.filter((p) => p.frame === null).length, 0, 'pictures that cannot be read');
+  // A browser short of bits makes one or the other too coarse to be read.
+  const read = seen.filter((p) => p.frame !== null);
+  assert.ok(read.length >= seen.length * 0.95, `${read.length} of ${seen.length} pictures can be read`);
   // What the browser encoded is there, one picture after the other: but for the last ones, on their way at the stop.
   assert.ok(seen.length <= frames.after && seen.length >= frames.before - 2, `${seen.length} of ${JSON.stringify(frames)}`);
-  assert.ok(seen.every((p, i) => i === 0 || (p.frame >= seen[i - 1].frame && p.time > seen[i - 1].time)));
-  // Each picture is shown as long after the first one as it was drawn after it.
-  const late = seen.map((p) => p.time - seen[0].time - (p.clock - seen[0].clock) / 1000);
-  assert.ok(Math.max(...late.map((x) => Math.abs(x - median(late)))) < 0.25, `${late.map((x) => x.toFixed(3))}`);
+  assert.ok(read.every((p, i) => i === 0 || (p.frame > read[i - 1].frame && p.time > read[i - 1].time)));
   const offsets = apart(seen, heard);
   assert.ok(offsets.length >= 3, `${heard}`);
-  console.log(`${codec}: ${seen.length} pictures, sound and picture ${offsets.map((o) => o.toFixed(0))} ms apart, ${lag.toFixed(0)} of it the browser's`);
-// One distance from beginning to end, which is the browser's: it takes its first pictures late when it is busy, and
-  // says so of all that follow. What the recorder adds is held to 40 ms in virtual time (src/record/recording_test.cc).
-  assert.ok(offsets.every((o) => Math.abs(o - median(offsets)) <= 40), `they move against each other: ${offsets}`);
-  assert.ok(Math.abs(median(offsets) - lag) <= 300, `sound and picture are ${offsets} ms apart, in the browser ${lag} ms`);
+  // The recorder's duty is the distance that the browser says. A busy one takes its first pictures and pieces of sound
+  // late, and for seconds gives those that follow times that are as wrong: that is told, not judged.
+  const drawn = read.map((p) => p.time - read[0].time - (p.clock - read[0].clock) / 1000);
+  const typical = median(drawn);
+  const { late: from_sound, known_from } = await lateness(file, ssrcs);
+  const worst = (of) => Math.max(...of.map((p) => Math.abs(p.ms)));
+  const settled = from_sound.filter((p) => p.time >= known_from);
+  const unsettled = from_sound.filter((p) => p.time < known_from);
+  console.log(`${codec}: ${seen.length} pictures; flashes ${offsets.map((o) => o.toFixed(0))} ms after the beeps; of that the recorder's at most `
+    + `${worst(settled).toFixed(1)} ms from ${known_from.toFixed(1)} s on, before it ${worst(unsettled).toFixed(1)} (median ${median(unsettled.map((p) => p.ms)).toFixed(1)}); `
+    + `the browser's times of pictures are off by up to ${(Math.max(...drawn.map((x) => Math.abs(x - typical))) * 1000).toFixed(0)} ms`);
+  assert.ok(settled.length >= 20, `reports came late: ${known_from}`);
+  assert.ok(worst(unsettled) <= 300, `the beginning is far off: ${unsettled.map((p) => p.ms.toFixed(0))}`);
+  assert.ok(worst(settled) <= 40, `sound and picture are apart: ${settled.map((p) => p.ms.toFixed(0))}`);
+  assert.ok(facts.streams.some((s) => Number(s.start_time) === 0), 'it does not begin at 0');
 }
 
 for (const [mime, codec, container] of [['h264', 'h264', 'mp4'], ['vp9', 'vp9', 'mp4'], ['av1', 'av1', 'mp4'], ['vp8', 'vp8', 'webm']])
   test(`a broadcast in ${mime} becomes a file that plays, seeks, and misses nothing`, async () => {
     const { page, session } = await present(mime);
     await page.waitForTimeout(6000);
+    const ssrcs = await page.evaluate(async () => ({
+      audio: (await window.probe.rtp('audio', 'outbound', window.published.peer)).ssrc,
+      video: (await window.probe.rtp('video', 'outbound', window.published.peer)).ssrc,
+    }));
     const before_stop = await encoded(page);
     await stop(page);
     const after_stop = await page.evaluate(() => window.clapper.frames);
     const recording = await finished(session);
-    const lag = await page.evaluate(() => window.clapper.lag());
-    await check(recording, { codec, container, frames: { before: before_stop, after: after_stop }, lag });
+    await check(recording, { codec, container, frames: { before: before_stop, after: after_stop }, ssrcs });
     const played = await play(recording);
     assert.ok(Math.abs(played.duration - recording.duration) < 0.1, JSON.stringify(played));
     assert.ok(played.advances && played.readable && played.at > 2, JSON.stringify(played));

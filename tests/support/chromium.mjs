@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { installProbe } from './probe.mjs';
+import { PACKET_LOG_ARGUMENTS, loggingProgram } from './sent_media.mjs';
 
 // The library itself: the wrapper script in /usr/bin reads settings of the machine.
 const PROGRAM = process.env.LOOPCAST_CHROMIUM ?? '/usr/lib/chromium/chromium';
@@ -24,12 +25,13 @@ const ARGUMENTS = [
 const DEVICES = '--use-fake-device-for-media-stream=fps=30';
 const CONSENT = '--use-fake-ui-for-media-stream';
 
-// Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission.
-export async function launchChromium({ devices = true, consent = true } = {}) {
+// Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission. All
+// packets go into the file `packets` in the clear (see sent_media.mjs).
+export async function launchChromium({ devices = true, consent = true, packets } = {}) {
   if (!existsSync(PROGRAM)) throw new Error(`Chromium is missing: ${PROGRAM}`);
   return chromium.launch({
-    executablePath: PROGRAM,
-    args: [...ARGUMENTS, ...(devices ? [DEVICES] : []), ...(consent ? [CONSENT] : [])],
+    executablePath: packets ? await loggingProgram(PROGRAM, packets) : PROGRAM,
+    args: [...ARGUMENTS, ...(devices ? [DEVICES] : []), ...(consent ? [CONSENT] : []), ...(packets ? PACKET_LOG_ARGUMENTS : [])],
     headless: true,
     timeout: 60_000,
   });

@@ -1,6 +1,5 @@
 // A camera and a microphone to measure a recording by: the picture carries barcodes and its lowest fifth flashes white
-// once a second, while the microphone beeps. window.clapper.lag() answers how much later than the beep the flash is in
-// what the browser captures, in ms: a busy one takes its pictures late, and makes its sound in bursts. Runs inside pages after installProbe(), so it uses nothing from here.
+// once a second, while the microphone beeps. It hisses all the time, so that no two pieces of sound are alike. Runs inside pages after installProbe(), so it uses nothing from here.
 export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {}) {
   const FLASH = 0.15; // seconds
   const audio = new AudioContext();
@@ -11,13 +10,14 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
   tone.frequency.value = 1000;
   tone.connect(gate).connect(out);
   tone.start();
+  const hiss = audio.createBufferSource();
+  hiss.buffer = audio.createBuffer(1, audio.sampleRate * 20, audio.sampleRate);
+  hiss.buffer.getChannelData(0).forEach((_, i, samples) => (samples[i] = (Math.random() - 0.5) * 0.02));
+  hiss.connect(out);
+  hiss.start();
   const canvas = document.createElement('canvas');
   canvas.width = width;
   canvas.height = height;
-  const drawn = [];
-  // What the page's clock leads the sound's by: whenever it draws, and when it beeps.
-  const audio_leads = [];
-  const beep_leads = [];
   const context = canvas.getContext('2d', { alpha: false });
   const [picture] = canvas.captureStream(0).getVideoTracks();
   let number = 0;
@@ -31,19 +31,12 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
     get frames() {
       return number;
     },
-    lag() {
-      const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
-      return median(lag_samples) + median(beep_leads) - median(audio_leads);
-    },
   };
   setInterval(() => {
     const { width: w, height: h } = canvas;
     const now = performance.now();
-    const lead = now - audio.currentTime * 1000;
-    audio_leads.push(lead);
     if (!flashing && now >= next) {
       flashing = true;
-      beep_leads.push(lead);
       gate.gain.setValueAtTime(0.5, audio.currentTime);
     } else if (flashing && now >= next + FLASH * 1000) {
       flashing = false;
@@ -56,7 +49,6 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
     context.fillRect(((number * 4) % (w + 80)) - 80, h * 0.4, 80, h * 0.2);
     context.fillStyle = flashing ? '#fff' : '#000';
     context.fillRect(0, h * 0.8, w, h * 0.2);
-    drawn[number % 1000] = now;
     const rows = window.probe.encode(Date.now(), number++);
     const side = [w / 16, (h * 0.3) / 3];
     for (let row = 0; row < 3; ++row)
@@ -66,19 +58,6 @@ export function installClapperCamera({ width = 640, height = 360, fps = 20 } = {
       }
     picture.requestFrame();
   }, 1000 / fps);
-  const lag_samples = [];
-  const captured = new MediaStreamTrackProcessor({ track: picture.clone() }).readable.getReader();
-  (async () => {
-    while (lag_samples.length < 40) {
-      const { value: frame } = await captured.read();
-      const at = performance.now();
-      Object.assign(frame, { videoWidth: frame.displayWidth, videoHeight: frame.displayHeight });
-      const stamp = window.probe.read(frame);
-      if (stamp) lag_samples.push(at - drawn[stamp.frame % 1000]);
-      frame.close();
-    }
-    await captured.cancel();
-  })();
   const tracks = { video: picture, audio: out.stream.getAudioTracks()[0] };
   navigator.mediaDevices.getUserMedia = async (wanted) =>
     new MediaStream(['audio', 'video'].filter((kind) => wanted[kind]).map((kind) => tracks[kind].clone()));

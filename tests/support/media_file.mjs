@@ -20,6 +20,16 @@ export async function probeFile(file) {
   return { format: format.format_name, duration: Number(format.duration), streams };
 }
 
+// Every packet of a kind ('v' or 'a') as it is in the file: { time (seconds), bytes }.
+export async function packets(file, kind) {
+  const [{ stdout }, { bytes }] = await Promise.all([
+    run('ffprobe', ['-v', 'error', '-select_streams', `${kind}:0`, '-show_entries', 'packet=pts_time,size', '-of', 'json', file], { maxBuffer: LARGEST }),
+    ffmpeg(['-i', file, '-map', `0:${kind}:0`, '-c', 'copy', '-f', 'data', '-']),
+  ]);
+  let at = 0;
+  return JSON.parse(stdout).packets.map((p) => ({ time: Number(p.pts_time), bytes: bytes.subarray(at, (at += Number(p.size))) }));
+}
+
 const WIDTH = 128;
 const HEIGHT = 80;
 
