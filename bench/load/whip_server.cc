@@ -25,7 +25,7 @@ class WhipServer::Connection final : public Signalling {
   explicit Connection(WhipServer& server) : server_(server), http_(server.address_) {}
 
   Status publish(sim::Browser& browser) override {
-    const auto response = offer("/whip", server_.tokens_.front(), browser);
+    const auto response = offer("/whip?record=false", server_.tokens_.front(), browser);
     if (!response) return response.error();
     // "</api/v2/broadcasts/ID>; rel=..."
     constexpr std::string_view kBroadcasts = "broadcasts/";

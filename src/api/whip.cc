@@ -153,6 +153,7 @@ Task<Response> Whip::create(Kind kind, Request request) {
     app::PresentOptions options;
     options.offer = std::move(request.body);
     options.address = request.remote.ip;
+    options.record = request.query.get("record") != "false";
     live_.present(resource->client, app::public_user(*user), std::move(options));
   } else {
     live_.watch(resource->client, app::public_user(*user), broadcast, std::move(request.body));

@@ -50,6 +50,10 @@ test('a crowd that joins at once all gets its picture, and nobody else loses a p
     assert.equal(burst.joined, 100);
     assert.equal(burst.failed, 0);
     assert.equal(burst.others_loss, 0);
+    // It publishes with record=false.
+    const database = path.join(server.data, 'loopcast.db');
+    const { stdout } = await promisify(execFile)('sqlite3', [database, 'SELECT count(*) FROM recordings']);
+    assert.equal(stdout.trim(), '0');
   } finally {
     await server.stop();
   }
