@@ -58,7 +58,7 @@ const finished = (session) =>
   until(async () => (await mine(session)).find((r) => r.state === 'ready'), 'the recording is not ready', 20_000);
 const fileOf = (recording) => path.join(server.data, 'recordings', new URL(recording.url, server.url).pathname.split('/').at(-1));
 
-// Plays it from the middle.
+// Plays it from the middle, and its end.
 async function play(recording) {
   const page = await openPage(browser, server, { init: [] });
   await page.goto(`${server.url}/healthz`);
@@ -79,7 +79,11 @@ async function play(recording) {
     const at = video.currentTime;
     await video.play();
     const advances = await window.probe.pictures(video, 10, 10_000);
-    return { duration, at, advances, readable: window.probe.read(video) !== null, width: video.videoWidth, end: video.currentTime };
+    const readable = window.probe.read(video) !== null;
+    const ended = happened('ended');
+    video.currentTime = duration - 0.3;
+    await ended;
+    return { duration, at, advances, readable, width: video.videoWidth, end: video.currentTime };
   }, recording.url);
 }
 
@@ -163,6 +167,7 @@ for (const [mime, codec, container] of [['h264', 'h264', 'mp4'], ['vp9', 'vp9', 
     const played = await play(recording);
     assert.ok(Math.abs(played.duration - recording.duration) < 0.1, JSON.stringify(played));
     assert.ok(played.advances && played.readable && played.at > 2, JSON.stringify(played));
+    assert.ok(Math.abs(played.end - played.duration) < 0.05, `it ends elsewhere than it says: ${JSON.stringify(played)}`);
     assert.equal(played.width, recording.width);
     await until(async () => (await mine(session))[0].thumbnail, 'no thumbnail', 20_000);
   });
