@@ -9,9 +9,13 @@ namespace {
 bool counting = false;
 size_t allocations = 0;
 
-void* allocate(size_t size) {
+void* try_allocate(size_t size) noexcept {
   if (counting) ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
+  return std::malloc(size);
+}
+
+void* allocate(size_t size) {
+  if (void* memory = try_allocate(size)) return memory;
   throw std::bad_alloc();
 }
 
@@ -19,6 +23,8 @@ void* allocate(size_t size) {
 
 void* operator new(size_t size) { return allocate(size); }
 void* operator new[](size_t size) { return allocate(size); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return try_allocate(size); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return try_allocate(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
