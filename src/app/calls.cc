@@ -33,7 +33,7 @@ Status Calls::may_dial(Instant now, const std::string& caller_id) {
 
 Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const PublicUser& caller,
                                  const std::optional<PublicUser>& callee, uint64_t device,
-                                 std::string on_air) {
+                                 const std::string& on_air) {
   ++counters_.dialled;
   if (by_client_.contains(client)) return refuse(Code::kAlreadyPresenting);
   if (!callee || callee->id == caller.id) {

@@ -75,7 +75,7 @@ class Calls {
   // caller this is his answer. Errors: cannot_be_reached, busy, in_call, already_presenting.
   Expected<CallPermit> dial(const Moment& at, ClientId client, const PublicUser& caller,
                             const std::optional<PublicUser>& callee, uint64_t device,
-                            std::string on_air = {});
+                            const std::string& on_air = {});
   // `client` is about to present in a call of `user`: to answer, or to resume. An empty `call_id`:
   // whichever it is. Errors: cannot_be_reached (no such call of this user), in_call, server_full,
   // already_presenting.
