@@ -60,8 +60,7 @@ Task<Expected<app::CallPermit>> CallEvents::dial(LiveLine& line, std::string nic
     co_return make_error(Code::kNotActive);
   std::optional<app::PublicUser> callee;
   if (found) callee = app::public_user(*found);
-  auto permit =
-      parts_.calls.dial(now(), line.client, line.user, callee, line.device(), std::move(on_air));
+  auto permit = parts_.calls.dial(now(), line.client, line.user, callee, line.device(), on_air);
   if (permit) line.call_id = permit->call_id;
   pump();
   co_return permit;

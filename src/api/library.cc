@@ -33,7 +33,7 @@ Library::Library(http::asio::io_context& context, app::RecordingStore& store,
       library_(store),
       recordings_(recordings),
       database_(database),
-      options_(std::move(options)),
+      options_(options),
       ports_(std::move(ports)),
       timer_(context) {}
 

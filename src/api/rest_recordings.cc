@@ -26,8 +26,8 @@ constexpr size_t kMaxPage = 1'000'000;
 // Longer than any name or place.
 constexpr size_t kMaxSearchBytes = 256;
 
-json::value text_or_null(bool there, std::string text) {
-  return there ? json::value(std::move(text)) : json::value(nullptr);
+json::value text_or_null(bool there, const std::string& text) {
+  return there ? json::value(text) : json::value(nullptr);
 }
 
 json::object recording_json(const Library& library, const Recording& r, const std::string& user) {

@@ -27,7 +27,7 @@ std::string hex(const TokenHash& digest, size_t bytes) {
   return text.data();
 }
 
-Error not_found_as(Error error, Code code) {
+Error not_found_as(const Error& error, Code code) {
   return error.code == name_of(Code::kNotFound) ? make_error(code) : error;
 }
 
