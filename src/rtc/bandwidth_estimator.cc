@@ -7,10 +7,11 @@ namespace {
 
 // What is left of what arrives when a queue builds up, so that it drains.
 constexpr double kDecrease = 0.85;
-// A delay that grows more slowly may be jitter: the estimate goes down only if it lasts, and a step
-// of kDecrease at a time.
+// A queue that builds up for less is that of a keyframe.
+constexpr Duration kPatience = Duration::millis(250);
+// A delay that grows more slowly may be jitter: the estimate goes down by steps of kDecrease, as
+// long as it lasts.
 constexpr double kSteep = 0.1;
-constexpr Duration kShallowPatience = Duration::millis(200);
 // Growth in a second, far from what is known as the limit.
 constexpr double kGrowth = 1.08;
 // The limit of growth: so much more than arrives.
@@ -26,10 +27,27 @@ constexpr double kLimitMoved = 1.15;
 // estimate.
 constexpr double kLowLoss = 0.02;
 constexpr double kHighLoss = 0.1;
-// Fewer packets tell nothing of loss.
-constexpr double kMinLossPackets = 20;
 constexpr Duration kLossInterval = Duration::millis(300);  // beside the round trip
 constexpr Duration kMaxElapsed = Duration::seconds(1);
+// More packets in a row that no message told of say that something else is wrong.
+constexpr int64_t kMaxUntold = 512;
+
+// The runs of one number after the other, each looked up once.
+class RunCursor {
+ public:
+  explicit RunCursor(const SendHistory& history) : history_(history) {}
+
+  // nullptr if it is forgotten.
+  const SendHistory::Run* at(int64_t index) {
+    if (!run_ || index < run_->first || index >= run_->first + run_->packets)
+      run_ = history_.find(Seq16{static_cast<uint16_t>(index)});
+    return run_ ? &*run_ : nullptr;
+  }
+
+ private:
+  const SendHistory& history_;
+  std::optional<SendHistory::Run> run_;
+};
 
 }  // namespace
 
@@ -38,70 +56,51 @@ std::optional<Bitrate> BandwidthEstimator::estimate() const {
   return Bitrate{static_cast<int64_t>(estimate_bps_)};
 }
 
-double BandwidthEstimator::loss() const {
-  return told_packets_ < kMinLossPackets ? 0 : std::clamp(lost_packets_ / told_packets_, 0.0, 1.0);
-}
-
 void BandwidthEstimator::on_feedback(Instant now, const wire::TransportFeedback& feedback,
                                      const SendHistory& history, Duration round_trip) {
   const Seq16 last = feedback.base_sequence + (feedback.status_count - 1);
-  auto run = history.find(last);
-  if (!run) return;
-  const int64_t end =
-      run->first + static_cast<uint16_t>(last.value - static_cast<uint16_t>(run->first));
-  // Nothing new: at most some of the last few numbers, late.
-  if (end <= highest_ && feedback.status_count > kRemembered) return;
+  const auto last_run = history.find(last);
+  if (!last_run) return;
+  const auto last_run_first = Seq16{static_cast<uint16_t>(last_run->first)};
+  const int64_t end = last_run->first + last.distance_from(last_run_first) + 1;
+  // At most some late ones of the last few numbers.
+  if (end <= loss_.highest() && feedback.status_count > LossMeter::kRemembered) return;
 
   const Duration elapsed =
       first_feedback_ ? std::clamp(now - last_feedback_, Duration(), kMaxElapsed) : Duration();
   if (!first_feedback_) first_feedback_ = now;
   last_feedback_ = now;
-  forget_old_packets(elapsed);
+  loss_.pass(elapsed);
+  packets_ = std::min(packets_ + feedback.status_count, kMinPackets);
+
+  RunCursor runs(history);
+  bool complete = true;
+  ArrivalTime arrived = ArrivalTime::of_reference(feedback.reference_time);
+  // The packet's run if it is told as received for the first time.
+  const auto account = [&](int64_t index, bool received) -> const SendHistory::Run* {
+    const SendHistory::Run* run = runs.at(index);
+    if (run == nullptr) complete = false;
+    if (run == nullptr || !loss_.note(index, received) || !received) return nullptr;
+    rate_.add(arrived, run->bytes / run->packets);
+    return run;
+  };
 
   int64_t index = end - feedback.status_count;
-  ArrivalTime arrived = ArrivalTime::of_reference(feedback.reference_time);
-  feedback.for_each([&](Seq16 sequence, bool received, Duration delta) {
-    ++index;
+  // Feedback gets lost as well. What it told of has arrived, as far as anybody knows.
+  if (index - loss_.highest() <= kMaxUntold) {
+    for (int64_t untold = loss_.highest() + 1; untold < index; ++untold) account(untold, true);
+  } else {
+    complete = false;
+  }
+  feedback.for_each([&](Seq16, bool received, Duration delta) {
     if (received) arrived = arrived + delta;
-    if (!run || index < run->first || index >= run->first + run->packets)
-      run = history.find(sequence);
-    if (!run) return;
-    const bool newest = index > highest_;
-    if (!note(index, received) || !received) return;
-    rate_.add(arrived, run->bytes / run->packets);
-    if (newest) trend_.on_packet(run->at, arrived);
+    const bool newest = index > loss_.highest();
+    const SendHistory::Run* run = account(index, received);
+    if (run != nullptr && newest) trend_.on_packet(run->at, arrived);
+    ++index;
   });
-  adjust(now, elapsed, std::clamp(round_trip, Duration(), Duration::seconds(1)));
-}
-
-bool BandwidthEstimator::note(int64_t index, bool received) {
-  if (index > highest_) {
-    const int64_t ahead = index - highest_;
-    received_ = ahead < kRemembered ? received_ << ahead : 0;
-    lost_ = ahead < kRemembered ? lost_ << ahead : 0;
-    highest_ = index;
-  }
-  const int64_t behind = highest_ - index;
-  if (behind >= kRemembered) return false;
-  const uint64_t bit = uint64_t{1} << behind;
-  if ((received_ & bit) != 0 || (!received && (lost_ & bit) != 0)) return false;
-  if ((lost_ & bit) != 0) {  // it was only late
-    lost_ &= ~bit;
-    received_ |= bit;
-    lost_packets_ = std::max(0.0, lost_packets_ - 1);
-    return true;
-  }
-  (received ? received_ : lost_) |= bit;
-  told_packets_ += 1;
-  if (!received) lost_packets_ += 1;
-  packets_ = std::min(packets_ + 1, kMinPackets);
-  return true;
-}
-
-void BandwidthEstimator::forget_old_packets(Duration elapsed) {
-  const double kept = 1 / (1 + elapsed.as_seconds());
-  told_packets_ *= kept;
-  lost_packets_ *= kept;
+  if (!complete) rate_.restart();
+  adjust(now, elapsed, std::clamp(round_trip, Duration(), kMaxElapsed));
 }
 
 void BandwidthEstimator::adjust(Instant now, Duration elapsed, Duration round_trip) {
@@ -112,8 +111,8 @@ void BandwidthEstimator::adjust(Instant now, Duration elapsed, Duration round_tr
 
   auto arriving = rate_.over(ReceiveRate::kLong);
   if (!arriving || now - *first_feedback_ < kWarmUp || packets_ < kMinPackets) return;
-  // Packets that were lost without a queue have been carried most of the way.
-  if (loss() <= kHighLoss)
+  // Some loss where there never was a queue is no lack of capacity: as much again would arrive.
+  if (capacity_bps_ == 0 && loss() <= kHighLoss)
     arriving->bps = static_cast<int64_t>(static_cast<double>(arriving->bps) / (1 - loss()));
   const auto arriving_bps = static_cast<double>(arriving->bps);
   if (estimate_bps_ == 0) estimate_bps_ = arriving_bps;
@@ -136,16 +135,14 @@ void BandwidthEstimator::adjust(Instant now, Duration elapsed, Duration round_tr
 
 void BandwidthEstimator::decrease(Instant now) {
   const auto carried = rate_.over(ReceiveRate::kShort);
-  if (!carried) return;
+  if (!carried || now - *overused_since_ < kPatience) return;
   const auto carried_bps = static_cast<double>(carried->bps);
-  const double target = kDecrease * carried_bps;
-  if (trend_.slope() >= kSteep) {
-    estimate_bps_ = std::min(estimate_bps_, target);
-  } else {
-    if (now - *overused_since_ < kShallowPatience || now - last_decrease_ < kShallowPatience)
-      return;
-    estimate_bps_ = std::min(estimate_bps_, std::max(target, kDecrease * estimate_bps_));
+  double target = kDecrease * carried_bps;
+  if (trend_.slope() < kSteep) {
+    if (now - last_decrease_ < kPatience) return;
+    target = std::max(target, kDecrease * estimate_bps_);
   }
+  estimate_bps_ = std::min(estimate_bps_, target);
   capacity_bps_ = carried_bps;
   last_decrease_ = now;
 }

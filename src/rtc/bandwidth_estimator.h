@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "base/units.h"
 #include "rtc/delay_trend.h"
+#include "rtc/loss_meter.h"
 #include "rtc/receive_rate.h"
 #include "rtc/send_history.h"
 #include "wire/transport_feedback.h"
@@ -25,8 +26,8 @@ class BandwidthEstimator {
   static constexpr Bitrate kMax = Bitrate::kbps(10'000'000);
 
   // Tells of one feedback message; `round_trip` as ICE measured it. Whatever the message says, the
-  // work is bounded. A message that ends with a number that was not sent, or is forgotten, or with
-  // one that was told of long ago, is ignored.
+  // work is bounded: by its length, and long ones count only if they tell of something new. A
+  // message whose last number was not sent yet, or is forgotten, is ignored.
   void on_feedback(Instant now, const wire::TransportFeedback& feedback, const SendHistory& history,
                    Duration round_trip);
 
@@ -37,17 +38,11 @@ class BandwidthEstimator {
   // A queue is building up now, as of the latest feedback.
   bool overused() const { return trend_.usage() == DelayTrend::Usage::kOveruse; }
   // Share of packets lost over the last second or so, 0 to 1.
-  double loss() const;
+  double loss() const { return loss_.share(); }
   // What has arrived over the last second, pauses left out; nullopt soon after a pause.
   std::optional<Bitrate> receive_rate() const { return rate_.over(ReceiveRate::kLong); }
 
  private:
-  // Numbers told of lately, so that each counts once whatever is repeated or comes late.
-  static constexpr int64_t kRemembered = 64;
-
-  // False if it was told before. `index` may be the highest so far.
-  bool note(int64_t index, bool received);
-  void forget_old_packets(Duration elapsed);
   void adjust(Instant now, Duration elapsed, Duration round_trip);
   void decrease(Instant now);
   void increase(Duration elapsed, Duration round_trip, Bitrate arriving);
@@ -55,12 +50,8 @@ class BandwidthEstimator {
 
   DelayTrend trend_;
   ReceiveRate rate_;
-  int64_t highest_ = -1;     // extended number, the highest told of
-  uint64_t received_ = 0;    // bit i: number highest_ - i was told as received
-  uint64_t lost_ = 0;        // as lost, and not as received since
-  double told_packets_ = 0;  // of the last second or so
-  double lost_packets_ = 0;
-  uint32_t packets_ = 0;  // ever, up to kMinPackets
+  LossMeter loss_;
+  uint32_t packets_ = 0;  // ever told of, up to kMinPackets
   std::optional<Instant> first_feedback_;
   Instant last_feedback_;
   double estimate_bps_ = 0;  // 0: none yet

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 namespace loopcast::rtc {
 namespace {
@@ -9,7 +10,8 @@ namespace {
 // Weight of what was before in the smoothed delay.
 constexpr double kSmoothing = 0.9;
 // The slope is scaled by the number of samples, up to this many, and by this gain before it is
-// compared with the threshold.
+// compared with the threshold: few samples must be clear.
+constexpr uint32_t kMinSamples = 10;
 constexpr uint32_t kMaxSamples = 60;
 constexpr double kGain = 4;
 // The threshold: where it starts, its limits, and by how much of the difference it moves each
@@ -22,8 +24,10 @@ constexpr double kThresholdUp = 0.0087;
 constexpr double kThresholdDown = 0.039;
 constexpr double kOutlier = 15;
 constexpr double kMaxStepMs = 100;
-// A queue builds up if the threshold is exceeded for longer, by more than one group.
+// A queue builds up if the threshold is exceeded for longer, by more than one group, and more by
+// each: one that grows ever more slowly was a burst, unless it does so for long.
 constexpr double kOveruseMs = 10;
+constexpr double kLastingMs = 100;
 
 double ms(Duration d) { return static_cast<double>(d.us()) / 1000; }
 
@@ -73,20 +77,22 @@ void DelayTrend::finish_group() {
   smoothed_ms_ = kSmoothing * smoothed_ms_ + (1 - kSmoothing) * delay_ms_;
   window_[samples_ % kWindow] = {group_.arrived, static_cast<float>(smoothed_ms_)};
   ++samples_;
-  if (samples_ >= kWindow)
+  if (samples_ >= kMinSamples)
     detect(fit(), group_.sent - previous_.sent, group_.arrived - previous_.arrived);
 }
 
 double DelayTrend::fit() const {
-  const ArrivalTime origin = window_[0].at;
+  const auto samples = std::span(window_).first(std::min<size_t>(samples_, kWindow));
+  const auto count = static_cast<double>(samples.size());
+  const ArrivalTime origin = samples[0].at;
   double sum_x = 0, sum_y = 0;
-  for (const Sample& sample : window_) {
+  for (const Sample& sample : samples) {
     sum_x += ms(sample.at - origin);
     sum_y += sample.delay_ms;
   }
-  const double mean_x = sum_x / kWindow, mean_y = sum_y / kWindow;
+  const double mean_x = sum_x / count, mean_y = sum_y / count;
   double covariance = 0, variance = 0;
-  for (const Sample& sample : window_) {
+  for (const Sample& sample : samples) {
     const double x = ms(sample.at - origin) - mean_x;
     covariance += x * (sample.delay_ms - mean_y);
     variance += x * x;
@@ -100,7 +106,8 @@ void DelayTrend::detect(double slope, Duration sent_apart, Duration arrived_apar
   if (scaled > threshold_) {
     overusing_ms_ += std::clamp(ms(sent_apart), 0.0, kMaxStepMs);
     ++overusing_groups_;
-    if (overusing_ms_ > kOveruseMs && overusing_groups_ > 1 && slope >= slope_)
+    if (overusing_ms_ > kOveruseMs && overusing_groups_ > 1 &&
+        (slope >= slope_ || overusing_ms_ > kLastingMs))
       usage_ = Usage::kOveruse;
   } else {
     overusing_ms_ = 0;

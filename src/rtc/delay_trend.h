@@ -16,6 +16,8 @@ class DelayTrend {
  public:
   enum class Usage : uint8_t { kNormal, kOveruse, kUnderuse };
 
+  DelayTrend();
+
   // A packet that left at `sent` arrived at `arrived`; in order of their numbers. Packets that left
   // within kBurst are one group, of which the least delayed packet counts: those behind it wait
   // for each other, which says nothing of the queue that the group met.
@@ -75,9 +77,6 @@ class DelayTrend {
   double overusing_ms_ = 0;
   uint32_t overusing_groups_ = 0;
   std::array<Sample, kWindow> window_{};
-
- public:
-  DelayTrend();
 };
 
 }  // namespace loopcast::rtc

@@ -39,6 +39,9 @@ class ReceiveRate {
     bucket(at, 0) += bytes;
   }
 
+  // Something is missing: forgets all.
+  void restart() { started_ = false; }
+
   // Over `span` up to the latest arrival, or since the last pause; nullopt soon after one.
   std::optional<Bitrate> over(Duration span) const {
     if (!started_) return std::nullopt;
