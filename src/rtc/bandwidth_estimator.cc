@@ -63,7 +63,7 @@ void BandwidthEstimator::on_feedback(Instant now, const wire::TransportFeedback&
   if (!last_run) return;
   const auto last_run_first = Seq16{static_cast<uint16_t>(last_run->first)};
   const int64_t end = last_run->first + last.distance_from(last_run_first) + 1;
-  // At most some late ones of the last few numbers.
+  // Nothing new but for some late ones of the last few numbers: not worth a long walk.
   if (end <= loss_.highest() && feedback.status_count > LossMeter::kRemembered) return;
 
   const Duration elapsed =
@@ -78,6 +78,7 @@ void BandwidthEstimator::on_feedback(Instant now, const wire::TransportFeedback&
   ArrivalTime arrived = ArrivalTime::of_reference(feedback.reference_time);
   // The packet's run if it is told as received for the first time.
   const auto account = [&](int64_t index, bool received) -> const SendHistory::Run* {
+    if (loss_.highest() - index >= LossMeter::kRemembered) return nullptr;
     const SendHistory::Run* run = runs.at(index);
     if (run == nullptr) complete = false;
     if (run == nullptr || !loss_.note(index, received) || !received) return nullptr;
@@ -99,7 +100,7 @@ void BandwidthEstimator::on_feedback(Instant now, const wire::TransportFeedback&
     if (run != nullptr && newest) trend_.on_packet(run->at, arrived);
     ++index;
   });
-  if (!complete) rate_.restart();
+  if (!complete) rate_.restart();  // how much arrived is unknown
   adjust(now, elapsed, std::clamp(round_trip, Duration(), kMaxElapsed));
 }
 

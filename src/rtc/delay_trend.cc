@@ -83,22 +83,19 @@ void DelayTrend::finish_group() {
 
 double DelayTrend::fit() const {
   const auto samples = std::span(window_).first(std::min<size_t>(samples_, kWindow));
-  const auto count = static_cast<double>(samples.size());
+  const auto n = static_cast<double>(samples.size());
   const ArrivalTime origin = samples[0].at;
-  double sum_x = 0, sum_y = 0;
+  double x = 0, y = 0, xx = 0, xy = 0;
   for (const Sample& sample : samples) {
-    sum_x += ms(sample.at - origin);
-    sum_y += sample.delay_ms;
+    const auto us = static_cast<double>((sample.at - origin).us());
+    x += us;
+    y += sample.delay_ms;
+    xx += us * us;
+    xy += us * sample.delay_ms;
   }
-  const double mean_x = sum_x / count, mean_y = sum_y / count;
-  double covariance = 0, variance = 0;
-  for (const Sample& sample : samples) {
-    const double x = ms(sample.at - origin) - mean_x;
-    covariance += x * (sample.delay_ms - mean_y);
-    variance += x * x;
-  }
-  // All at once: as before.
-  return variance > 1 ? covariance / variance : slope_;
+  const double variance = xx - x * x / n;
+  constexpr double kAllAtOnce = 1e6;
+  return variance > kAllAtOnce ? 1000 * (xy - x * y / n) / variance : slope_;
 }
 
 void DelayTrend::detect(double slope, Duration sent_apart, Duration arrived_apart) {

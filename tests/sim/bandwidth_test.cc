@@ -321,6 +321,21 @@ TEST_P(Bandwidth, RadioStallsAreNoQueue) {
   EXPECT_GE(leg.estimates(seconds(10)).least, 2.4);
 }
 
+// A mobile network: another capacity each 100 ms, and always enough.
+TEST_P(Bandwidth, CapacityThatWavers) {
+  Random random = Random::from_number(seed());
+  Leg leg(seed(), carrying(6));
+  for (int i = 0; i < 300; ++i) {
+    LinkOptions link = carrying(3 + 5 * random.unit());
+    link.jitter = Duration::millis(10);
+    leg.set_link(link);
+    const Leg::Range range = leg.estimates(Duration::millis(100));
+    if (i > 30) {
+      ASSERT_GE(range.least, 2.3) << i;
+    }
+  }
+}
+
 TEST_P(Bandwidth, ReorderingDuplicatesAndLostFeedback) {
   LinkOptions link = carrying(20);
   link.reorder = 0.05;
