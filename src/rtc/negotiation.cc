@@ -18,18 +18,12 @@ using wire::MediaDescription;
 using wire::SessionDescription;
 
 // Rids are left out: without simulcast in the answer one plain stream is sent.
-constexpr std::array kPublisherExtensions{
+constexpr std::array kExtensions{
     ExtensionKind::kMid,        ExtensionKind::kTransportCc,      ExtensionKind::kAbsSendTime,
     ExtensionKind::kAudioLevel, ExtensionKind::kVideoOrientation, ExtensionKind::kAbsCaptureTime,
 };
-constexpr std::array kViewerExtensions{
-    ExtensionKind::kMid,
-    ExtensionKind::kAudioLevel,
-    ExtensionKind::kVideoOrientation,
-    ExtensionKind::kAbsCaptureTime,
-};
-constexpr SectionPolicy kPublisherPolicy{kPublisherExtensions, true};
-constexpr SectionPolicy kViewerPolicy{kViewerExtensions, false};
+constexpr SectionPolicy kPublisherPolicy{kExtensions, true};
+constexpr SectionPolicy kViewerPolicy{kExtensions, false};
 
 constexpr std::array kAudioPreference{Codec::kOpus};
 constexpr std::array kKinds{MediaKind::kAudio, MediaKind::kVideo};

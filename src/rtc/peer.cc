@@ -288,8 +288,14 @@ Received Peer::handle_rtcp(Instant now, const Route& from, MutableBytes datagram
   note_authentic(now);
   const Bytes compound = datagram.first(*size);
   wire::RtcpReader reader(compound);
-  while (const auto packet = reader.next())
-    if (const auto report = wire::parse_sender_report(*packet)) handle_sender_report(now, *report);
+  while (const auto packet = reader.next()) {
+    if (const auto report = wire::parse_sender_report(*packet)) {
+      handle_sender_report(now, *report);
+    } else if (const auto feedback = wire::parse_transport_feedback(*packet)) {
+      context_.counters.add(Counter::kTransportFeedbackReceived);
+      output_.on_feedback(now, *feedback, round_trip());
+    }
+  }
   if (!reader.ok()) {
     context_.counters.add(Counter::kDropRtcpMalformed);
     return {};
