@@ -1,6 +1,7 @@
 // What protecting one packet costs, beside the bare call into the library that does the work. The
 // header is 12 bytes and an extension of two words, as a forwarded video packet has.
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -82,6 +83,45 @@ void fan_out(benchmark::State& state, SrtpBackend backend, SrtpProfile profile) 
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kViewers * kPackets));
 }
+
+// A frame of `Packets` packets to each of 64 viewers, end to end in one buffer as they are sent:
+// the viewers one by one, or all in a burst.
+template <size_t Packets, bool Burst>
+void frames_cm(benchmark::State& state) {
+  const auto crypto = crypto_or_skip(state, SrtpBackend::kIpsecMb);
+  if (!crypto) return;
+  constexpr size_t kViewers = 64;
+  std::vector<SrtpSender> senders;
+  for (size_t i = 0; i < kViewers; ++i)
+    senders.emplace_back(*crypto, SrtpProfile::kAes128CmSha1_80, master_key(i));
+  const std::vector<uint8_t> header = packet_buffer();
+  std::vector<uint8_t> out(kViewers * Packets * kPacketSize);
+  for (size_t at = 0; at < out.size(); at += kPacketSize)
+    std::copy_n(header.begin(), kHeaderSize, &out[at]);
+  const std::vector<std::vector<uint8_t>> payloads(Packets,
+                                                   std::vector<uint8_t>(kPayloadSize, 0x5a));
+  uint64_t index = 0;
+  std::array<RtpToProtect, Packets> run;
+  for (auto _ : state) {
+    if (Burst) crypto->begin_burst();
+    uint8_t* at = out.data();
+    for (SrtpSender& sender : senders) {
+      for (size_t i = 0; i < Packets; ++i, at += kPacketSize)
+        run[i] = {at, kHeaderSize, payloads[i], index + i};
+      if (!sender.protect_rtp(run, Ssrc{0x12345678})) state.SkipWithError("not protected");
+    }
+    if (crypto->end_burst() != 0) state.SkipWithError("not protected");
+    benchmark::ClobberMemory();
+    index += Packets;
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kViewers * Packets));
+}
+BENCHMARK(frames_cm<1, false>)->Name("frames_cm/1_packet/one_by_one");
+BENCHMARK(frames_cm<1, true>)->Name("frames_cm/1_packet/burst");
+BENCHMARK(frames_cm<2, false>)->Name("frames_cm/2_packets/one_by_one");
+BENCHMARK(frames_cm<2, true>)->Name("frames_cm/2_packets/burst");
+BENCHMARK(frames_cm<9, false>)->Name("frames_cm/9_packets/one_by_one");
+BENCHMARK(frames_cm<9, true>)->Name("frames_cm/9_packets/burst");
 
 void unprotect(benchmark::State& state, SrtpBackend backend, SrtpProfile profile) {
   const auto crypto = crypto_or_skip(state, backend);

@@ -64,7 +64,7 @@ class SrtpSender {
 
   // The same for several packets of one source at once, each with overhead() bytes of room behind
   // its payload. At most kMaxRun. False, and none of them may be sent, if an index is 2^48 or more
-  // or the library fails.
+  // or the library fails. In a burst (SrtpCrypto::begin_burst()) payloads must be elsewhere.
   static constexpr size_t kMaxRun = 16;
   [[nodiscard]] bool protect_rtp(std::span<const RtpToProtect> packets, Ssrc ssrc);
 

@@ -53,7 +53,8 @@ class SrtpCipher {
   [[nodiscard]] virtual bool seal(const SrtpIv&, Bytes header, Bytes plain, uint8_t* out,
                                   Bytes trailer, uint8_t* tag) = 0;
 
-  // seal() for up to kMaxSealJobs packets, whose header, ciphertext and tag are end to end.
+  // seal() for up to kMaxSealJobs packets, whose header, ciphertext and tag are end to end. May be
+  // put off in a burst: SrtpCrypto::begin_burst().
   [[nodiscard]] virtual bool seal_all(std::span<const SealJob> jobs) {
     for (const SealJob& job : jobs)
       if (!seal(job.iv, job.header(), job.plain, job.out(), job.trailer(), job.tag())) return false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <memory>
 
 #include "rtc/srtp_keys.h"
@@ -36,6 +37,16 @@ class SrtpCrypto {
   // microsecond: so RTCP keys are expanded for each packet instead of being kept. nullptr if the
   // library fails.
   SrtpCipher* keyed(SrtpProfile, SrtpDirection, const SrtpSessionKey& key);
+
+  // Between begin and end SrtpSender::protect_rtp() of several packets may put its work off, so
+  // that packets of many senders go through the library together: for AES-CM with ipsec-mb, whose
+  // hash is twice as fast with many. All others do it at once. Until complete_burst() or
+  // end_burst() what was protected must not leave, and it, its payload and its sender stay where
+  // they are. rtc/srtp_burst.h sees to it.
+  virtual void begin_burst() {}
+  virtual void complete_burst() {}
+  // How many packets could not be protected after all: they have been wiped. 0 without a begin.
+  virtual size_t end_burst() { return 0; }
 
  protected:
   SrtpCrypto();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #define NO_COMPAT_IMB_API_053
 #include <intel-ipsec-mb.h>
@@ -22,7 +23,6 @@ struct Workspace {
   IMB_MGR* manager = nullptr;
   gcm_context_data gcm{};
   IMB_JOB ctr{};
-  std::array<IMB_JOB, kMaxSealJobs> jobs{};
   alignas(16) uint8_t unused_decryption_key[16 * 11]{};
 
   Workspace() = default;
@@ -72,33 +72,93 @@ class GcmCipher final : public SrtpCipher {
   gcm_key_data key_;
 };
 
-// The counter mode is ipsec-mb's. Its HMAC-SHA1 is fast only for many packets at once; for few,
-// OpenSSL's SHA-1, which uses the processor's SHA instructions, is faster.
-class CmCipher final : public SrtpCipher {
+// Wiped when destroyed.
+struct CmKey {
+  alignas(16) uint8_t round_keys[16 * 11];
+  SrtpHmac hmac;
+
+  CmKey() = default;
+  CmKey(const CmKey&) = delete;
+  CmKey& operator=(const CmKey&) = delete;
+  ~CmKey() { OPENSSL_cleanse(round_keys, sizeof round_keys); }
+};
+
+bool counter_mode(Workspace& w, const CmKey& key, const SrtpIv& iv, Bytes in, uint8_t* out) {
+  if (in.empty()) return true;
+  IMB_JOB& job = w.ctr;
+  job.enc_keys = key.round_keys;
+  job.key_len_in_bytes = 16;
+  job.src = in.data();
+  job.dst = out;
+  job.cipher_start_src_offset_in_bytes = 0;
+  job.msg_len_to_cipher_in_bytes = in.size();
+  job.iv = iv.bytes;
+  job.iv_len_in_bytes = 16;
+  return IMB_SUBMIT_CIPHER_BURST_NOCHECK(w.manager, &job, 1, IMB_CIPHER_CNTR, IMB_DIR_ENCRYPT,
+                                         IMB_KEY_128_BYTES) == 1;
+}
+
+// Packets of AES-CM on their way through the library, of any number of keys. Its HMAC-SHA1 is fast
+// only for many packets at once; for few, OpenSSL's SHA-1, which uses the processor's SHA
+// instructions, is faster.
+class CmBurst {
  public:
-  explicit CmCipher(Workspace& w) : w_(w) {}
-  ~CmCipher() override { OPENSSL_cleanse(key_, sizeof key_); }
+  explicit CmBurst(Workspace& w) : w_(w) {}
 
-  bool set_key(const SrtpSessionKey& key) override {
-    IMB_AES_KEYEXP_128(w_.manager, key.cipher.data(), key_, w_.unused_decryption_key);
-    hmac_.set_key(key.auth);
+  void begin() { open_ = true; }
+  // How many packets since begin() the library failed for.
+  size_t end() {
+    complete();
+    open_ = false;
+    return std::exchange(lost_, 0);
+  }
+
+  // At once, or between begin() and end() when there are enough, complete() or end(). False, at
+  // once only, if the library fails. At most kMaxSealJobs; `key` stays where it is.
+  bool seal(const CmKey& key, std::span<const SealJob> packets) {
+    for (const SealJob& packet : packets) {
+      if (count_ == kSize) complete();
+      keys_[count_] = &key;
+      packets_[count_++] = packet;
+    }
+    return open_ || complete();
+  }
+
+  bool complete() {
+    const size_t count = std::exchange(count_, 0);
+    const bool sealed = count < kManyPackets ? seal_singly(count) : seal_together(count);
+    if (sealed) return true;
+    // Those of a burst were promised and leave. They are not authentic, and say nothing.
+    for (const SealJob& packet : std::span(packets_).first(count))
+      std::fill_n(packet.out(), packet.plain.size() + kSha1TagSize, uint8_t{0});
+    if (open_) lost_ += count;
+    return false;
+  }
+
+ private:
+  // Several times the lanes of the hash, 16 with AVX-512: they stay full while packets of different
+  // sizes come to their end.
+  static constexpr size_t kSize = 64;
+  static_assert(kSize >= kMaxSealJobs && kSize <= IMB_MAX_BURST_SIZE);
+  // Below it the lanes are too empty to gain anything.
+  static constexpr size_t kManyPackets = 5;
+
+  bool seal_singly(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      const SealJob& packet = packets_[i];
+      if (!counter_mode(w_, *keys_[i], packet.iv, packet.plain, packet.out())) return false;
+      keys_[i]->hmac.tag(packet.header(), Bytes(packet.out(), packet.plain.size()),
+                         packet.trailer(), packet.tag());
+    }
     return true;
   }
 
-  bool seal(const SrtpIv& iv, Bytes header, Bytes plain, uint8_t* out, Bytes trailer,
-            uint8_t* tag) override {
-    if (!counter_mode(iv, plain, out)) return false;
-    hmac_.tag(header, Bytes(out, plain.size()), trailer, tag);
-    return true;
-  }
-
-  bool seal_all(std::span<const SealJob> packets) override {
-    if (packets.size() < kManyPackets) return SrtpCipher::seal_all(packets);
-    for (size_t i = 0; i < packets.size(); ++i) {
-      const SealJob& packet = packets[i];
-      IMB_JOB& job = w_.jobs[i];
+  bool seal_together(size_t size) {
+    for (size_t i = 0; i < size; ++i) {
+      const SealJob& packet = packets_[i];
+      IMB_JOB& job = jobs_[i];
       job = {};
-      job.enc_keys = key_;
+      job.enc_keys = keys_[i]->round_keys;
       job.key_len_in_bytes = 16;
       job.src = packet.plain.data();
       job.dst = packet.out();
@@ -106,60 +166,71 @@ class CmCipher final : public SrtpCipher {
       job.iv = packet.iv.bytes;
       job.iv_len_in_bytes = 16;
     }
-    const auto count = static_cast<uint32_t>(packets.size());
-    if (IMB_SUBMIT_CIPHER_BURST_NOCHECK(w_.manager, w_.jobs.data(), count, IMB_CIPHER_CNTR,
+    const auto count = static_cast<uint32_t>(size);
+    if (IMB_SUBMIT_CIPHER_BURST_NOCHECK(w_.manager, jobs_.data(), count, IMB_CIPHER_CNTR,
                                         IMB_DIR_ENCRYPT, IMB_KEY_128_BYTES) != count)
       return false;
     // The roll-over counter is hashed from where the tag goes afterwards.
     constexpr size_t kSha1Size = 20;  // the library writes at least 12 bytes
-    uint8_t tags[kMaxSealJobs][kSha1Size];
-    for (size_t i = 0; i < packets.size(); ++i) {
-      const SealJob& packet = packets[i];
+    uint8_t tags[kSize][kSha1Size];
+    for (size_t i = 0; i < size; ++i) {
+      const SealJob& packet = packets_[i];
       std::ranges::copy(packet.roc, packet.tag());
-      IMB_JOB& job = w_.jobs[i];
+      IMB_JOB& job = jobs_[i];
       job = {};
       job.src = packet.packet;
       job.msg_len_to_hash_in_bytes = packet.header_size + packet.plain.size() + packet.roc.size();
       job.auth_tag_output = tags[i];
       job.auth_tag_output_len_in_bytes = kSha1Size;
-      job.u.HMAC._hashed_auth_key_xor_ipad = static_cast<const uint8_t*>(hmac_.inner());
-      job.u.HMAC._hashed_auth_key_xor_opad = static_cast<const uint8_t*>(hmac_.outer());
+      const SrtpHmac& hmac = keys_[i]->hmac;
+      job.u.HMAC._hashed_auth_key_xor_ipad = static_cast<const uint8_t*>(hmac.inner());
+      job.u.HMAC._hashed_auth_key_xor_opad = static_cast<const uint8_t*>(hmac.outer());
     }
-    if (IMB_SUBMIT_HASH_BURST_NOCHECK(w_.manager, w_.jobs.data(), count, IMB_AUTH_HMAC_SHA_1) !=
+    if (IMB_SUBMIT_HASH_BURST_NOCHECK(w_.manager, jobs_.data(), count, IMB_AUTH_HMAC_SHA_1) !=
         count)
       return false;
-    for (size_t i = 0; i < packets.size(); ++i)
-      std::copy_n(tags[i], kSha1TagSize, packets[i].tag());
+    for (size_t i = 0; i < size; ++i) std::copy_n(tags[i], kSha1TagSize, packets_[i].tag());
     return true;
   }
 
+  Workspace& w_;
+  bool open_ = false;
+  size_t count_ = 0;
+  size_t lost_ = 0;
+  std::array<const CmKey*, kSize> keys_{};
+  std::array<SealJob, kSize> packets_;
+  std::array<IMB_JOB, kSize> jobs_{};
+};
+
+class CmCipher final : public SrtpCipher {
+ public:
+  CmCipher(Workspace& w, CmBurst& burst) : w_(w), burst_(burst) {}
+
+  bool set_key(const SrtpSessionKey& key) override {
+    IMB_AES_KEYEXP_128(w_.manager, key.cipher.data(), key_.round_keys, w_.unused_decryption_key);
+    key_.hmac.set_key(key.auth);
+    return true;
+  }
+
+  bool seal(const SrtpIv& iv, Bytes header, Bytes plain, uint8_t* out, Bytes trailer,
+            uint8_t* tag) override {
+    if (!counter_mode(w_, key_, iv, plain, out)) return false;
+    key_.hmac.tag(header, Bytes(out, plain.size()), trailer, tag);
+    return true;
+  }
+
+  bool seal_all(std::span<const SealJob> packets) override { return burst_.seal(key_, packets); }
+
   bool open(const SrtpIv& iv, Bytes header, MutableBytes data, Bytes trailer,
             const uint8_t* tag) override {
-    return hmac_.verify(header, data, trailer, tag) && counter_mode(iv, data, data.data());
+    return key_.hmac.verify(header, data, trailer, tag) &&
+           counter_mode(w_, key_, iv, data, data.data());
   }
 
  private:
-  // Below it the lanes of the hash are too empty to gain anything.
-  static constexpr size_t kManyPackets = 5;
-
-  bool counter_mode(const SrtpIv& iv, Bytes in, uint8_t* out) {
-    if (in.empty()) return true;
-    IMB_JOB& job = w_.ctr;
-    job.enc_keys = key_;
-    job.key_len_in_bytes = 16;
-    job.src = in.data();
-    job.dst = out;
-    job.cipher_start_src_offset_in_bytes = 0;
-    job.msg_len_to_cipher_in_bytes = in.size();
-    job.iv = iv.bytes;
-    job.iv_len_in_bytes = 16;
-    return IMB_SUBMIT_CIPHER_BURST_NOCHECK(w_.manager, &job, 1, IMB_CIPHER_CNTR, IMB_DIR_ENCRYPT,
-                                           IMB_KEY_128_BYTES) == 1;
-  }
-
   Workspace& w_;
-  alignas(16) uint8_t key_[16 * 11];
-  SrtpHmac hmac_;
+  CmBurst& burst_;
+  CmKey key_;
 };
 
 class IpsecMbCrypto final : public SrtpCrypto {
@@ -192,11 +263,16 @@ class IpsecMbCrypto final : public SrtpCrypto {
 
   std::unique_ptr<SrtpCipher> make_cipher(SrtpProfile profile, SrtpDirection) override {
     if (profile == SrtpProfile::kAeadAes128Gcm) return std::make_unique<GcmCipher>(w_);
-    return std::make_unique<CmCipher>(w_);
+    return std::make_unique<CmCipher>(w_, cm_);
   }
+
+  void begin_burst() override { cm_.begin(); }
+  void complete_burst() override { cm_.complete(); }
+  size_t end_burst() override { return cm_.end(); }
 
  private:
   Workspace w_;
+  CmBurst cm_{w_};
   IMB_ARCH arch_ = IMB_ARCH_NONE;
 };
 

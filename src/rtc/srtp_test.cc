@@ -372,6 +372,107 @@ TEST_P(SrtpTest, SessionsDoNotDisturbEachOther) {
   }
 }
 
+// Packets of many senders: what they are in the end, and where they stand on the way.
+class SrtpBurstTest : public SrtpTest {
+ protected:
+  // Runs of one, two and three packets, of different sizes, one of them without payload.
+  void make(size_t senders) {
+    for (size_t s = 0; s < senders; ++s) {
+      senders_.push_back(sender(static_cast<uint8_t>(s)));
+      for (size_t i = 0; i < s % 3 + 1; ++i) {
+        const auto seq = static_cast<uint16_t>(0xFFFE + i);
+        plain_.push_back(rtp_packet(kSsrc, seq, s == 5 ? 0 : 40 + s * 23 + i));
+      }
+    }
+    for (const Buffer& plain : plain_) {
+      places_.push_back(plain);
+      std::fill(places_.back().begin() + 12, places_.back().end(), kUntouched);
+      places_.back().resize(plain.size() + senders_.front().overhead(), kUntouched);
+    }
+  }
+  void protect_all() {
+    size_t at = 0;
+    for (size_t s = 0; s < senders_.size(); ++s) {
+      std::vector<RtpToProtect> run;
+      for (size_t i = 0; i < s % 3 + 1; ++i, ++at)
+        run.push_back({places_[at].data(), 12, Bytes(plain_[at]).subspan(12), 0xFFFE + i});
+      ASSERT_TRUE(senders_[s].protect_rtp(run, Ssrc{kSsrc}));
+    }
+  }
+  void expect_sealed() {
+    size_t at = 0;
+    for (size_t s = 0; s < senders_.size(); ++s)
+      for (size_t i = 0; i < s % 3 + 1; ++i, ++at)
+        EXPECT_EQ(places_[at], protect(senders_[s], plain_[at], 0xFFFE + i)) << s << ", " << i;
+  }
+  bool untouched(size_t at) const {
+    return std::all_of(places_[at].begin() + 12, places_[at].end(),
+                       [](uint8_t byte) { return byte == kUntouched; });
+  }
+  // Whether this library and profile put anything off.
+  bool puts_off() const {
+    return std::get<0>(GetParam()) == SrtpBackend::kIpsecMb &&
+           profile() == SrtpProfile::kAes128CmSha1_80;
+  }
+
+  static constexpr uint8_t kUntouched = 0xee;
+  std::vector<SrtpSender> senders_;
+  std::vector<Buffer> plain_;
+  std::vector<Buffer> places_;
+};
+INSTANTIATE_TEST_SUITE_P(All, SrtpBurstTest, srtp_params(), param_name);
+
+// 79 packets: more than are put off at a time.
+TEST_P(SrtpBurstTest, IsTheSameAsImmediately) {
+  make(40);
+  crypto_->begin_burst();
+  protect_all();
+  EXPECT_EQ(untouched(plain_.size() - 1), puts_off());
+  EXPECT_FALSE(untouched(0));  // done when there was no more room
+  EXPECT_EQ(crypto_->end_burst(), 0u);
+  expect_sealed();
+}
+
+TEST_P(SrtpBurstTest, FewPackets) {
+  make(2);
+  crypto_->begin_burst();
+  protect_all();
+  EXPECT_EQ(untouched(0), puts_off());
+  EXPECT_EQ(crypto_->end_burst(), 0u);
+  expect_sealed();
+}
+
+// RTCP and single packets do not wait, nor disturb those that do; what comes after a completion
+// waits for the next.
+TEST_P(SrtpBurstTest, GoesOnAfterCompletion) {
+  make(12);
+  crypto_->begin_burst();
+  for (int round = 0; round < 2; ++round) {
+    for (Buffer& place : places_) std::fill(place.begin() + 12, place.end(), kUntouched);
+    protect_all();
+    SrtpReceiver to = receiver(0);
+    EXPECT_EQ(rtcp_error(to, protect_rtcp(senders_[0], rtcp_packet(kSsrc))), std::nullopt);
+    EXPECT_EQ(rtp_error(to, protect(senders_[0], rtp_packet(kSsrc, 9), 9)), std::nullopt);
+    EXPECT_EQ(untouched(0), puts_off());
+    crypto_->complete_burst();
+    expect_sealed();
+  }
+  EXPECT_EQ(crypto_->end_burst(), 0u);
+}
+
+TEST_P(SrtpBurstTest, EndWithoutBeginIsHarmless) {
+  EXPECT_EQ(crypto_->end_burst(), 0u);
+  crypto_->complete_burst();
+  make(7);
+  protect_all();
+  expect_sealed();
+  crypto_->begin_burst();
+  EXPECT_EQ(crypto_->end_burst(), 0u);
+  EXPECT_EQ(crypto_->end_burst(), 0u);
+  protect_all();  // immediately again
+  expect_sealed();
+}
+
 // Both libraries write the same bytes.
 TEST(SrtpBackends, Agree) {
   const auto a = SrtpCrypto::make(SrtpBackend::kIpsecMb);

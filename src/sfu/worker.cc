@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "rtc/srtp_burst.h"
 #include "wire/rtp.h"
 #include "wire/stun.h"
 
@@ -302,6 +303,12 @@ void Worker::flush(Instant now, Outlet& out) {
 
 void Worker::fan_out(Instant now, Source& source, Outlet& out) {
   source.publisher.prepare_batch();
+  forward_batch(now, source, out);
+  source.publisher.clear_pending();
+}
+
+void Worker::forward_batch(Instant now, Source& source, Outlet& out) {
+  rtc::SrtpBurst burst(*crypto_, counters_, out);
   const std::vector<SlabId>& viewers = source.subscribers;
   const bool sound_only = !source.publisher.has_pending_video();
   for (size_t i = 0; i < viewers.size(); ++i) {
@@ -311,9 +318,9 @@ void Worker::fan_out(Instant now, Source& source, Outlet& out) {
       if (const Member* next = members_.find(viewers[i + kPrefetchKeys]))
         next->peer.prefetch(sound_only);
     if (Member* viewer = members_.find(viewers[i]))
-      viewer->subscriber->forward_batch(now, source.publisher, viewer->peer, counters_, out);
+      viewer->subscriber->forward_batch(now, source.publisher, viewer->peer, counters_,
+                                        burst.outlet());
   }
-  source.publisher.clear_pending();
 }
 
 Instant Worker::next_timeout() const {

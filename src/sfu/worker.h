@@ -223,6 +223,7 @@ class Worker {
   void handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out);
   void drive(Instant now, SlabId handle, Member& member, Outlet& out);
   void fan_out(Instant now, Source& source, Outlet& out);
+  void forward_batch(Instant now, Source& source, Outlet& out);
   void wait_for_turn(SlabId member, const Route& from, Bytes datagram);
   void take_handshake_steps(Instant now, Outlet& out);
   void start_subscribers(Instant now, Outlet& out);

@@ -47,9 +47,16 @@ class Allocation : public Scenario {};
 
 TEST_F(Allocation, ForwardingAllocatesNothing) {
   const ClientId source = add_connected_presenter();
-  for (int i = 0; i < 20; ++i)
+  for (int i = 0; i < 20; ++i) {
+    if (i == 10) {
+      simulation.run_for(Duration::seconds(1));
+      simulation.use_aes_cm();
+    }
     simulation.add_viewer(source, viewer(), both_ways(link(Duration::millis(5))));
+  }
   simulation.run_for(Duration::seconds(3));
+  EXPECT_EQ(simulation.browser(source + 1).srtp_profile(), rtc::kSrtpAeadAes128Gcm);
+  EXPECT_EQ(simulation.browser(source + 20).srtp_profile(), rtc::kSrtpAes128CmSha1_80);
 
   Nowhere nowhere;
   TransmitBatch batch;

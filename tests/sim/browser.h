@@ -92,6 +92,10 @@ class Browser : private PacketOut {
   // Packets that could not be decrypted: damaged, duplicates, or not for us.
   uint64_t undecryptable() const { return undecryptable_; }
   const Agreed& agreed() const { return agreed_; }
+  // As in rtc/dtls.h; nullopt before the handshake.
+  std::optional<uint16_t> srtp_profile() const {
+    return dtls_ ? dtls_->srtp_profile() : std::nullopt;
+  }
 
   // Sends a plain compound of the caller's making, protected, as a hostile browser might.
   void send_compound(Bytes compound) { send_rtcp(compound); }

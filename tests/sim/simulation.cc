@@ -1,7 +1,10 @@
 #include "sim/simulation.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
+
+#include <openssl/ssl.h>
 
 namespace loopcast::sim {
 namespace {
@@ -36,6 +39,15 @@ Simulation::Simulation(uint64_t seed, size_t workers)
 }
 
 Simulation::~Simulation() = default;
+
+void Simulation::use_aes_cm() {
+  if (SSL_CTX_set_tlsext_use_srtp(identity_.context(), "SRTP_AES128_CM_SHA1_80") != 0)
+    throw std::runtime_error("no such SRTP profile");
+}
+
+void Simulation::limit_batches(size_t bytes) {
+  for (const auto& host : hosts_) host->batch = TransmitBatch(bytes);
+}
 
 // Commands.
 

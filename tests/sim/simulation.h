@@ -61,6 +61,12 @@ class Simulation {
   // With another worker than the presenter's: what the presenter sends is relayed to it.
   ClientId add_viewer(ClientId presenter, BrowserOptions options, const PathOptions& path,
                       size_t worker = 0);
+  // Browsers that begin to connect from now on know AES-CM with HMAC-SHA1 alone.
+  void use_aes_cm();
+  // From now on a worker's batch holds so many bytes.
+  void limit_batches(size_t bytes);
+  // How often a batch had to leave because it was full.
+  uint64_t full_batches() const { return full_batches_; }
   // Ended by the application.
   void stop(ClientId id);
   // Killed: nothing comes from it any more, and nothing reaches it.
@@ -106,7 +112,10 @@ class Simulation {
   // One worker and its socket.
   struct Host final : TransmitSink {
     Host(Simulation& owner, size_t number, const Random::Seed& seed);
-    void send(TransmitBatch& full) override { simulation.send(full, address); }
+    void send(TransmitBatch& full) override {
+      ++simulation.full_batches_;
+      simulation.send(full, address);
+    }
 
     Simulation& simulation;
     SocketAddress address;
@@ -164,6 +173,7 @@ class Simulation {
   DeadlineHeap<ClientId> deadlines_;
   Tap tap_;
   uint64_t handed_over_ = 0;
+  uint64_t full_batches_ = 0;
   uint64_t order_ = 0;
   uint32_t addresses_ = 0;
   ClientId next_client_ = 0;
