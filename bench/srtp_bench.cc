@@ -84,9 +84,9 @@ void fan_out(benchmark::State& state, SrtpBackend backend, SrtpProfile profile) 
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kViewers * kPackets));
 }
 
-// A frame of `Packets` packets to each of 64 viewers, end to end in one buffer as they are sent:
-// the viewers one by one, or all in a burst.
-template <size_t Packets, bool Burst>
+// `Packets` packets of one size to each of 64 viewers, in one buffer as they are sent: the viewers
+// one by one, or all in a burst.
+template <size_t Packets, size_t Payload, bool Burst>
 void frames_cm(benchmark::State& state) {
   const auto crypto = crypto_or_skip(state, SrtpBackend::kIpsecMb);
   if (!crypto) return;
@@ -98,8 +98,7 @@ void frames_cm(benchmark::State& state) {
   std::vector<uint8_t> out(kViewers * Packets * kPacketSize);
   for (size_t at = 0; at < out.size(); at += kPacketSize)
     std::copy_n(header.begin(), kHeaderSize, &out[at]);
-  const std::vector<std::vector<uint8_t>> payloads(Packets,
-                                                   std::vector<uint8_t>(kPayloadSize, 0x5a));
+  const std::vector<std::vector<uint8_t>> payloads(Packets, std::vector<uint8_t>(Payload, 0x5a));
   uint64_t index = 0;
   std::array<RtpToProtect, Packets> run;
   for (auto _ : state) {
@@ -116,12 +115,13 @@ void frames_cm(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kViewers * Packets));
 }
-BENCHMARK(frames_cm<1, false>)->Name("frames_cm/1_packet/one_by_one");
-BENCHMARK(frames_cm<1, true>)->Name("frames_cm/1_packet/burst");
-BENCHMARK(frames_cm<2, false>)->Name("frames_cm/2_packets/one_by_one");
-BENCHMARK(frames_cm<2, true>)->Name("frames_cm/2_packets/burst");
-BENCHMARK(frames_cm<9, false>)->Name("frames_cm/9_packets/one_by_one");
-BENCHMARK(frames_cm<9, true>)->Name("frames_cm/9_packets/burst");
+#define ONE_BY_ONE_AND_IN_A_BURST(name, packets, payload)                               \
+  BENCHMARK(frames_cm<packets, payload, false>)->Name("frames_cm/" name "/one_by_one"); \
+  BENCHMARK(frames_cm<packets, payload, true>)->Name("frames_cm/" name "/burst")
+ONE_BY_ONE_AND_IN_A_BURST("sound", 1, 90);
+ONE_BY_ONE_AND_IN_A_BURST("1_packet", 1, kPayloadSize);
+ONE_BY_ONE_AND_IN_A_BURST("2_packets", 2, kPayloadSize);
+ONE_BY_ONE_AND_IN_A_BURST("9_packets", 9, kPayloadSize);
 
 void unprotect(benchmark::State& state, SrtpBackend backend, SrtpProfile profile) {
   const auto crypto = crypto_or_skip(state, backend);
