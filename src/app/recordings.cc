@@ -69,6 +69,14 @@ void Recordings::stop(Instant now, const std::string& broadcast_id, bool lost) {
     running->second.deadline = now + kReconnectTime;
 }
 
+void Recordings::give_up(const std::string& user_id, const std::string& broadcast_id) {
+  const auto found = by_broadcast_.find(broadcast_id);
+  if (found == by_broadcast_.end()) return;
+  const auto running = running_.find(found->second);
+  const bool waiting = !running->second.deadline.is_never();
+  if (waiting && running->second.owner_id == user_id) finish(running);
+}
+
 void Recordings::remove(const std::string& id) {
   removing_.insert_or_assign(id, true);
   recorder_.remove(id);

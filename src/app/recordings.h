@@ -110,6 +110,9 @@ class Recordings {
   // It is over, or not to be recorded any more. `lost`: not by the presenter's wish, who may come
   // back. Of what is not recorded: no effect.
   void stop(Instant now, const std::string& broadcast_id, bool lost);
+  // The presenter of a broadcast that was lost does not come back, and says so: the recording ends
+  // now. Of what is on air, or another user's: no effect.
+  void give_up(const std::string& user_id, const std::string& broadcast_id);
   void handle(RecorderEvent event);
   // Deletes the files of a recording that is marked as being removed, and then its row.
   // → RemovalDone.

@@ -160,6 +160,23 @@ TEST_F(RecordingsTest, NobodyComesBack) {
   EXPECT_THAT(calls(), ElementsAre("finish"));
 }
 
+TEST_F(RecordingsTest, AStopWhileItsPresenterIsWaitedForEndsIt) {
+  recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
+  recordings_.give_up("id-alice", "b1");
+  EXPECT_THAT(calls(), ElementsAre("start 4")) << "it is on air";
+  recordings_.stop(at(9), "b1", true);
+  recordings_.give_up("id-bob", "b1");
+  recordings_.give_up("id-alice", "b2");
+  EXPECT_TRUE(calls().empty());
+  recordings_.give_up("id-alice", "b1");
+  EXPECT_THAT(calls(), ElementsAre("finish"));
+  EXPECT_TRUE(recordings_.next_timeout().is_never());
+  recordings_.handle(finished(recorder_.last, 9));
+  EXPECT_THAT(writes(), ElementsAre("add alice", "state processing", "finish ready"));
+  recordings_.give_up("id-alice", "b1");
+  EXPECT_TRUE(calls().empty());
+}
+
 TEST_F(RecordingsTest, ACallIsNotContinuedAsABroadcast) {
   RecordingStart call = start_of("alice", "b1", 4);
   call.co_owner_id = "id-bob";
