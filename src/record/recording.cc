@@ -34,6 +34,17 @@ bool can_hold(Format format, wire::Codec codec) {
 
 }  // namespace
 
+bool Recording::fits(const std::vector<sfu::HandoverStream>& streams) const {
+  if (!format_) return true;
+  const auto pictures = std::ranges::find_if(
+      tracks_, [](const OpenTrack& open) { return wire::is_video(open.track.codec); });
+  return std::ranges::all_of(streams, [&](const sfu::HandoverStream& stream) {
+    if (!is_video(stream)) return true;
+    return pictures != tracks_.end() ? stream.codec == pictures->track.codec
+                                     : can_hold(*format_, stream.codec);
+  });
+}
+
 void Recording::take(Instant now, const sfu::PacketBatch& batch) {
   if (!batch.streams.empty()) {
     end_source(now);

@@ -48,6 +48,9 @@ class Recording {
 
   explicit Recording(RecordingCounters& counters) : counters_(counters) {}
 
+  // Whether a publisher of these streams can go on in this file so that players show it: with the
+  // codec of the pictures that are in it, or one that a file without any can hold.
+  bool fits(const std::vector<sfu::HandoverStream>& streams) const;
   // A batch with streams in it is a new publisher: the recording goes on with that one.
   void take(Instant now, const sfu::PacketBatch& batch);
   void handle_timeout(Instant now);

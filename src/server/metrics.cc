@@ -79,6 +79,7 @@ void add_calls(Families& out, const app::Presence& presence, const app::Calls& c
       {"connected", c.connected},
       {"crossed", c.crossed},
       {"resumed", c.resumed},
+      {"split", c.split},
       {"rate_limited", c.rate_limited},
       {"unreachable", c.unreachable},
       {"refused", c.refused},

@@ -128,6 +128,12 @@ void RecordingThread::take_batch(Instant now, sfu::PacketBatch& batch) {
     return;
   }
   Active& active = it->second;
+  if (!active.recording.fits(batch.streams)) {
+    active.publisher = 0;
+    const std::string recording = it->first;
+    by_publisher_.erase(batch.publisher);
+    return ports_.unfit(recording, batch.publisher);
+  }
   if (!batch.streams.empty()) active.described = true;
   if (!active.described && !batch.last) {
     active.described = true;  // asked for once

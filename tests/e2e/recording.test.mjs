@@ -172,19 +172,19 @@ async function readable(file) {
   return seen.filter((p) => p.frame !== null);
 }
 
-test('a presenter who is lost and comes back is one recording, and a stop while waited for ends it at once', async () => {
-  const session = await server.register('who comes back');
+// The media of a page end without a word to the server's HTTP side.
+async function lose(page, session) {
   const headers = { authorization: `Bearer ${session.token}` };
+  await page.evaluate(() => window.published.peer.close());
   const onAir = async () => (await (await fetch(`${server.url}/api/v2/broadcasts`, { headers })).json()).total;
-  // The media end without a word to the server's HTTP side.
-  const lose = async (page) => {
-    await page.evaluate(() => window.published.peer.close());
-    await until(async () => (await onAir()) === 0, 'the loss goes unnoticed');
-  };
-  const { page } = await present('vp8', session);
+  await until(async () => (await onAir()) === 0, 'the loss goes unnoticed');
+}
+
+test('a presenter who is lost and comes back is one recording, and a stop while waited for ends it at once', async () => {
+  const { page, session } = await present('vp8');
   const began = Date.now();
   await page.waitForTimeout(2500);
-  await lose(page);
+  await lose(page, session);
   const lost = (await mine(session)).map((r) => r.state);
   assert.deepEqual(lost, ['recording'], 'it is waited for');
   await page.close();
@@ -193,7 +193,7 @@ test('a presenter who is lost and comes back is one recording, and a stop while 
   const { page: again } = await present('vp8', session);
   await again.waitForTimeout(2500);
   const first_frames = await again.evaluate(() => window.clapper.frames);
-  await lose(again);
+  await lose(again, session);
   const lasted = (Date.now() - began) / 1000;
   assert.equal((await mine(session))[0].state, 'recording');
   const stopped = Date.now();
@@ -210,6 +210,25 @@ test('a presenter who is lost and comes back is one recording, and a stop while 
   assert.ok(read[turns[0]].time - read[turns[0] - 1].time > 1, 'there is no gap');
   const played = await play(recording);
   assert.ok(played.advances && Math.abs(played.duration - recording.duration) < 0.1, JSON.stringify(played));
+});
+
+test('a presenter who comes back with another codec goes on in a second recording', async () => {
+  const { page, session } = await present('vp8');
+  await page.waitForTimeout(2000);
+  await lose(page, session);
+  await page.close();
+  const { page: again } = await present('h264', session);
+  await again.waitForTimeout(2500);
+  await stop(again);
+  const ready = await until(async () => {
+    const all = (await mine(session)).filter((r) => r.state === 'ready');
+    return all.length === 2 && all;
+  }, async () => `not two: ${JSON.stringify(await mine(session))}`, 10_000);
+  assert.deepEqual(ready.map((r) => [r.video_codec, r.audio_codec, r.title]), [['h264', 'opus', session.user.nickname], ['vp8', 'opus', session.user.nickname]]);
+  for (const recording of ready) {
+    const seen = await readable(fileOf(recording));
+    assert.ok(seen.length > 20, `${seen.length} pictures`);
+  }
 });
 
 test('a server that is killed loses less than a second of what it was recording', async () => {
