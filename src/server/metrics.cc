@@ -79,7 +79,6 @@ void add_calls(Families& out, const app::Presence& presence, const app::Calls& c
       {"connected", c.connected},
       {"crossed", c.crossed},
       {"resumed", c.resumed},
-      {"split", c.split},
       {"rate_limited", c.rate_limited},
       {"unreachable", c.unreachable},
       {"refused", c.refused},
@@ -207,6 +206,7 @@ void add_recordings(Families& out, api::Library& library) {
   const std::pair<const char*, uint64_t> events[] = {
       {"started", c.started},
       {"resumed", c.resumed},
+      {"split", c.split},
       {"repaired", c.repaired},
       {"ready", c.ready},
       {"damaged", c.damaged},
