@@ -8,8 +8,9 @@
 namespace loopcast::load {
 namespace {
 
-// Sockets are looked at no more often than this, as a network card holds back its interrupts: to
-// wake a thread for each datagram would be half the work, and the server would do a part of it.
+// Sockets are looked at this often, as a network card holds back its interrupts, and nobody waits
+// for them in between: to wake a thread for a datagram is work that the server's processor would
+// do.
 constexpr std::chrono::microseconds kRest{200};
 
 }  // namespace
@@ -133,7 +134,7 @@ void Crowd::fire(Instant now) {
 void Crowd::loop() {
   while (!stopping_) {
     std::this_thread::sleep_for(kRest);
-    for (const net::EventLoop::Ready& ready : events_.wait(net::now(), deadlines_.next())) {
+    for (const net::EventLoop::Ready& ready : events_.wait(net::now(), Instant())) {
       if (ready.tag.kind == net::EventLoop::kWakeKind)
         take_over();
       else if (members_[ready.tag.number])

@@ -36,7 +36,13 @@ struct IpAddress {
   bool is_private() const;
   std::string to_string() const;
 
-  bool operator==(const IpAddress&) const = default;
+  // By words: what compares bytes is a call, and addresses are compared for each datagram.
+  bool operator==(const IpAddress& other) const {
+    uint64_t a[2], b[2];
+    std::memcpy(a, octets.data(), sizeof a);
+    std::memcpy(b, other.octets.data(), sizeof b);
+    return a[0] == b[0] && a[1] == b[1] && family == other.family;
+  }
 };
 
 struct SocketAddress {

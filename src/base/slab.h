@@ -73,7 +73,7 @@ class Slab {
   }
 
  private:
-  static constexpr size_t kPrefetched = 640;
+  static constexpr size_t kPrefetched = 512;
 
   struct Slot {
     uint32_t generation = 1;

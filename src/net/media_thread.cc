@@ -102,6 +102,7 @@ void MediaThreadBase::run() {
     Instant until = std::min(worker_next_timeout(), tcp_.next_timeout());
     if (commands_left_) until = before;
     if (events_left_) until = std::min(until, before + kEventRetry);
+    if (received_any_ && !sent_any_ && !last) rest(before, until);
     const auto ready = loop_.wait(before, last ? before : until);
     now_ = net::now();
     take_turn(ready);
@@ -115,8 +116,16 @@ void MediaThreadBase::run() {
   }
 }
 
+void MediaThreadBase::rest(Instant before, Instant until) const {
+  const int64_t us = (std::min(until, now_ + kRest) - before).us();
+  if (us <= 0) return;
+  const timespec time{0, us * 1000};
+  ::nanosleep(&time, nullptr);
+}
+
 void MediaThreadBase::take_turn(std::span<const EventLoop::Ready> ready) {
   ++counters_.turns;
+  received_any_ = sent_any_ = false;
   bool woken = commands_left_;
   for (const EventLoop::Ready& r : ready) {
     if (r.tag.kind == EventLoop::kWakeKind)
@@ -141,6 +150,7 @@ void MediaThreadBase::receive(UdpSocket& socket) {
     if (round > 0) now_ = net::now();
     socket.receive(received_);
     if (!received_.datagrams().empty()) {
+      received_any_ = true;
       worker_datagrams(received_.datagrams());
       flush();
     }
@@ -154,6 +164,7 @@ void MediaThreadBase::flush() {
 }
 
 void MediaThreadBase::send(TransmitBatch& batch) {
+  sent_any_ = true;
   for (const auto& socket : udp_) socket->send(batch, batch.sends());
   tcp_.send(batch, batch.sends());
   batch.clear();

@@ -89,6 +89,9 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   static constexpr Duration kEventRetry = Duration::millis(10);
   // Commands have so long in one turn, before media has the next: an offer takes a tenth of it.
   static constexpr Duration kCommandTime = Duration::millis(2);
+  // After a turn that received and sent nothing, the thread looks away for so long: the feedback of
+  // thousands of viewers then comes in batches, and does not wake the thread for each message.
+  static constexpr Duration kRest = Duration::millis(1);
   // What is encrypted is still in the processor's cache when the kernel copies it.
   static constexpr size_t kSendBuffer = 256 << 10;
 
@@ -116,6 +119,7 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   void on_closed(uint32_t tcp) override;
 
   void run();
+  void rest(Instant before, Instant until) const;
   void take_turn(std::span<const EventLoop::Ready> ready);
   void receive(UdpSocket& socket);
   void flush();
@@ -136,6 +140,8 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   TransmitBatch batch_{kSendBuffer};
   Outlet out_{batch_, *this};
   Instant now_;
+  bool received_any_ = false;  // in this turn
+  bool sent_any_ = false;
   bool events_left_ = false;
   bool commands_left_ = false;
   MediaCounters counters_;

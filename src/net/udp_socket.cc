@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
+#include "net/clock.h"
 #include "net/sockaddr.h"
 
 namespace loopcast::net {
@@ -140,7 +141,8 @@ size_t UdpSocket::receive(ReceiveBatch& batch) {
                              MSG_DONTWAIT, nullptr);
     if (n >= 0) {
       batch.full_ = n == static_cast<int>(ReceiveBatch::kMessages);
-      for (size_t i = 0; i < static_cast<size_t>(n); ++i) take_message(batch, i);
+      const Instant at = now();
+      for (size_t i = 0; i < static_cast<size_t>(n); ++i) take_message(at, batch, i);
       break;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;
@@ -150,7 +152,7 @@ size_t UdpSocket::receive(ReceiveBatch& batch) {
   return batch.datagrams_.size();
 }
 
-void UdpSocket::take_message(ReceiveBatch& batch, size_t index) {
+void UdpSocket::take_message(Instant now, ReceiveBatch& batch, size_t index) {
   ReceiveBatch::Messages& messages = *batch.messages_;
   msghdr& header = messages.headers[index].msg_hdr;
   const size_t size = messages.headers[index].msg_len;
@@ -171,6 +173,7 @@ void UdpSocket::take_message(ReceiveBatch& batch, size_t index) {
       if (value > 0) segment = static_cast<size_t>(value);
     }
   }
+  if (from.local == sources_.chosen_for(now, from.remote.ip)) from.local = {};
   messages.prepare(index);
   auto* data = static_cast<uint8_t*>(messages.vectors[index].iov_base);
   for (size_t at = 0; at < size; at += segment) {
@@ -373,6 +376,7 @@ UdpSocket::UdpSocket(Fd fd, Fd sender, const SocketAddress& local, const Options
     : fd_(std::move(fd)),
       sender_(std::move(sender)),
       local_(local),
+      sources_(local.ip.family),
       send_function_(options.send != nullptr ? options.send : &::sendmmsg),
       segmentation_(options.segmentation),
       arrays_(std::make_unique<SendArrays>()) {}

@@ -15,6 +15,7 @@
 #include "base/expected.h"
 #include "base/transmit.h"
 #include "net/fd.h"
+#include "net/source_addresses.h"
 
 namespace loopcast::net {
 
@@ -95,7 +96,8 @@ class UdpSocket {
   const SocketAddress& local() const { return local_; }
 
   // Replaces what `batch` holds by what has arrived. Never waits. Returns the number of datagrams;
-  // Route.local is the address of ours that each was sent to, so that its answer leaves from there.
+  // Route.local is the address of ours that each was sent to, so that its answer leaves from there;
+  // family kNone if it does so anyway.
   size_t receive(ReceiveBatch& batch);
 
   // Sends those of `sends` that are for UDP and of this socket's family; leaves others alone. Never
@@ -123,11 +125,12 @@ class UdpSocket {
   void send_singly(size_t index);
   void count_sent(size_t size, size_t segment);
   void count_dropped(int error, size_t datagrams);
-  void take_message(ReceiveBatch& batch, size_t index);
+  void take_message(Instant now, ReceiveBatch& batch, size_t index);
 
   Fd fd_;
   Fd sender_;  // on the same port; none: fd_ sends
   SocketAddress local_;
+  SourceAddresses sources_;
   SendFunction send_function_;
   bool segmentation_;
   std::unique_ptr<SendArrays> arrays_;

@@ -104,7 +104,7 @@ TEST(UdpSocket, CarriesBatches) {
     a->send(batch, batch.sends());
     const Received got = receive(*b, sent.size());
     EXPECT_EQ(got.payloads, sent);
-    for (const Route& from : got.from) EXPECT_EQ(from, (Route{a->local(), b->local().ip, 0}));
+    for (const Route& from : got.from) EXPECT_EQ(from, (Route{a->local(), {}, 0}));
     EXPECT_EQ(a->counters().sent, sent.size());
     EXPECT_EQ(b->counters().received, sent.size());
     EXPECT_EQ(a->counters().sent_bytes, b->counters().received_bytes);
@@ -250,7 +250,7 @@ TEST(UdpSocket, BothFamiliesShareAPort) {
   ASSERT_TRUE(test::write_all(client.get(), "hello"));
   const Received got = receive(*v6, 1);
   ASSERT_EQ(got.from.size(), 1u);
-  EXPECT_EQ(got.from[0].local, loopback6(0).ip);
+  EXPECT_EQ(got.from[0].local, IpAddress()) << "it leaves from there anyway";
   TransmitBatch batch;
   put(batch, got.from[0], "answer");
   v4->send(batch, batch.sends());

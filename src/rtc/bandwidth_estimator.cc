@@ -95,10 +95,8 @@ void BandwidthEstimator::on_feedback(Instant now, const wire::TransportFeedback&
   }
   feedback.for_each([&](Seq16, bool received, Duration delta) {
     if (received) arrived = arrived + delta;
-    const bool newest = index > loss_.highest();
-    const SendHistory::Run* run = account(index, received);
-    if (run != nullptr && newest) trend_.on_packet(run->at, arrived);
-    ++index;
+    const SendHistory::Run* run = account(index++, received);
+    if (run != nullptr) trend_.on_packet(run->at, arrived);
   });
   if (!complete) rate_.restart();  // how much arrived is unknown
   adjust(now, elapsed, std::clamp(round_trip, Duration(), kMaxElapsed));
@@ -118,16 +116,12 @@ void BandwidthEstimator::adjust(Instant now, Duration elapsed, Duration round_tr
   const auto arriving_bps = static_cast<double>(arriving->bps);
   if (estimate_bps_ == 0) estimate_bps_ = arriving_bps;
 
-  switch (trend_.usage()) {
-    case DelayTrend::Usage::kOveruse:
-      decrease(now);
-      break;
-    case DelayTrend::Usage::kNormal:
-      estimate_bps_ = std::max(estimate_bps_, arriving_bps);
-      if (loss() <= kLowLoss) increase(elapsed, round_trip, *arriving);
-      break;
-    case DelayTrend::Usage::kUnderuse:
-      break;  // the queue drains
+  if (overused()) {
+    decrease(now);
+  } else {
+    estimate_bps_ = std::max(estimate_bps_, arriving_bps);
+    if (trend_.usage() == DelayTrend::Usage::kNormal && loss() <= kLowLoss)
+      increase(elapsed, round_trip, *arriving);
   }
   limit_by_loss(now, round_trip, *arriving);
   estimate_bps_ =

@@ -26,9 +26,11 @@ class BandwidthEstimatorTest : public ::testing::Test {
     }
   }
   void send_run(const std::function<bool(int64_t)>& lost) {
-    history_.add(now_, 5, size_t{5} * kPacket);
-    for (int i = 0; i < 5; ++i, ++next_)
-      if (!lost(next_)) arrivals_.push_back({next_, now_ + Duration::millis(30 + i)});
+    history_.add(now_, run_packets_, run_packets_ * kPacket);
+    delay_ += delay_growth_;
+    for (size_t i = 0; i < run_packets_; ++i, ++next_)
+      if (!lost(next_))
+        arrivals_.push_back({next_, now_ + delay_ + Duration::millis(static_cast<int64_t>(i))});
   }
   void tell_all() {
     tell(message(arrivals_));
@@ -86,6 +88,9 @@ class BandwidthEstimatorTest : public ::testing::Test {
   Instant now_ = Instant::from_us(100'000'000);
   int64_t next_ = 0;
   int runs_ = 0;
+  size_t run_packets_ = 5;
+  Duration delay_ = Duration::millis(30);
+  Duration delay_growth_;  // with each run
   uint8_t count_ = 0;
   std::vector<wire::PacketArrival> arrivals_;
 };
@@ -123,6 +128,29 @@ TEST_F(BandwidthEstimatorTest, SomeLossStopsGrowthOnly) {
   EXPECT_NEAR(before, 2, 0.15);
   run_for(Duration::seconds(20), [](int64_t i) { return i % 20 == 3; });
   EXPECT_NEAR(mbits(), before, 0.1);
+}
+
+TEST_F(BandwidthEstimatorTest, QueueWhoseGrowthIsSteepCountsAtOnce) {
+  run_for(Duration::seconds(20));
+  EXPECT_NEAR(mbits(), 3.05, 0.1);
+  delay_growth_ = Duration::millis(8);  // 2 Mbit/s meet 1.43
+  run_for(Duration::seconds(1));
+  EXPECT_TRUE(estimator.overused());
+  EXPECT_NEAR(mbits(), 0.85 * 1.43, 0.1);
+}
+
+// Others fill a queue a little while the source is quiet: that it sends little says nothing of what
+// it could send.
+TEST_F(BandwidthEstimatorTest, QueueWhoseGrowthIsSlowTakesAStepAtATime) {
+  run_for(Duration::seconds(20));
+  run_packets_ = 1;
+  run_for(Duration::seconds(2));
+  EXPECT_NEAR(mbits(), 3.05, 0.1);
+  delay_growth_ = Duration::micros(1500);
+  run_for(Duration::millis(900));
+  EXPECT_TRUE(estimator.overused());
+  EXPECT_LT(mbits(), 2.7);
+  EXPECT_GT(mbits(), 1.5);
 }
 
 TEST_F(BandwidthEstimatorTest, MessagesMayComeTwice) {

@@ -66,6 +66,8 @@ std::string_view counter_name(Counter counter) {
       return "drop_send_unprotected";
     case Counter::kKeyframeRequestsReceived:
       return "keyframe_requests_received";
+    case Counter::kTransportFeedbackReceived:
+      return "transport_feedback_received";
     case Counter::kKeyframeReplays:
       return "keyframe_replays";
     case Counter::kDropRouteChallenged:

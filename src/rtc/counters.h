@@ -41,6 +41,7 @@ enum class Counter : uint8_t {
   kDropRetransmissionLimit,
   kDropSendUnprotected,  // did not fit a datagram
   kKeyframeRequestsReceived,
+  kTransportFeedbackReceived,
   kKeyframeReplays,      // joins served from the cache
   kDropRouteChallenged,  // somebody claims an address that belongs to another
   kRefusedPeers,         // the worker is full

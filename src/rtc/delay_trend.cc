@@ -14,11 +14,10 @@ constexpr double kSmoothing = 0.9;
 constexpr uint32_t kMinSamples = 10;
 constexpr uint32_t kMaxSamples = 60;
 constexpr double kGain = 4;
-// The threshold: where it starts, its limits, and by how much of the difference it moves each
-// millisecond towards a scaled slope above and below it. What exceeds it by more than kOutlier is
-// a queue, to which it must not adapt.
+// The threshold: where it starts, which is its lowest, and by how much of the difference it moves
+// each millisecond towards a scaled slope above and below it. What exceeds it by more than kOutlier
+// is a queue, to which it must not adapt.
 constexpr double kThreshold = 12.5;
-constexpr double kMinThreshold = 6;
 constexpr double kMaxThreshold = 600;
 constexpr double kThresholdUp = 0.0087;
 constexpr double kThresholdDown = 0.039;
@@ -117,7 +116,7 @@ void DelayTrend::detect(double slope, Duration sent_apart, Duration arrived_apar
   if (excess > kOutlier) return;
   const double step = std::clamp(ms(arrived_apart), 0.0, kMaxStepMs);
   threshold_ += (excess < 0 ? kThresholdDown : kThresholdUp) * excess * step;
-  threshold_ = std::clamp(threshold_, kMinThreshold, kMaxThreshold);
+  threshold_ = std::clamp(threshold_, kThreshold, kMaxThreshold);
 }
 
 }  // namespace loopcast::rtc

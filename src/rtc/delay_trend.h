@@ -18,9 +18,10 @@ class DelayTrend {
 
   DelayTrend();
 
-  // A packet that left at `sent` arrived at `arrived`; in order of their numbers. Packets that left
-  // within kBurst are one group, of which the least delayed packet counts: those behind it wait
-  // for each other, which says nothing of the queue that the group met.
+  // A packet that left at `sent` arrived at `arrived`; in order of their numbers, but for some that
+  // are told late and join the latest group. Packets that left within kBurst are one group, of
+  // which the least delayed packet counts: those behind it wait for each other, which says nothing
+  // of the queue that the group met.
   void on_packet(Instant sent, ArrivalTime arrived);
 
   // Of the group before the last.

@@ -67,13 +67,18 @@ TEST_F(DelayTrendTest, OnePacketThatIsLateIsNothing) {
 }
 
 TEST_F(DelayTrendTest, AdaptsToJitter) {
-  Random random = Random::from_number(1);
-  int overused = 0;
-  for (int i = 0; i < 1500; ++i) {
-    packet(delay_ + 60 * random.unit());
-    if (i >= 500) overused += trend.usage() == Usage::kOveruse ? 1 : 0;
+  for (const auto& [jitter_ms, longest] : {std::pair{80, 5}, {400, 30}}) {
+    for (uint64_t seed = 1; seed <= 10; ++seed) {
+      trend = DelayTrend();
+      Random random = Random::from_number(seed);
+      int overused = 0;
+      for (int i = 0; i < 3000; ++i) {
+        packet(delay_ + jitter_ms * random.unit());
+        overused = trend.usage() == Usage::kOveruse ? overused + 1 : 0;
+        ASSERT_TRUE(i < 500 || overused < longest) << jitter_ms << " ms, seed " << seed;
+      }
+    }
   }
-  EXPECT_LT(overused, 20);
 }
 
 TEST_F(DelayTrendTest, PacketsOfAFrameDoNotWaitInAQueue) {

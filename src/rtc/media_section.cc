@@ -60,9 +60,18 @@ void agree_feedback(const MediaDescription& offered, const SectionPolicy& policy
   media.fir = video && offers("ccm fir");
   // The extension and its feedback are of no use without each other.
   uint8_t& extension = media.extension_ids[static_cast<size_t>(ExtensionKind::kTransportCc)];
-  media.transport_cc = policy.congestion_control && extension != 0 && offers("transport-cc");
+  media.transport_cc = extension != 0 && offers("transport-cc");
   if (!media.transport_cc) extension = 0;
-  media.remb = policy.congestion_control && video && !media.transport_cc && offers("goog-remb");
+  media.remb = policy.remb && video && !media.transport_cc && offers("goog-remb");
+}
+
+// A packet that is sent again under its own number, without RTX, must be the very same (see
+// SrtpSender::protect_rtp): nothing in its header may tell of when it leaves.
+void keep_repeatable(NegotiatedMedia& media) {
+  if (!media.send || !media.nack || media.rtx_payload_type) return;
+  for (const auto kind : {ExtensionKind::kTransportCc, ExtensionKind::kAbsSendTime})
+    media.extension_ids[static_cast<size_t>(kind)] = 0;
+  media.transport_cc = false;
 }
 
 void find_remote_ssrcs(const MediaDescription& offered, NegotiatedMedia& media) {
@@ -151,6 +160,7 @@ NegotiatedMedia negotiate_section(const MediaDescription& offered, size_t index,
   media.fmtp = codec.fmtp;
   agree_extensions(offered, policy, media);
   agree_feedback(offered, policy, media);
+  keep_repeatable(media);
   if (receive) find_remote_ssrcs(offered, media);
   media.local_ssrc = options.ssrcs[video ? 1 : 0];
   media.local_rtx_ssrc = options.ssrcs[video ? 3 : 2];

@@ -14,7 +14,7 @@ namespace loopcast::rtc {
 // What one role may agree to.
 struct SectionPolicy {
   std::span<const wire::ExtensionKind> extensions;
-  bool congestion_control = false;  // transport-cc, else goog-remb
+  bool remb = false;  // goog-remb, if there is no transport-cc
 };
 
 // The kind of a section that can be accepted as far as its m-line goes: audio or video, RTP over

@@ -20,18 +20,12 @@ using wire::SessionDescription;
 // Rids are left out: without simulcast in the answer one plain stream is sent. So is the
 // orientation of pictures (3GPP TS 26.114): a phone then sends them upright, also when it is turned
 // meanwhile, and a recording, which could not tell its players, has them as they should be.
-constexpr std::array kPublisherExtensions{
+constexpr std::array kExtensions{
     ExtensionKind::kMid,        ExtensionKind::kTransportCc,    ExtensionKind::kAbsSendTime,
     ExtensionKind::kAudioLevel, ExtensionKind::kAbsCaptureTime,
 };
-constexpr std::array kViewerExtensions{
-    ExtensionKind::kMid,
-    ExtensionKind::kAudioLevel,
-    ExtensionKind::kVideoOrientation,
-    ExtensionKind::kAbsCaptureTime,
-};
-constexpr SectionPolicy kPublisherPolicy{kPublisherExtensions, true};
-constexpr SectionPolicy kViewerPolicy{kViewerExtensions, false};
+constexpr SectionPolicy kPublisherPolicy{kExtensions, true};
+constexpr SectionPolicy kViewerPolicy{kExtensions, false};
 
 constexpr std::array kAudioPreference{Codec::kOpus};
 constexpr std::array kKinds{MediaKind::kAudio, MediaKind::kVideo};

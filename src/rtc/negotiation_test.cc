@@ -456,12 +456,13 @@ TEST(AnswerViewer, Chromium) {
   EXPECT_EQ(video.payload_type, 108);
   EXPECT_EQ(video.rtx_payload_type, 109);
   EXPECT_TRUE(video.nack && video.pli && video.fir);
-  EXPECT_FALSE(video.transport_cc || video.remb);
-  EXPECT_EQ(video.extension_id(ExtensionKind::kTransportCc), 0);
-  EXPECT_EQ(video.extension_id(ExtensionKind::kAbsSendTime), 0);
+  EXPECT_TRUE(video.transport_cc && audio_of(r).transport_cc);
+  EXPECT_FALSE(video.remb);
+  EXPECT_NE(video.extension_id(ExtensionKind::kTransportCc), 0);
+  EXPECT_NE(video.extension_id(ExtensionKind::kAbsSendTime), 0);
   EXPECT_EQ(video.extension_id(ExtensionKind::kPlayoutDelay), 0);
   EXPECT_NE(video.extension_id(ExtensionKind::kMid), 0);
-  EXPECT_NE(video.extension_id(ExtensionKind::kVideoOrientation), 0);
+  EXPECT_EQ(video.extension_id(ExtensionKind::kVideoOrientation), 0);
   EXPECT_NE(audio_of(r).extension_id(ExtensionKind::kAudioLevel), 0);
   EXPECT_EQ(video.remote_ssrc, std::nullopt);
   for (const auto& m : r.answer.media) {
@@ -470,6 +471,18 @@ TEST(AnswerViewer, Chromium) {
     EXPECT_EQ(m.msids[0].stream, "theStream");
   }
   EXPECT_NE(r.answer.media[0].msids[0].track, r.answer.media[1].msids[0].track);
+}
+
+// A packet under a number that was used before has to be the very same.
+TEST(AnswerViewer, WithoutRtxNoHeaderTellsWhenItLeaves) {
+  const NegotiatedMedia video =
+      video_of(view(without(offer_of("chromium_viewer"), "a=rtpmap:109 ")));
+  EXPECT_EQ(video.rtx_payload_type, std::nullopt);
+  EXPECT_TRUE(video.nack);
+  EXPECT_FALSE(video.transport_cc);
+  EXPECT_EQ(video.extension_id(ExtensionKind::kTransportCc), 0);
+  EXPECT_EQ(video.extension_id(ExtensionKind::kAbsSendTime), 0);
+  EXPECT_EQ(video.extension_id(ExtensionKind::kVideoOrientation), 0);
 }
 
 TEST(AnswerViewer, SendrecvIsAnsweredSendonly) {

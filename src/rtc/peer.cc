@@ -264,9 +264,6 @@ Received Peer::handle_rtp(Instant now, const Route& from, MutableBytes datagram)
     received.index = *index;
     counters.add(Counter::kRtpReceived);
   }
-  if (const Bytes value = packet->extension(agreed.extension_id(ExtensionKind::kVideoOrientation));
-      value.size() == 1)
-    received.orientation = static_cast<int8_t>(value[0] & 0x0f);
   if (const Bytes value = packet->extension(agreed.extension_id(ExtensionKind::kAudioLevel));
       value.size() == 1)
     received.audio_level = value[0];
@@ -288,8 +285,14 @@ Received Peer::handle_rtcp(Instant now, const Route& from, MutableBytes datagram
   note_authentic(now);
   const Bytes compound = datagram.first(*size);
   wire::RtcpReader reader(compound);
-  while (const auto packet = reader.next())
-    if (const auto report = wire::parse_sender_report(*packet)) handle_sender_report(now, *report);
+  while (const auto packet = reader.next()) {
+    if (const auto report = wire::parse_sender_report(*packet)) {
+      handle_sender_report(now, *report);
+    } else if (const auto feedback = wire::parse_transport_feedback(*packet)) {
+      context_.counters.add(Counter::kTransportFeedbackReceived);
+      output_.on_feedback(now, *feedback, round_trip());
+    }
+  }
   if (!reader.ok()) {
     context_.counters.add(Counter::kDropRtcpMalformed);
     return {};

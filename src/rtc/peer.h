@@ -53,7 +53,6 @@ struct Received {
   int64_t index = 0;       // extended sequence number, never negative
   bool recovered = false;  // came by retransmission
   wire::RtpPacket rtp = {};
-  int8_t orientation = -1;   // 3GPP TS 26.114, CVO; -1: not in this packet
   int16_t audio_level = -1;  // RFC 6464; -1: not in this packet
   // kRtcp: the compound; what concerns what we receive has been handled already.
   Bytes rtcp = {};
@@ -99,17 +98,20 @@ class Peer {
   bool is_validated(const Route& route) const { return ice_.is_validated(route); }
 
   // See RtpOutput.
-  size_t send_rtp(Outlet& out, size_t media, std::span<const PlainPacket> packets,
+  size_t send_rtp(Instant now, Outlet& out, size_t media, std::span<const PlainPacket> packets,
                   const RtpShift& shift) {
-    return output_.send(out, media, packets, shift);
+    return output_.send(now, out, media, packets, shift);
   }
-  bool send_rtx(Outlet& out, size_t media, const PlainPacket& packet, const RtpShift& shift,
-                Bytes payload) {
-    return output_.send_again(out, media, packet, shift, payload);
+  bool send_rtx(Instant now, Outlet& out, size_t media, const PlainPacket& packet,
+                const RtpShift& shift, Bytes payload) {
+    return output_.send_again(now, out, media, packet, shift, payload);
   }
+  // Of the way to the peer; nullptr if it was not agreed that the peer tells what arrives.
+  const BandwidthEstimator* estimator() const { return output_.estimator(); }
 
-  // Has what send_rtp() needs fetched into the processor's cache.
-  void prefetch() const { output_.prefetch(); }
+  // Has what send_rtp() needs fetched into the processor's cache; `small`: for packets below 256
+  // bytes.
+  void prefetch(bool small) const { output_.prefetch(small); }
 
   // Asks the sender of `media` for a keyframe with the next flush, or kKeyframeInterval after the
   // last request. A sender that has sent nothing yet is not asked: it begins with one.

@@ -9,8 +9,13 @@ namespace {
 
 using wire::ExtensionKind;
 
-// The longest header that is written here: extensions of one byte each, in the one-byte form.
-constexpr size_t kMaxHeader = wire::kRtpFixedHeaderSize + 8;
+// The longest header that is written here: all extensions, in the one-byte form.
+constexpr size_t kMaxHeader = wire::kRtpFixedHeaderSize + 16;
+
+// The first byte of an extension (RFC 8285, section 4.2).
+constexpr uint8_t element_header(uint8_t id, size_t size) {
+  return static_cast<uint8_t>(id << 4 | (size - 1));
+}
 
 }  // namespace
 
@@ -24,8 +29,10 @@ RtpOutput::RtpOutput(const Negotiated& negotiated, Counters& counters) : counter
     stream.payload_type = media.payload_type;
     stream.rtx = media.rtx_payload_type.has_value();
     stream.rtx_payload_type = media.rtx_payload_type.value_or(0);
-    stream.orientation_id = media.extension_id(ExtensionKind::kVideoOrientation);
+    stream.transport_id = media.extension_id(ExtensionKind::kTransportCc);
+    stream.send_time_id = media.extension_id(ExtensionKind::kAbsSendTime);
     stream.audio_level_id = media.extension_id(ExtensionKind::kAudioLevel);
+    if (media.send && stream.transport_id != 0 && !way_) way_ = std::make_unique<Way>();
   }
 }
 
@@ -40,47 +47,58 @@ void RtpOutput::set_route(const Route* route) {
   if (route) route_ = *route;
 }
 
+RtpOutput::Moment RtpOutput::moment(Instant now) const {
+  // Seconds in 24 bits, 18 of them behind the point.
+  return {.send_time = static_cast<uint32_t>((now.us() << 18) / 1'000'000) & 0xffffff,
+          .transport_number = way_ ? way_->history.next() : uint16_t{0}};
+}
+
 size_t RtpOutput::write_header(uint8_t* out, PayloadType type, Ssrc ssrc, int64_t index,
-                               uint32_t timestamp, const Stream& stream,
-                               const PlainPacket& packet) {
-  const bool orientation = stream.orientation_id != 0 && packet.orientation >= 0;
-  const bool level = stream.audio_level_id != 0 && packet.audio_level >= 0;
-  const bool extended = orientation || level;
+                               uint32_t timestamp, const Stream& stream, const PlainPacket& packet,
+                               Moment& moment) {
+  uint8_t* element = out + wire::kRtpFixedHeaderSize + 4;
+  if (stream.transport_id != 0) {
+    *element = element_header(stream.transport_id, 2);
+    store_u16(element + 1, moment.transport_number++);
+    element += 3;
+  }
+  if (stream.send_time_id != 0) {
+    store_u32(element, uint32_t{element_header(stream.send_time_id, 3)} << 24 | moment.send_time);
+    element += 4;
+  }
+  if (stream.audio_level_id != 0 && packet.audio_level >= 0) {
+    *element++ = element_header(stream.audio_level_id, 1);
+    *element++ = static_cast<uint8_t>(packet.audio_level);
+  }
+  const auto size = static_cast<size_t>(element - out) - wire::kRtpFixedHeaderSize - 4;
+  const bool extended = size > 0;
   out[0] = static_cast<uint8_t>(0x80 | (packet.padding != 0 ? 0x20 : 0) | (extended ? 0x10 : 0));
   out[1] = static_cast<uint8_t>((packet.marker ? 0x80 : 0) | type);
   store_u16(out + 2, static_cast<uint16_t>(index));
   store_u32(out + 4, timestamp);
   store_u32(out + 8, ssrc.value);
   if (!extended) return wire::kRtpFixedHeaderSize;
-  // One word of elements of one byte each: the length bits of both are 0 (RFC 8285, section 4.2).
-  store_u32(out + 12, uint32_t{wire::kOneByteExtensions} << 16 | 1);
-  uint8_t* element = out + 16;
-  store_u32(element, 0);
-  if (orientation) {
-    *element++ = static_cast<uint8_t>(stream.orientation_id << 4);
-    *element++ = static_cast<uint8_t>(packet.orientation);
-  }
-  if (level) {
-    *element++ = static_cast<uint8_t>(stream.audio_level_id << 4);
-    *element++ = static_cast<uint8_t>(packet.audio_level);
-  }
-  return kMaxHeader;
+  const size_t words = (size + 3) / 4;
+  store_u32(out + wire::kRtpFixedHeaderSize,
+            uint32_t{wire::kOneByteExtensions} << 16 | static_cast<uint32_t>(words));
+  for (size_t i = size; i < words * 4; ++i) *element++ = 0;
+  return wire::kRtpFixedHeaderSize + 4 + words * 4;
 }
 
-size_t RtpOutput::send(Outlet& out, size_t media, std::span<const PlainPacket> packets,
+size_t RtpOutput::send(Instant now, Outlet& out, size_t media, std::span<const PlainPacket> packets,
                        const RtpShift& shift) {
   if (!srtp_ || !routed_ || media >= kMaxMedia) return 0;
   size_t sent = 0;
   while (!packets.empty()) {
     const size_t count = std::min(packets.size(), kMaxRun);
-    sent += send_run(out, streams_[media], packets.first(count), shift);
+    sent += send_run(now, out, streams_[media], packets.first(count), shift);
     packets = packets.subspan(count);
   }
   return sent;
 }
 
-size_t RtpOutput::send_run(Outlet& out, Stream& stream, std::span<const PlainPacket> packets,
-                           const RtpShift& shift) {
+size_t RtpOutput::send_run(Instant now, Outlet& out, Stream& stream,
+                           std::span<const PlainPacket> packets, const RtpShift& shift) {
   const size_t overhead = srtp_->overhead();
   size_t room = 0;
   for (const PlainPacket& packet : packets) room += kMaxHeader + packet.payload.size() + overhead;
@@ -88,15 +106,18 @@ size_t RtpOutput::send_run(Outlet& out, Stream& stream, std::span<const PlainPac
 
   std::array<RtpToProtect, kMaxRun> run;
   std::array<uint16_t, kMaxRun> sizes;
-  uint32_t octets = 0;
+  uint32_t octets = 0, bytes = 0;
+  Moment departure = moment(now);
   for (size_t i = 0; i < packets.size(); ++i) {
     const PlainPacket& packet = packets[i];
     const int64_t index = packet.index + shift.index;
-    const size_t header = write_header(at, stream.payload_type, stream.ssrc, index,
-                                       packet.timestamp + shift.timestamp, stream, packet);
+    const size_t header =
+        write_header(at, stream.payload_type, stream.ssrc, index,
+                     packet.timestamp + shift.timestamp, stream, packet, departure);
     run[i] = {at, header, packet.payload, static_cast<uint64_t>(index)};
     sizes[i] = static_cast<uint16_t>(header + packet.payload.size() + overhead);
     octets += static_cast<uint32_t>(packet.payload.size() - packet.padding);
+    bytes += sizes[i];
     at += sizes[i];
   }
   if (!srtp_->protect_rtp({run.data(), packets.size()}, stream.ssrc)) {
@@ -104,19 +125,21 @@ size_t RtpOutput::send_run(Outlet& out, Stream& stream, std::span<const PlainPac
     return 0;
   }
   out.commit_run(route_, {sizes.data(), packets.size()});
+  if (stream.transport_id != 0) way_->history.add(now, packets.size(), bytes);
   stream.packets += static_cast<uint32_t>(packets.size());
   stream.octets += octets;
   return packets.size();
 }
 
-bool RtpOutput::send_again(Outlet& out, size_t media, const PlainPacket& packet,
+bool RtpOutput::send_again(Instant now, Outlet& out, size_t media, const PlainPacket& packet,
                            const RtpShift& shift, Bytes payload) {
   if (!srtp_ || !routed_ || media >= kMaxMedia || !streams_[media].rtx) return false;
   Stream& stream = streams_[media];
   const int64_t index = stream.rtx_index++;
   const MutableBytes slot = out.room(kMaxHeader + payload.size() + srtp_->overhead());
+  Moment departure = moment(now);
   const size_t header = write_header(slot.data(), stream.rtx_payload_type, stream.rtx_ssrc, index,
-                                     packet.timestamp + shift.timestamp, stream, packet);
+                                     packet.timestamp + shift.timestamp, stream, packet, departure);
   slot[0] &= static_cast<uint8_t>(~0x20);  // no padding here
   const size_t size = srtp_->protect_rtp(slot, header, payload, static_cast<uint64_t>(index));
   if (size == 0) {
@@ -124,6 +147,7 @@ bool RtpOutput::send_again(Outlet& out, size_t media, const PlainPacket& packet,
     return false;
   }
   out.commit(route_, size);
+  if (stream.transport_id != 0) way_->history.add(now, 1, size);
   return true;
 }
 

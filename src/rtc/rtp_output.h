@@ -4,13 +4,17 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
 #include "base/random.h"
+#include "base/time.h"
 #include "base/transmit.h"
+#include "rtc/bandwidth_estimator.h"
 #include "rtc/counters.h"
 #include "rtc/negotiated_media.h"
+#include "rtc/send_history.h"
 #include "rtc/srtp.h"
 
 namespace loopcast::rtc {
@@ -21,7 +25,6 @@ struct PlainPacket {
   uint32_t timestamp = 0;
   bool marker = false;
   uint8_t padding = 0;       // the last bytes of `payload` (RFC 3550, section 5.1); 0: none
-  int8_t orientation = -1;   // 3GPP TS 26.114, CVO; -1: none
   int16_t audio_level = -1;  // RFC 6464; -1: none
   Bytes payload;             // padding included
 };
@@ -51,16 +54,25 @@ class RtpOutput {
 
   // Sends packets of Negotiated::media[media]. Returns how many: all, or as many as could be
   // protected (the others are counted).
-  size_t send(Outlet& out, size_t media, std::span<const PlainPacket> packets,
+  size_t send(Instant now, Outlet& out, size_t media, std::span<const PlainPacket> packets,
               const RtpShift& shift);
   // Sends one again on the RTX source, if there is one (RFC 4588, section 4). `payload`: the
   // original sequence number, as the receiver knows it, and the payload without padding.
-  bool send_again(Outlet& out, size_t media, const PlainPacket& packet, const RtpShift& shift,
-                  Bytes payload);
+  bool send_again(Instant now, Outlet& out, size_t media, const PlainPacket& packet,
+                  const RtpShift& shift, Bytes payload);
 
-  void prefetch() const {
-    if (srtp_) srtp_->prefetch();
+  void prefetch(bool small) const {
+    if (srtp_) srtp_->prefetch(small);
+    __builtin_prefetch(way_.get());
   }
+
+  // What the receiver tells of the packets that were numbered across all streams; `round_trip`: 0
+  // if unknown. Ignored unless that was agreed.
+  void on_feedback(Instant now, const wire::TransportFeedback& feedback, Duration round_trip) {
+    if (way_) way_->estimator.on_feedback(now, feedback, way_->history, round_trip);
+  }
+  // Of the way to the receiver; nullptr if feedback was not agreed.
+  const BandwidthEstimator* estimator() const { return way_ ? &way_->estimator : nullptr; }
 
   // For sender reports.
   uint32_t packets(size_t media) const { return streams_[media].packets; }
@@ -71,15 +83,29 @@ class RtpOutput {
     Ssrc ssrc, rtx_ssrc;
     PayloadType payload_type = 0, rtx_payload_type = 0;
     bool rtx = false;
-    uint8_t orientation_id = 0, audio_level_id = 0;  // 0: not agreed
+    // Of header extensions; 0: not agreed.
+    uint8_t transport_id = 0, send_time_id = 0, audio_level_id = 0;
     uint32_t packets = 0;
     uint32_t octets = 0;
     int64_t rtx_index = 0;
   };
 
+  // The way to the receiver, as its transport-wide feedback shows it.
+  struct Way {
+    SendHistory history;
+    BandwidthEstimator estimator;
+  };
+  // What is the same in all packets that leave together.
+  struct Moment {
+    uint32_t send_time = 0;         // as in the header extension
+    uint16_t transport_number = 0;  // of the next packet
+  };
+
+  Moment moment(Instant now) const;
   static size_t write_header(uint8_t* out, PayloadType type, Ssrc ssrc, int64_t index,
-                             uint32_t timestamp, const Stream& stream, const PlainPacket& packet);
-  size_t send_run(Outlet& out, Stream& stream, std::span<const PlainPacket> packets,
+                             uint32_t timestamp, const Stream& stream, const PlainPacket& packet,
+                             Moment& moment);
+  size_t send_run(Instant now, Outlet& out, Stream& stream, std::span<const PlainPacket> packets,
                   const RtpShift& shift);
 
   Counters& counters_;
@@ -87,6 +113,7 @@ class RtpOutput {
   Route route_;
   std::array<Stream, kMaxMedia> streams_;
   std::optional<SrtpSender> srtp_;
+  std::unique_ptr<Way> way_;
 };
 
 }  // namespace loopcast::rtc

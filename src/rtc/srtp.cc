@@ -191,10 +191,14 @@ bool SrtpSender::protect_rtp(std::span<const RtpToProtect> packets, Ssrc ssrc) {
   return rtp_->seal_all({jobs.data(), packets.size()});
 }
 
-void SrtpSender::prefetch() const {
-  constexpr size_t kSize = 1088;  // with GCM, 1 kB: round keys and powers of the GHASH key
+void SrtpSender::prefetch(bool small) const {
+  // With GCM: round keys, and 48 powers of the GHASH key, of which a small packet takes the lowest,
+  // which are the last.
+  constexpr size_t kSize = 1088, kKeys = 256, kLowest = 256;
   const auto* at = reinterpret_cast<const char*>(rtp_.get());
-  for (size_t offset = 0; offset < kSize; offset += 64) __builtin_prefetch(at + offset);
+  for (size_t offset = 0; offset < kKeys; offset += 64) __builtin_prefetch(at + offset);
+  for (size_t offset = small ? kSize - kLowest : kKeys; offset < kSize; offset += 64)
+    __builtin_prefetch(at + offset);
 }
 
 size_t SrtpSender::protect_rtcp(MutableBytes packet, size_t size) {

@@ -68,8 +68,9 @@ class SrtpSender {
   static constexpr size_t kMaxRun = 16;
   [[nodiscard]] bool protect_rtp(std::span<const RtpToProtect> packets, Ssrc ssrc);
 
-  // Has the key fetched into the processor's cache.
-  void prefetch() const;
+  // Has the key fetched into the processor's cache; what packets below 256 bytes need of it if
+  // `small`.
+  void prefetch(bool small) const;
 
   // In place: packet[0, size) is a plain RTCP compound, and what it grows by (rtcp_overhead()) must
   // fit into `packet`. One SRTCP index counts all packets of this sender whatever their SSRC.

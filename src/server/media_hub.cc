@@ -259,6 +259,7 @@ void MediaHub::deliver(sfu::Event& event) {
     slot.figures.counters = figures->counters;
     slot.figures.peers = figures->peers;
     slot.figures.publishers = figures->publishers;
+    slot.figures.slow_viewers = figures->slow_viewers;
   } else if (auto* wanted = std::get_if<sfu::KeyframeWanted>(&event)) {
     const auto it = worker_of_.find(wanted->publisher);
     if (it == worker_of_.end()) return;

@@ -36,6 +36,7 @@ struct WorkerFigures {
   rtc::Counters counters;
   size_t peers = 0;
   size_t publishers = 0;
+  size_t slow_viewers = 0;
   net::MediaCounters network;
 };
 

@@ -187,9 +187,13 @@ void add_media(Families& out, const MediaHub& media) {
       out.counter("network_events", "What happened on the media ports", value,
                   {worker, {"event", name}});
   }
-  double peers = 0;
-  for (const auto& worker : workers) peers += static_cast<double>(worker.peers);
+  double peers = 0, slow = 0;
+  for (const auto& worker : workers) {
+    peers += static_cast<double>(worker.peers);
+    slow += static_cast<double>(worker.slow_viewers);
+  }
   out.gauge("media_peers", "Peers of the media workers", peers);
+  out.gauge("media_slow_viewers", "Viewers whose network carries less than they are sent", slow);
   out.counter("media_commands_refused", "Commands that a full mailbox refused",
               media.commands_refused());
   out.counter("media_handovers_refused", "Packets for another worker that could not keep up",

@@ -99,7 +99,6 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
   CachedPacket packet{.index = compact(*stream, received.index),
                       .timestamp = rtp.timestamp,
                       .marker = rtp.marker,
-                      .orientation = received.orientation,
                       .audio_level = received.audio_level,
                       .arrival = now};
   if (is_video(*stream)) {
@@ -142,11 +141,20 @@ bool Publisher::insert(Instant now, SourceStream& stream, const CachedPacket& pa
   }
   // More than a cache in one batch would be overwritten before it is handed on.
   if (stream.pending.size() < stream.cache.capacity()) stream.pending.push_back(packet.index);
-  if (!has_pending()) batch_due_ = now + kFrameWait;
+  const Instant due = now + (sound_waits_ && !is_video(stream) ? kSoundWait : kFrameWait);
+  batch_due_ = std::min(batch_due_, due);
   return true;
 }
 
-bool Publisher::batch_complete() const { return has_pending() && !frame_open_; }
+bool Publisher::has_pending_video() const {
+  return std::any_of(streams_.begin(), streams_.end(), [](const SourceStream& stream) {
+    return is_video(stream) && !stream.pending.empty();
+  });
+}
+
+bool Publisher::batch_complete() const {
+  return has_pending() && !frame_open_ && (!sound_waits_ || has_pending_video());
+}
 
 void Publisher::prepare_batch() {
   for (SourceStream& stream : streams_) {

@@ -143,6 +143,25 @@ TEST_F(PublisherTest, BatchIsReadyWithTheFrameOrAfterAWait) {
   EXPECT_TRUE(publisher.batch_ready(now)) << "audio alone waits for nothing";
 }
 
+TEST_F(PublisherTest, SoundThatWaitsLeavesWithTheFrame) {
+  publisher.let_sound_wait(true);
+  EXPECT_TRUE(audio(7));
+  EXPECT_FALSE(publisher.batch_ready(now));
+  EXPECT_EQ(publisher.batch_due(), now + Publisher::kSoundWait);
+  EXPECT_TRUE(publisher.batch_ready(now + Publisher::kSoundWait)) << "there may be no picture";
+  now = now + Duration::millis(10);
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe, false));
+  EXPECT_FALSE(publisher.batch_ready(now));
+  EXPECT_EQ(publisher.batch_due(), now + Publisher::kFrameWait);
+  EXPECT_TRUE(video(101, 1, Part::kInside, true));
+  EXPECT_TRUE(publisher.batch_ready(now));
+  publisher.clear_pending();
+  EXPECT_TRUE(audio(8));
+  EXPECT_FALSE(publisher.batch_ready(now));
+  publisher.let_sound_wait(false);
+  EXPECT_TRUE(publisher.batch_ready(now)) << "the crowd has gone";
+}
+
 TEST_F(PublisherTest, RetransmissionDoesNotOpenAFrame) {
   EXPECT_TRUE(video(100, 1, Part::kKeyframe, true));
   publisher.clear_pending();

@@ -39,9 +39,9 @@ bool Subscriber::wants(const Stream& stream, const rtc::PlainPacket& packet) {
          (packet.timestamp == stream.first_timestamp && packet.index + stream.shift.index >= 0);
 }
 
-void Subscriber::send(Stream& stream, std::span<const rtc::PlainPacket> packets, rtc::Peer& peer,
-                      rtc::Counters& counters, Outlet& out) {
-  const size_t sent = peer.send_rtp(out, stream.media, packets, stream.shift);
+void Subscriber::send(Instant now, Stream& stream, std::span<const rtc::PlainPacket> packets,
+                      rtc::Peer& peer, rtc::Counters& counters, Outlet& out) {
+  const size_t sent = peer.send_rtp(now, out, stream.media, packets, stream.shift);
   if (sent == 0) return;
   counters.add(rtc::Counter::kRtpForwarded, sent);
   for (const rtc::PlainPacket& packet : packets)
@@ -61,13 +61,13 @@ size_t Subscriber::start(Instant now, Publisher& publisher, rtc::Peer& peer,
       continue;
     }
     counters.add(rtc::Counter::kKeyframeReplays);
-    replayed += replay(stream, source, *from, peer, counters, out);
+    replayed += replay(now, stream, source, *from, peer, counters, out);
   }
   return replayed;
 }
 
-size_t Subscriber::replay(Stream& stream, const SourceStream& source, int64_t from, rtc::Peer& peer,
-                          rtc::Counters& counters, Outlet& out) {
+size_t Subscriber::replay(Instant now, Stream& stream, const SourceStream& source, int64_t from,
+                          rtc::Peer& peer, rtc::Counters& counters, Outlet& out) {
   // What is pending comes by itself, with the others'. It need not be the newest: among it may be
   // packets that were sent again.
   const auto is_pending = [&](int64_t index) {
@@ -82,16 +82,16 @@ size_t Subscriber::replay(Stream& stream, const SourceStream& source, int64_t fr
     if (!stream.running) begin(stream, run[count]);
     ++total;
     if (++count == run.size()) {
-      send(stream, run, peer, counters, out);
+      send(now, stream, run, peer, counters, out);
       count = 0;
     }
   }
-  if (count > 0) send(stream, {run.data(), count}, peer, counters, out);
+  if (count > 0) send(now, stream, {run.data(), count}, peer, counters, out);
   return total;
 }
 
-void Subscriber::forward_batch(const Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
-                               Outlet& out) {
+void Subscriber::forward_batch(Instant now, const Publisher& publisher, rtc::Peer& peer,
+                               rtc::Counters& counters, Outlet& out) {
   if (!started_) return;
   for (Stream& stream : streams()) {
     const SourceStream& source = publisher.streams()[stream.source];
@@ -102,11 +102,11 @@ void Subscriber::forward_batch(const Publisher& publisher, rtc::Peer& peer, rtc:
       begin(stream, batch.front());
     }
     if (source.batch_lowest >= stream.first_index) {
-      if (!batch.empty()) send(stream, batch, peer, counters, out);
+      if (!batch.empty()) send(now, stream, batch, peer, counters, out);
       continue;
     }
     for (const rtc::PlainPacket& packet : batch)
-      if (wants(stream, packet)) send(stream, {&packet, 1}, peer, counters, out);
+      if (wants(stream, packet)) send(now, stream, {&packet, 1}, peer, counters, out);
   }
 }
 
@@ -116,8 +116,12 @@ Subscriber::Stream* Subscriber::stream_of(const rtc::Negotiated& negotiated, Ssr
   return nullptr;
 }
 
-bool Subscriber::spend_retransmission(Instant now) {
-  const int64_t earned = (now - budget_at_).us() * kRetransmissionsPerSecond / 1'000'000;
+bool Subscriber::spend_retransmission(Instant now, const rtc::Peer& peer) {
+  const rtc::BandwidthEstimator* way = peer.estimator();
+  const bool full = way && way->overused();
+  const int64_t rate = full ? kRetransmissionsWhenFull : kRetransmissionsPerSecond;
+  if (full) retransmission_budget_ = std::min(retransmission_budget_, kRetransmissionsWhenFull);
+  const int64_t earned = (now - budget_at_).us() * rate / 1'000'000;
   if (earned > 0) {
     retransmission_budget_ = std::min(kRetransmissionBurst, retransmission_budget_ + earned);
     budget_at_ = now;
@@ -139,17 +143,17 @@ void Subscriber::retransmit(Instant now, Stream& stream, SourceStream& source, S
     counters.add(rtc::Counter::kDropRetransmissionGone);
     return;
   }
-  if (!spend_retransmission(now)) {
+  if (!spend_retransmission(now, peer)) {
     counters.add(rtc::Counter::kDropRetransmissionLimit);
     return;
   }
   source.cache.mark_sent(source_index);
   const rtc::PlainPacket plain = source.cache.plain(*packet);
   const bool sent =
-      stream.rtx ? peer.send_rtx(out, stream.media, plain, stream.shift,
+      stream.rtx ? peer.send_rtx(now, out, stream.media, plain, stream.shift,
                                  source.cache.retransmission_payload(*packet, sequence.value))
                  // The very same packet: SrtpSender::protect_rtp allows no other under its number.
-                 : peer.send_rtp(out, stream.media, {&plain, 1}, stream.shift) == 1;
+                 : peer.send_rtp(now, out, stream.media, {&plain, 1}, stream.shift) == 1;
   if (sent) counters.add(rtc::Counter::kRetransmissionsSent);
 }
 

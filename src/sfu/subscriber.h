@@ -23,6 +23,8 @@ class Subscriber {
   // hostile viewer cannot make us send without end. A second of 2.5 Mbit/s is 300 packets.
   static constexpr int64_t kRetransmissionBurst = 600;
   static constexpr int64_t kRetransmissionsPerSecond = 600;
+  // To a viewer whose way is full, where each packet sent again pushes out another one.
+  static constexpr int64_t kRetransmissionsWhenFull = 30;
   // Requests of one viewer for keyframes; all viewers pay for each.
   static constexpr Duration kKeyframeInterval = Duration::seconds(1);
 
@@ -37,8 +39,8 @@ class Subscriber {
   bool started() const { return started_; }
 
   // Sends the publisher's batch (Publisher::prepare_batch) to the viewer.
-  void forward_batch(const Publisher& publisher, rtc::Peer& peer, rtc::Counters& counters,
-                     Outlet& out);
+  void forward_batch(Instant now, const Publisher& publisher, rtc::Peer& peer,
+                     rtc::Counters& counters, Outlet& out);
 
   // The viewer's feedback, a plain RTCP compound: retransmissions are sent, keyframe requests
   // passed to the publisher's streams.
@@ -65,13 +67,13 @@ class Subscriber {
   std::span<const Stream> streams() const { return {streams_.data(), stream_count_}; }
   static void begin(Stream& stream, const rtc::PlainPacket& packet);
   static bool wants(const Stream& stream, const rtc::PlainPacket& packet);
-  static void send(Stream& stream, std::span<const rtc::PlainPacket> packets, rtc::Peer& peer,
-                   rtc::Counters& counters, Outlet& out);
-  size_t replay(Stream& stream, const SourceStream& source, int64_t from, rtc::Peer& peer,
-                rtc::Counters& counters, Outlet& out);
+  static void send(Instant now, Stream& stream, std::span<const rtc::PlainPacket> packets,
+                   rtc::Peer& peer, rtc::Counters& counters, Outlet& out);
+  size_t replay(Instant now, Stream& stream, const SourceStream& source, int64_t from,
+                rtc::Peer& peer, rtc::Counters& counters, Outlet& out);
   void retransmit(Instant now, Stream& stream, SourceStream& source, Seq16 sequence,
                   rtc::Peer& peer, rtc::Counters& counters, Outlet& out);
-  bool spend_retransmission(Instant now);
+  bool spend_retransmission(Instant now, const rtc::Peer& peer);
   Stream* stream_of(const rtc::Negotiated& negotiated, Ssrc ssrc);
 
   // Inline: they are read for each frame. The picture comes first, so that a sound that leaves with

@@ -8,6 +8,7 @@
 
 #include "rtc/peer_testing.h"
 #include "sfu/media_testing.h"
+#include "wire/rtp_extensions.h"
 
 namespace loopcast::sfu {
 namespace {
@@ -37,7 +38,7 @@ class SubscriberTest : public ::testing::Test {
   }
   void hand_on() {
     publisher.prepare_batch();
-    subscriber.forward_batch(publisher, viewer.peer(), viewer.counters(), viewer.out());
+    subscriber.forward_batch(now, publisher, viewer.peer(), viewer.counters(), viewer.out());
     publisher.clear_pending();
   }
   void start() { subscriber.start(now, publisher, viewer.peer(), viewer.counters(), viewer.out()); }
@@ -98,6 +99,63 @@ TEST_F(SubscriberTest, RewritesNumbersAndKeepsDistances) {
   EXPECT_EQ(c.sequence.distance_from(a.sequence), 3) << "a gap stays a gap";
   EXPECT_EQ(c.timestamp - a.timestamp, 3000u);
   EXPECT_EQ(c.payload.back(), 4);
+}
+
+// Told of what arrives, the viewer's packets are numbered across both streams.
+class NumberedSubscriberTest : public ::testing::Test {
+ protected:
+  static constexpr uint8_t kNumber = 3, kTime = 2;
+
+  static rtc::Negotiated numbered() {
+    rtc::Negotiated negotiated = watching();
+    for (rtc::NegotiatedMedia& media : negotiated.media) {
+      media.transport_cc = true;
+      media.extension_ids[static_cast<size_t>(wire::ExtensionKind::kTransportCc)] = kNumber;
+      media.extension_ids[static_cast<size_t>(wire::ExtensionKind::kAbsSendTime)] = kTime;
+    }
+    return negotiated;
+  }
+};
+
+TEST_F(NumberedSubscriberTest, PacketsOfBothStreamsAndAgainAreNumberedInOneRow) {
+  Publisher publisher(publishing());
+  rtc::ConnectedPeer viewer(kStart, numbered());
+  Random random = Random::from_number(4);
+  Subscriber subscriber(publisher, viewer.peer().negotiated(), random);
+  subscriber.start(kStart, publisher, viewer.peer(), viewer.counters(), viewer.out());
+  const auto picture = vp8(Part::kKeyframe, 1);
+  const std::vector<uint8_t> sound{0x78, 5};
+  publisher.accept(kStart, received(kVideo, 100, 1, picture, true), viewer.counters());
+  publisher.accept(kStart, received(kAudio, 7, 1, sound), viewer.counters());
+  publisher.prepare_batch();
+  subscriber.forward_batch(kStart, publisher, viewer.peer(), viewer.counters(), viewer.out());
+  publisher.clear_pending();
+
+  auto raw = viewer.take_rtp();
+  ASSERT_EQ(raw.size(), 2u);
+  const auto first = wire::RtpPacket::parse(raw[0]);
+  const auto second = wire::RtpPacket::parse(raw[1]);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->payload.back(), 1);
+  EXPECT_EQ(second->payload.back(), 5);
+  EXPECT_EQ(wire::decode_transport_cc(first->extension(kNumber)), 0);
+  EXPECT_EQ(wire::decode_transport_cc(second->extension(kNumber)), 1);
+  // 5 s, 6 of 24 bits before the point.
+  EXPECT_EQ(first->extension(kTime).size(), 3u);
+  EXPECT_EQ(load_u32(first->extension(kTime).data() - 1) & 0xffffff, 5u << 18);
+
+  std::array<uint8_t, 100> buffer;
+  ByteWriter w(buffer);
+  const std::array missing{first->sequence};
+  wire::write_nack(w, Ssrc{1}, Ssrc{0x1111}, missing);
+  subscriber.handle_rtcp(kStart, w.written(), publisher, viewer.peer(), viewer.counters(),
+                         viewer.out());
+  raw = viewer.take_rtp();
+  ASSERT_EQ(raw.size(), 1u);
+  const auto again = wire::RtpPacket::parse(raw[0]);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->ssrc, Ssrc{0x2222});
+  EXPECT_EQ(wire::decode_transport_cc(again->extension(kNumber)), 2);
 }
 
 TEST_F(SubscriberTest, VideoBeginsWithAKeyframe) {

@@ -12,6 +12,15 @@ namespace {
 
 using rtc::Counter;
 
+// How many viewers ahead memory is fetched: the member, and then what it points to. A trip to
+// memory takes as long as a viewer's share of a small frame.
+constexpr size_t kPrefetchMember = 4;
+constexpr size_t kPrefetchKeys = 2;
+
+// Viewers of one broadcast from which on sound waits for the picture: the sends of sound alone
+// would be a tenth of a core.
+constexpr size_t kManyViewers = 500;
+
 // Addresses of one peer: as many as its ICE agent keeps.
 constexpr size_t kMaxRoutes = rtc::IceAgent::kMaxRoutes;
 
@@ -86,7 +95,11 @@ void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagr
     schedule(handle, *member);
     return;
   }
-  if (received.kind == rtc::Received::Kind::kRtcp) handle_rtcp(now, *member, received.rtcp, out);
+  if (received.kind == rtc::Received::Kind::kRtcp) {
+    handle_rtcp(now, *member, received.rtcp, out);
+    // What a viewer tells changes nothing that is due.
+    if (!member->publishes) return;
+  }
   drive(now, handle, *member, out);
 }
 
@@ -276,26 +289,29 @@ void Worker::flush(Instant now, Outlet& out) {
   std::erase_if(pending_, [&](SlabId handle) {
     Source* source = sources_.find(handle);
     if (!source) return true;
+    source->publisher.let_sound_wait(source->subscribers.size() >= kManyViewers);
     if (!source->publisher.batch_ready(now)) return false;
     if (const Member* presenter = members_.find(source->member))
       counters_.add(Counter::kDropHandoverFull,
                     source->handover.copy_pending(now, source->id, source->publisher,
                                                   presenter->peer, handovers_));
-    fan_out(*source, out);
+    fan_out(now, *source, out);
     return true;
   });
 }
 
-void Worker::fan_out(Source& source, Outlet& out) {
+void Worker::fan_out(Instant now, Source& source, Outlet& out) {
   source.publisher.prepare_batch();
   const std::vector<SlabId>& viewers = source.subscribers;
+  const bool sound_only = !source.publisher.has_pending_video();
   for (size_t i = 0; i < viewers.size(); ++i) {
     // What is read of the viewers to come is on its way from memory meanwhile.
-    if (i + 2 < viewers.size()) members_.prefetch(viewers[i + 2]);
-    if (i + 1 < viewers.size())
-      if (const Member* next = members_.find(viewers[i + 1])) next->peer.prefetch();
+    if (i + kPrefetchMember < viewers.size()) members_.prefetch(viewers[i + kPrefetchMember]);
+    if (i + kPrefetchKeys < viewers.size())
+      if (const Member* next = members_.find(viewers[i + kPrefetchKeys]))
+        next->peer.prefetch(sound_only);
     if (Member* viewer = members_.find(viewers[i]))
-      viewer->subscriber->forward_batch(source.publisher, viewer->peer, counters_, out);
+      viewer->subscriber->forward_batch(now, source.publisher, viewer->peer, counters_, out);
   }
   source.publisher.clear_pending();
 }

@@ -107,6 +107,7 @@ struct Figures {
   rtc::Counters counters;
   size_t peers = 0;
   size_t publishers = 0;
+  size_t slow_viewers = 0;  // whose way carries less than they are sent, as their feedback tells
 };
 // A subscriber of a publisher that is relayed needs a keyframe: its worker is to be told
 // (RequestKeyframe).
@@ -221,7 +222,7 @@ class Worker {
   void learn_route(SlabId handle, Member& member, const Route& from);
   void handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out);
   void drive(Instant now, SlabId handle, Member& member, Outlet& out);
-  void fan_out(Source& source, Outlet& out);
+  void fan_out(Instant now, Source& source, Outlet& out);
   void wait_for_turn(SlabId member, const Route& from, Bytes datagram);
   void take_handshake_steps(Instant now, Outlet& out);
   void start_subscribers(Instant now, Outlet& out);

@@ -16,6 +16,9 @@ constexpr size_t kUfragLength = 12;
 constexpr size_t kPasswordLength = 24;
 // ICE restarts whose old user name fragments still lead to the peer.
 constexpr size_t kMaxUfrags = 4;
+// A viewer who loses more, or whose packets queue up, has too slow a network.
+constexpr double kSlowLoss = 0.05;
+
 Error unknown_publisher() { return {"publisher_gone", "The broadcast has ended."}; }
 
 }  // namespace
@@ -173,8 +176,13 @@ void Worker::handle_command(Instant now, Stop&& command, Outlet& out) {
 }
 
 void Worker::handle_command(Instant, GetFigures&& command, Outlet&) {
+  size_t slow = 0;
+  members_.for_each([&](SlabId, const Member& member) {
+    const rtc::BandwidthEstimator* way = member.peer.estimator();
+    slow += way && (way->overused() || way->loss() > kSlowLoss) ? 1 : 0;
+  });
   events_.push_back(
-      Figures{command.tag, counters_, members_.size(), sources_.size() - relayed_.size()});
+      Figures{command.tag, counters_, members_.size(), sources_.size() - relayed_.size(), slow});
 }
 
 void Worker::handle_command(Instant now, Tap&& command, Outlet& out) {

@@ -134,7 +134,8 @@ class Room {
       require(stream.pending.size() <= stream.cache.capacity());
     if (publisher_.has_pending() && publisher_.batch_ready(now_)) {
       publisher_.prepare_batch();
-      subscriber_.forward_batch(publisher_, viewer().peer(), viewer().counters(), viewer().out());
+      subscriber_.forward_batch(now_, publisher_, viewer().peer(), viewer().counters(),
+                                viewer().out());
       publisher_.clear_pending();
     }
     for (const auto& raw : viewer().take_rtp()) {

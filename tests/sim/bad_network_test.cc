@@ -143,6 +143,26 @@ TEST_P(BadNetwork, SlowBottleneckAtTheViewerHurtsNobodyElse) {
   EXPECT_LE(simulation.browser(id).sender()->keyframe_requests(), 10u);
 }
 
+TEST_P(BadNetwork, FeedbackShowsThatTheWayToAViewerIsFull) {
+  const ClientId id = add_connected_presenter();
+  BrowserOptions telling = viewer();
+  telling.transport_feedback = true;
+  LinkOptions slow{.delay = Duration::millis(20)};
+  slow.rate = Bitrate::kbps(300);  // of the 700 that the stream needs
+  slow.queue_bytes = 40'000;
+  simulation.add_viewer(id, telling, {.up = link(Duration::millis(20)), .down = slow});
+  simulation.run_for(Duration::seconds(8));
+  const rtc::Counters full = simulation.counters();
+  EXPECT_GT(full.get(rtc::Counter::kTransportFeedbackReceived), 100u);
+  EXPECT_GT(full.get(rtc::Counter::kDropRetransmissionLimit), 0u)
+      << "what is sent again pushes out something else";
+
+  const ClientId good =
+      simulation.add_viewer(id, telling, both_ways(lossy(Duration::millis(20), 0.05)));
+  simulation.run_for(Duration::seconds(4));
+  EXPECT_GE(simulation.browser(good).video().in_time_share(), 0.99);
+}
+
 // LOOPCAST_SIM_SEEDS=N runs the seeds 1 to N, to look for rare luck.
 std::vector<uint64_t> seeds() {
   const char* wanted = std::getenv("LOOPCAST_SIM_SEEDS");

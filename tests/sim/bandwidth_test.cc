@@ -286,9 +286,12 @@ TEST_P(Bandwidth, QueueDeeperThanTheHistoryIsLong) {
 
 // The queue is so short that it is not seen: packets are lost.
 TEST_P(Bandwidth, ShallowQueue) {
+  Leg leg(seed(), carrying(20));
+  leg.run_for(seconds(10));
+  EXPECT_GE(leg.estimate(), 3);
   LinkOptions link = carrying(1.5);
   link.queue_bytes = 10'000;
-  Leg leg(seed(), link);
+  leg.set_link(link);
   leg.run_for(seconds(5));
   const Leg::Range range = leg.estimates(seconds(10));
   EXPECT_GE(range.least, 0.7 * 1.5);

@@ -140,7 +140,9 @@ void Browser::begin_srtp(Instant now) {
 void Browser::note_arrival(Instant now, const wire::RtpPacket& packet) {
   if (next_feedback_.is_never()) return;
   for (const AgreedMedia& media : agreed_.media) {
-    if (!media.transport_cc || packet.ssrc != media.remote_ssrc) continue;
+    if (!media.transport_cc ||
+        (packet.ssrc != media.remote_ssrc && packet.ssrc != media.remote_rtx_ssrc))
+      continue;
     const Bytes value = packet.extension(media.extension_id(wire::ExtensionKind::kTransportCc));
     if (const auto number = wire::decode_transport_cc(value)) feedback_.record(now, Seq16{*number});
   }
@@ -234,19 +236,19 @@ void Browser::handle_timeout(Instant now) {
     next_report_ = next_report_ + kReportInterval;
   }
   if (now >= next_feedback_) {
-    write_transport_feedback();
+    write_transport_feedback(now);
     next_feedback_ = now + rtc::FeedbackRecorder::kInterval;
   }
 }
 
-void Browser::write_transport_feedback() {
+void Browser::write_transport_feedback(Instant now) {
   const auto media = std::find_if(agreed_.media.begin(), agreed_.media.end(),
                                   [](const AgreedMedia& m) { return m.receive && m.remote_ssrc; });
   if (media == agreed_.media.end()) return;
   for (bool more = true; more;) {
     std::array<uint8_t, kMaxFeedback> buffer;
     ByteWriter w(buffer);
-    more = counter_ ? counter_->write_transport_feedback(w, own_ssrc())
+    more = counter_ ? counter_->write_transport_feedback(now, w, own_ssrc())
                     : feedback_.write(w, own_ssrc(), *media->remote_ssrc);
     if (more) send_rtcp(w.written());
   }

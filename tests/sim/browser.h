@@ -110,7 +110,7 @@ class Browser : private PacketOut {
   void note_lip_sync();
   void write_feedback(Instant now);
   void write_reports(Instant now);
-  void write_transport_feedback();
+  void write_transport_feedback(Instant now);
 
   void send_rtp(const wire::RtpHeader& header, int64_t index,
                 std::span<const wire::RtpExtension> extensions, Bytes payload) override;

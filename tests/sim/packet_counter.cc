@@ -45,11 +45,13 @@ void PacketCounter::note_transport_number(Instant now, Seq16 number) {
   const int64_t index = transport_.extend(number);
   if (every_ > 1 && started && index > before + 1 && index - before < kMaxGap) {
     const Duration between = now - last_transport_;
-    for (int64_t i = before + 1; i < index; ++i)
-      feedback_.record(last_transport_ + between * (i - before) / (index - before),
-                       Seq16{static_cast<uint16_t>(i)});
+    for (int64_t i = before + 1; i <= index; ++i) {
+      const Instant at = last_transport_ + between * (i - before) / (index - before);
+      untold_.push_back({at + between, at, Seq16{static_cast<uint16_t>(i)}});
+    }
+  } else {
+    untold_.push_back({now, now, number});
   }
-  feedback_.record(now, number);
   if (index >= before) last_transport_ = now;
 }
 
@@ -89,7 +91,11 @@ std::vector<wire::ReportBlock> PacketCounter::take_report(Instant now) {
   return blocks;
 }
 
-bool PacketCounter::write_transport_feedback(ByteWriter& w, Ssrc us) {
+bool PacketCounter::write_transport_feedback(Instant now, ByteWriter& w, Ssrc us) {
+  while (!untold_.empty() && untold_.front().tell_at <= now) {
+    feedback_.record(untold_.front().at, untold_.front().number);
+    untold_.pop_front();
+  }
   return !streams_.empty() && feedback_.write(w, us, streams_.front().ssrc);
 }
 

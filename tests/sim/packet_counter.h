@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "base/bytes.h"
@@ -27,7 +28,7 @@ class PacketCounter {
   // A block for each stream that packets came of.
   std::vector<wire::ReportBlock> take_report(Instant now);
   // Appends what is due. False if there is nothing (more) to tell, or no room.
-  bool write_transport_feedback(ByteWriter& w, Ssrc us);
+  bool write_transport_feedback(Instant now, ByteWriter& w, Ssrc us);
 
   // That came here, of the media sources themselves and of retransmissions.
   uint64_t packets() const;
@@ -47,6 +48,13 @@ class PacketCounter {
     uint32_t last_sr = 0;
     Instant last_sr_at = {};
   };
+  // Arrivals between two packets that come here are made up, and told as much later as the two are
+  // apart: in as many messages as of somebody who sees all packets.
+  struct Arrival {
+    Instant tell_at;
+    Instant at;
+    Seq16 number;
+  };
   void note_transport_number(Instant now, Seq16 number);
 
   uint16_t every_;
@@ -54,6 +62,7 @@ class PacketCounter {
   uint64_t retransmitted_ = 0;
   Instant first_packet_ = Instant::never();
   rtc::FeedbackRecorder feedback_;
+  std::deque<Arrival> untold_;
   SeqExtender transport_;
   Instant last_transport_;
 };

@@ -39,11 +39,11 @@ void give(PacketCounter& counter, Instant now, Ssrc ssrc, int sequence, int tran
 }
 
 // The numbers that the next feedback message says have arrived.
-std::vector<int> told(PacketCounter& counter) {
+std::vector<int> told(PacketCounter& counter, Instant now) {
   std::array<uint8_t, 1000> buffer;
   ByteWriter w(buffer);
   std::vector<int> numbers;
-  if (!counter.write_transport_feedback(w, kUs)) return numbers;
+  if (!counter.write_transport_feedback(now, w, kUs)) return numbers;
   wire::RtcpReader reader(w.written());
   const auto packet = reader.next();
   const auto feedback = packet ? wire::parse_transport_feedback(*packet) : std::nullopt;
@@ -73,15 +73,17 @@ TEST(PacketCounter, TellsWhenPacketsArrived) {
   PacketCounter counter(agreed());
   give(counter, at(0), kVideo, 1, 100);
   give(counter, at(5), kVideo, 3, 102);
-  EXPECT_EQ(told(counter), (std::vector{100, 102}));
-  EXPECT_EQ(told(counter), std::vector<int>());
+  EXPECT_EQ(told(counter, at(5)), (std::vector{100, 102}));
+  EXPECT_EQ(told(counter, at(5)), std::vector<int>());
 }
 
 TEST(PacketCounter, TakesWhatWasThinnedOutForArrived) {
   PacketCounter counter(agreed(), 4);
   give(counter, at(0), kVideo, 4, 100);
   give(counter, at(8), kVideo, 8, 104);
-  EXPECT_EQ(told(counter), (std::vector{100, 101, 102, 103, 104}));
+  EXPECT_EQ(told(counter, at(8)), std::vector{100});
+  EXPECT_EQ(told(counter, at(12)), (std::vector{101, 102}));
+  EXPECT_EQ(told(counter, at(16)), (std::vector{103, 104}));
   EXPECT_EQ(counter.take_report(at(9)).at(0).cumulative_lost, 0);
 }
 
