@@ -79,9 +79,14 @@ TEST_F(RecordingThreadTest, AnotherCodecIsForASecondRecording) {
   record::SyntheticPresenter second({}, net::now());
   thread->record("one", 5);
   thread->take(first.describe(5));
-  send(first, 5, 100);
+  size_t sent = 0;
+  for (int i = 0; i < 100; ++i) {
+    auto batch = first.next(5);
+    sent += batch.packets.size();
+    thread->take(std::move(batch));
+  }
   // Whoever comes back does so later.
-  while (thread->figures().media.frames < 50) std::this_thread::yield();
+  while (thread->figures().media.packets < sent) std::this_thread::yield();
   thread->record("one", 6);
   thread->take(second.describe(6));
   send(second, 6, 10);
