@@ -101,7 +101,8 @@ void Whip::on_notice(Resource& resource, app::Notice& notice) {
 }
 
 void Whip::end(const ResourcePtr& resource) {
-  if (resource->kind != Kind::kWhip || resource->broadcast_id.empty()) return forget(resource->id);
+  const bool waited_for = resource->kind == Kind::kWhip && !resource->broadcast_id.empty();
+  if (!waited_for || stopping_) return forget(resource->id);
   live_.remove(resource->client);
   resource->wake.expires_after(std::chrono::microseconds(app::kReconnectTime.us()));
   resource->wake.async_wait([this, id = resource->id](const boost::system::error_code& cancelled) {
@@ -130,6 +131,12 @@ void Whip::end_sessions(const EndedSessions& ended) {
     resource->reply = make_error(Code::kUnauthorized);
     resource->wake.cancel();
   }
+}
+
+void Whip::shutdown() {
+  stopping_ = true;
+  std::erase_if(resources_,
+                [](const auto& entry) { return entry.second->ended && !entry.second->waiting; });
 }
 
 Task<> Whip::wait(Resource& resource) {

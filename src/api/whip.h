@@ -34,6 +34,9 @@ class Whip {
   // So have their streams.
   void end_sessions(const EndedSessions& ended);
 
+  // The server stops: nobody is waited for any more.
+  void shutdown();
+
   size_t resources() const { return resources_.size(); }
 
  private:
@@ -57,6 +60,7 @@ class Whip {
   Live& live_;
   Library& library_;
   Random& random_;
+  bool stopping_ = false;
   std::unordered_map<std::string, ResourcePtr> resources_;
 };
 

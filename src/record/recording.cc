@@ -358,6 +358,7 @@ void Recording::settle() {
 // leaves it, and is whole either way.
 void Recording::rewrite(const std::vector<Draft::Fragment>& before) {
   std::vector<Track> tracks;
+  tracks.reserve(tracks_.size());
   for (const OpenTrack& open : tracks_) tracks.push_back(open.track);
   if (!before.empty()) end_ = Duration();
   for (const Draft::Fragment& was : before) {

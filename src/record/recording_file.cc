@@ -46,7 +46,7 @@ Status RecordingFile::restore() {
   fs::create_directories(folder_, ignored);
   auto file = File::create(file_->path());
   if (!file) return file.error();
-  const Status copied = file->copy_from(*file_, 0, 0, end_);
+  Status copied = file->copy_from(*file_, 0, 0, end_);
   if (!copied) {
     fs::remove(file->path(), ignored);
     return copied;

@@ -395,6 +395,7 @@ class Server {
     spdlog::info("stopping");
     stopping_ = true;
     call_events_->shutdown();
+    whip_->shutdown();
     live_.shutdown();
     library_->shutdown();
     co_await http_->stop();
