@@ -14,6 +14,7 @@ namespace loopcast::bench {
 
 struct Options {
   size_t viewers = 200;
+  size_t workers = 1;  // that the viewers are spread over; they take turns on one processor
   Duration duration = Duration::seconds(5);
   uint32_t bitrate = 2'500'000;  // of video, bit/s
   // Viewer i is at port first_port + i of this address; nullopt: nothing is sent.

@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
   auto* floor = app.add_subcommand("floor", "a bare fan-out");
   auto* worker = app.add_subcommand("worker", "the media worker");
   app.add_option("--viewers", options.viewers);
+  app.add_option("--workers", options.workers, "that share the viewers, by turns on one processor")
+      ->check(CLI::Range(1, 64));
   app.add_option("--seconds", seconds, "of media");
   app.add_option("--bitrate", options.bitrate, "bit/s of video");
   app.add_option("--to", to, "address of the viewers; without it nothing is sent");

@@ -14,6 +14,7 @@
 namespace loopcast::bench {
 namespace {
 
+constexpr sfu::MediaId kPublisher = 1;
 const SocketAddress kServer{IpAddress::v4(192, 0, 2, 1), 3478};
 
 // Video is not given to the viewers, whose work would take longer than what is measured. They get
@@ -29,8 +30,9 @@ class Rig final : private TransmitSink {
       : options_(options),
         identity_(rtc::DtlsIdentity::generate()),
         crypto_(rtc::SrtpCrypto::make_best()),
-        worker_(worker_options(), random_.fork()),
         exit_(options) {
+    for (size_t w = 0; w < options.workers; ++w)
+      workers_.push_back(std::make_unique<sfu::Worker>(worker_options(), random_.fork()));
     const size_t everybody = options.viewers + 1;
     for (size_t i = 0; i < everybody; ++i) {
       sim::BrowserOptions browser;
@@ -46,9 +48,10 @@ class Rig final : private TransmitSink {
     }
     for (size_t i = 0; i < everybody; ++i) {
       if (i == 0)
-        worker_.handle(now_, sfu::Publish{1, browsers_[0]->offer()}, out_);
+        workers_[0]->handle(now_, sfu::Publish{kPublisher, browsers_[0]->offer()}, out_);
       else
-        worker_.handle(now_, sfu::Watch{i + 1, 1, browsers_[i]->offer()}, out_);
+        worker_of(i).handle(now_, sfu::Watch{i + 1, kPublisher, browsers_[i]->offer()}, out_);
+      if (i == 0) relay();
       flush();
       run_until(now_ + Duration::millis(20));
     }
@@ -59,12 +62,11 @@ class Rig final : private TransmitSink {
 
   Cost measure() {
     measuring_ = true;
-    const uint64_t before = worker_.counters().get(rtc::Counter::kRtpForwarded);
+    const uint64_t before = forwarded();
     Pace pace(options_.paced);
     pace_ = &pace;
     run_until(now_ + options_.duration);
-    return {watch_.total(), worker_.counters().get(rtc::Counter::kRtpForwarded) - before,
-            exit_.sends(), exit_.unsent()};
+    return {watch_.total(), forwarded() - before, exit_.sends(), exit_.unsent()};
   }
 
  private:
@@ -77,10 +79,26 @@ class Rig final : private TransmitSink {
     return options;
   }
 
+  // The presenter is the first one's.
+  sfu::Worker& worker_of(size_t browser) { return *workers_[browser % workers_.size()]; }
+  void relay() {
+    for (size_t w = 1; w < workers_.size(); ++w) {
+      workers_[w]->handle(now_, sfu::Relay{kPublisher}, out_);
+      workers_[0]->handle(now_, sfu::Tap{kPublisher, static_cast<sfu::TargetId>(w), {}}, out_);
+    }
+  }
+  uint64_t forwarded() const {
+    uint64_t packets = 0;
+    for (const auto& worker : workers_)
+      packets += worker->counters().get(rtc::Counter::kRtpForwarded);
+    return packets;
+  }
+
   // Everything due up to `end`.
   void run_until(Instant end) {
     while (true) {
-      Instant at = worker_.next_timeout();
+      Instant at = Instant::never();
+      for (const auto& worker : workers_) at = std::min(at, worker->next_timeout());
       for (const auto& browser : browsers_) at = std::min(at, browser->next_timeout());
       if (at > end) break;
       now_ = std::max(now_, at);
@@ -126,8 +144,9 @@ class Rig final : private TransmitSink {
   }
   void turn() {
     for (auto& [from, bytes] : to_worker_)
-      worker_.handle_datagram(now_, {addresses_[from], options_.from, 0}, bytes, out_);
-    if (worker_.next_timeout() <= now_) worker_.handle_timeout(now_, out_);
+      worker_of(from).handle_datagram(now_, {addresses_[from], options_.from, 0}, bytes, out_);
+    for (const auto& worker : workers_)
+      if (worker->next_timeout() <= now_) worker->handle_timeout(now_, out_);
     flush();
   }
   // A function of its own, so that a profiler can be told to look at nothing else.
@@ -138,18 +157,29 @@ class Rig final : private TransmitSink {
   }
 
   void flush() {
-    worker_.flush(now_, out_);
+    for (const auto& worker : workers_) worker->flush(now_, out_);
+    sfu::PacketBatch batch;
+    for (const auto& worker : workers_)
+      while (worker->poll_handover(batch)) {
+        sfu::Worker& target = *workers_[batch.target];
+        target.handle_handover(now_, std::move(batch), out_);
+        target.flush(now_, out_);
+      }
     if (!batch_.empty()) send(batch_);
     take_events();
   }
 
   void take_events() {
     sfu::Event event;
-    while (worker_.poll_event(event))
-      if (const auto* answered = std::get_if<sfu::Answered>(&event)) {
-        const size_t i = static_cast<size_t>(answered->id - 1);
-        if (!browsers_[i]->set_answer(now_, answered->sdp)) std::abort();
-        collect(i);
+    for (const auto& worker : workers_)
+      while (worker->poll_event(event)) {
+        if (const auto* answered = std::get_if<sfu::Answered>(&event)) {
+          const size_t i = static_cast<size_t>(answered->id - 1);
+          if (!browsers_[i]->set_answer(now_, answered->sdp)) std::abort();
+          collect(i);
+        } else if (std::get_if<sfu::KeyframeWanted>(&event)) {
+          workers_[0]->handle(now_, sfu::RequestKeyframe{kPublisher}, out_);
+        }
       }
   }
 
@@ -182,7 +212,7 @@ class Rig final : private TransmitSink {
   Instant now_ = Instant::from_us(1'000'000);
   rtc::DtlsIdentity identity_;
   std::unique_ptr<rtc::SrtpCrypto> crypto_;
-  sfu::Worker worker_;
+  std::vector<std::unique_ptr<sfu::Worker>> workers_;
   Exit exit_;
   TransmitBatch batch_{256 << 10};
   Outlet out_{batch_, *this};

@@ -190,7 +190,12 @@ class MediaThread final : public MediaThreadBase {
 
  private:
   void worker_datagrams(std::span<const Datagram> datagrams) override {
-    for (const Datagram& d : datagrams) worker_->handle_datagram(turn(), d.from, d.data, out());
+    for (size_t i = 0; i < datagrams.size(); ++i) {
+      // What is read for those to come is on its way from memory meanwhile.
+      if constexpr (requires { worker_->expect_datagram(datagrams[i].from); })
+        if (i + kAhead < datagrams.size()) worker_->expect_datagram(datagrams[i + kAhead].from);
+      worker_->handle_datagram(turn(), datagrams[i].from, datagrams[i].data, out());
+    }
   }
   void worker_flush() override { worker_->flush(turn(), out()); }
   Instant worker_next_timeout() const override { return worker_->next_timeout(); }
@@ -230,6 +235,7 @@ class MediaThread final : public MediaThreadBase {
     }
   }
 
+  static constexpr size_t kAhead = 2;
   static constexpr bool kHandsOver = !std::is_same_v<Handed, std::monostate>;
 
   Mailbox<Event>& events_;

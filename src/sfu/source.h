@@ -15,9 +15,16 @@ struct Source {
   SlabId member;  // the presenter; none: relayed
   Publisher publisher;
   std::vector<SlabId> subscribers = {};
+  uint32_t batches = 0;  // that were handed to them
   Handover handover = {};
 
   bool relayed() const { return !member; }
+  // Who is served first, of all subscribers: somebody else each time, far from the one before, so
+  // that nobody always waits for all others.
+  size_t next_first() {
+    constexpr uint32_t kGoldenRatio = 0x9E3779B9;
+    return static_cast<size_t>((uint64_t{batches++ * kGoldenRatio} * subscribers.size()) >> 32);
+  }
 };
 
 }  // namespace loopcast::sfu

@@ -68,6 +68,11 @@ void Worker::remove_source(Instant now, SlabId handle) {
   sources_.remove(handle);
 }
 
+void Worker::expect_datagram(const Route& from) const {
+  const auto it = by_route_.find({from.remote, from.tcp});
+  if (it != by_route_.end()) members_.prefetch(it->second);
+}
+
 void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagram, Outlet& out) {
   counters_.add(Counter::kDatagramsReceived);
   if (wire::classify(datagram) == wire::DatagramKind::kStun) {
@@ -304,13 +309,18 @@ void Worker::fan_out(Instant now, Source& source, Outlet& out) {
   source.publisher.prepare_batch();
   const std::vector<SlabId>& viewers = source.subscribers;
   const bool sound_only = !source.publisher.has_pending_video();
+  const size_t first = source.next_first();
+  const auto viewer_at = [&](size_t i) {
+    const size_t at = first + i;
+    return viewers[at < viewers.size() ? at : at - viewers.size()];
+  };
   for (size_t i = 0; i < viewers.size(); ++i) {
     // What is read of the viewers to come is on its way from memory meanwhile.
-    if (i + kPrefetchMember < viewers.size()) members_.prefetch(viewers[i + kPrefetchMember]);
+    if (i + kPrefetchMember < viewers.size()) members_.prefetch(viewer_at(i + kPrefetchMember));
     if (i + kPrefetchKeys < viewers.size())
-      if (const Member* next = members_.find(viewers[i + kPrefetchKeys]))
+      if (const Member* next = members_.find(viewer_at(i + kPrefetchKeys)))
         next->peer.prefetch(sound_only);
-    if (Member* viewer = members_.find(viewers[i]))
+    if (Member* viewer = members_.find(viewer_at(i)))
       viewer->subscriber->forward_batch(now, source.publisher, viewer->peer, counters_, out);
   }
   source.publisher.clear_pending();

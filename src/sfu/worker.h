@@ -150,6 +150,8 @@ class Worker {
   Worker(const Worker&) = delete;
 
   void handle(Instant now, Command&& command, Outlet& out);
+  // A datagram from there comes soon: has its peer fetched into the processor's cache.
+  void expect_datagram(const Route& from) const;
   // Decrypts in place.
   void handle_datagram(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
   // After each batch of datagrams: hands on what is complete.
