@@ -65,8 +65,7 @@ void one_hour(const std::string& folder, wire::Codec codec) {
     const auto batch = presenter.next(1);
     now = batch.at;
     recording.take(now, batch);
-    const auto output = recording.take_output();
-    if (!output.empty() && !file.append(now, *recording.format(), output)) std::exit(1);
+    if (!record::write_output(now, recording, file)) std::exit(1);
   }
   const double cpu = cpu_seconds() - before - making;
   std::printf("  processor: %.3f %% of a core for one broadcast\n", cpu / 3600 * 100);
@@ -78,8 +77,7 @@ void one_hour(const std::string& folder, wire::Codec codec) {
   const double cpu_at_stop = cpu_seconds();
   const Instant stop = net::now();
   recording.finish(now);
-  if (const auto output = recording.take_output(); !output.empty())
-    if (!file.append(now, *recording.format(), output)) std::exit(1);
+  if (!record::write_output(now, recording, file)) std::exit(1);
   const auto finished = record::finish(folder, "hour");
   const double took = elapsed(stop);
   const double finish_cpu = cpu_seconds() - cpu_at_stop;

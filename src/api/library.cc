@@ -61,6 +61,11 @@ void Library::air_changed(const app::AirChange& change) {
   pump();
 }
 
+void Library::give_up(const std::string& user_id, const std::string& broadcast_id) {
+  recordings_.give_up(user_id, broadcast_id);
+  pump();
+}
+
 void Library::record_call(const std::string& broadcast_id, const std::string& co_owner_id,
                           bool on) {
   const auto found = on_air_.find(broadcast_id);

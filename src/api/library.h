@@ -54,6 +54,8 @@ class Library {
   // earlier run left. `fresh`: the key if there is none yet; from the operating system.
   Status start(const app::LinkKey& fresh);
   void air_changed(const app::AirChange& change);
+  // Its presenter was waited for, and stops it.
+  void give_up(const std::string& user_id, const std::string& broadcast_id);
   // A broadcast on air, of a call whose two have agreed that it is recorded (or no longer do). The
   // recording belongs to both, and stays between them.
   void record_call(const std::string& broadcast_id, const std::string& co_owner_id, bool on);

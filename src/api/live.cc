@@ -24,6 +24,11 @@ void Live::watch(app::ClientId client, const app::PublicUser& user, const std::s
   pump();
 }
 
+void Live::supersede(const std::string& user_id, const std::string& broadcast_id) {
+  broadcasts_.supersede(wall_now_(), user_id, broadcast_id);
+  pump();
+}
+
 void Live::add_candidate(app::ClientId client, std::string line) {
   broadcasts_.add_candidate(client, std::move(line));
   pump();

@@ -18,6 +18,7 @@ struct LiveLine {
   app::Language language = app::Language::kChinese;
   app::ClientId client = 0;
   std::string presenter_id;  // the broadcast that this socket came to watch; empty: none
+  std::string presented;     // the broadcast that it presents or presented last; empty: none
   std::string call_id;       // the call that its offer is a part of; empty: none
   http::Ack pending;         // of the offer that has not been answered
 

@@ -114,6 +114,8 @@ Task<> LiveSockets::handle(SocketPtr socket, Event event) {
     add_candidate(*line, request);
   } else if (event.name == "stopPresentor" || event.name == "stopViewer" || event.name == "stop") {
     live_.stop(line->client);
+    // Also one whose media was lost before, maybe on another socket of the page.
+    library_.give_up(line->user.id, text_member(request, "presentorId").value_or(line->presented));
     calls_.presenting_ended(*line, app::PresentingEnd::kStopped);
     line->pending = {};
     event.ack({json::object{{"ok", true}}});
@@ -164,6 +166,7 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
   }
   // What is said in a call is kept only if both agree, which is another matter.
   if (options.visible_to) options.record = false;
+  if (const auto old = text_member(request, "replaces")) live_.supersede(line.user.id, *old);
   negotiate(line, request, std::move(ack), [&](std::string offer) {
     options.offer = std::move(offer);
     options.address = line.socket->remote().ip;
@@ -197,7 +200,9 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
     }
     socket.emit("startResponse", {std::move(response)});
     std::exchange(line.pending, {})({std::move(done)});
-    if (answer->presenter) calls_.on_air(line, answer->broadcast_id);
+    if (!answer->presenter) return;
+    line.presented = answer->broadcast_id;
+    calls_.on_air(line, answer->broadcast_id);
   } else if (auto* failed = std::get_if<app::Failed>(&notice.what)) {
     on_failure(line, failed->error, app::PresentingEnd::kRefused);
   } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {

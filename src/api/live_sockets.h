@@ -9,6 +9,7 @@
 
 #include "api/call_events.h"
 #include "api/ended_sessions.h"
+#include "api/library.h"
 #include "api/live.h"
 #include "api/live_line.h"
 #include "api/sign_in.h"
@@ -23,8 +24,8 @@ class LiveSockets {
   static constexpr size_t kMaxSocketsPerUser = 64;
 
   // All outlive this, and this outlives the use of `io`.
-  LiveSockets(SignIn& sign_in, Live& live, CallEvents& calls)
-      : sign_in_(sign_in), live_(live), calls_(calls) {}
+  LiveSockets(SignIn& sign_in, Live& live, CallEvents& calls, Library& library)
+      : sign_in_(sign_in), live_(live), calls_(calls), library_(library) {}
   LiveSockets(const LiveSockets&) = delete;
   LiveSockets& operator=(const LiveSockets&) = delete;
 
@@ -55,6 +56,7 @@ class LiveSockets {
   SignIn& sign_in_;
   Live& live_;
   CallEvents& calls_;
+  Library& library_;
   std::unordered_set<Line*> lines_;
   std::unordered_map<std::string, size_t> sockets_of_user_;
 };

@@ -55,13 +55,13 @@ TEST(OpenApi, DescribesEveryRoute) {
   const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
   SignIn sign_in(accounts, hasher, database, hashing, clocks, random.fork());
   AccountChanges changes(sign_in, accounts, database, pictures, clocks, {}, random.fork());
-  Whip whip(context, sign_in, live, random);
   add_rest_v2(router, sign_in, live);
   add_rest_accounts(router, sign_in, changes);
   NoRecorder recorder;
   app::Recordings recordings(recorder, random.fork());
   Library library(context, (*store)->recordings(), recordings, database, {}, {});
   add_rest_recordings(router, sign_in, library, testing::TempDir());
+  Whip whip(context, sign_in, live, library, random);
   whip.add_routes(router);
   app::Presence presence;
   app::Calls calls(presence, {}, random.fork());

@@ -54,8 +54,9 @@ struct Whip::Resource {
   std::string etag() const { return fmt::format("\"{}-{}\"", id, generation); }
 };
 
-Whip::Whip(http::asio::io_context& context, SignIn& sign_in, Live& live, Random& random)
-    : context_(context), sign_in_(sign_in), live_(live), random_(random) {}
+Whip::Whip(http::asio::io_context& context, SignIn& sign_in, Live& live, Library& library,
+           Random& random)
+    : context_(context), sign_in_(sign_in), live_(live), library_(library), random_(random) {}
 
 Whip::~Whip() = default;
 
@@ -78,12 +79,12 @@ void Whip::on_notice(Resource& resource, app::Notice& notice) {
     resource.reply = std::move(value);
     resource.wake.cancel();
   };
-  const auto end = [&](const Error& error) {
+  const auto over = [&](const Error& error) {
     resource.ended = true;
     if (resource.waiting)
       reply(error);
-    else
-      forget(resource.id);
+    else if (const auto it = resources_.find(resource.id); it != resources_.end())
+      end(it->second);
   };
   if (auto* answered = std::get_if<app::Answer>(&notice.what)) {
     resource.broadcast_id = answered->broadcast_id;
@@ -93,10 +94,20 @@ void Whip::on_notice(Resource& resource, app::Notice& notice) {
   } else if (auto* failed = std::get_if<app::Failed>(&notice.what)) {
     reply(std::move(failed->error));
   } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {
-    end(closed->error);
+    over(closed->error);
   } else if (std::holds_alternative<app::PresenterGone>(notice.what)) {
-    end(make_error(Code::kPublisherGone));
+    over(make_error(Code::kPublisherGone));
   }
+}
+
+void Whip::end(const ResourcePtr& resource) {
+  const bool waited_for = resource->kind == Kind::kWhip && !resource->broadcast_id.empty();
+  if (!waited_for || stopping_) return forget(resource->id);
+  live_.remove(resource->client);
+  resource->wake.expires_after(std::chrono::microseconds(app::kReconnectTime.us()));
+  resource->wake.async_wait([this, id = resource->id](const boost::system::error_code& cancelled) {
+    if (!cancelled) forget(id);
+  });
 }
 
 void Whip::forget(const std::string& id) {
@@ -120,6 +131,12 @@ void Whip::end_sessions(const EndedSessions& ended) {
     resource->reply = make_error(Code::kUnauthorized);
     resource->wake.cancel();
   }
+}
+
+void Whip::shutdown() {
+  stopping_ = true;
+  std::erase_if(resources_,
+                [](const auto& entry) { return entry.second->ended && !entry.second->waiting; });
 }
 
 Task<> Whip::wait(Resource& resource) {
@@ -189,6 +206,7 @@ Task<Response> Whip::patch(Kind kind, Request request) {
   const auto found = co_await find(kind, request);
   if (!found) co_return problem(request, found.error());
   const ResourcePtr& resource = *found;
+  if (resource->ended) co_return problem(request, make_error(Code::kNotFound));
   if (!has_type(request, kFragment)) {
     auto refused = problem(request, make_error(Code::kUnsupportedMediaType));
     refused.set("accept-patch", std::string(kFragment));
@@ -202,7 +220,7 @@ Task<Response> Whip::patch(Kind kind, Request request) {
   co_await wait(*resource);
   const Expected<std::string> reply = std::move(*resource->reply);
   resource->reply.reset();
-  if (resource->ended) forget(resource->id);
+  if (resource->ended) end(resource);
   if (!reply) co_return problem(request, reply.error());
   // Candidates alone need no answer (RFC 9725, section 4.3.2).
   if (reply->empty()) co_return Response::empty(204);
@@ -216,6 +234,8 @@ Task<Response> Whip::remove(Kind kind, Request request) {
   const auto found = co_await find(kind, request);
   if (!found) co_return problem(request, found.error());
   live_.stop((*found)->client);
+  // One whose media was lost is waited for: not any more.
+  library_.give_up((*found)->user_id, (*found)->broadcast_id);
   forget((*found)->id);
   co_return Response::empty(200);
 }

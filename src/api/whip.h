@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "api/ended_sessions.h"
+#include "api/library.h"
 #include "api/live.h"
 #include "api/sign_in.h"
 #include "base/random.h"
@@ -21,7 +22,8 @@ class Whip {
   static constexpr std::chrono::seconds kAnswerTimeout{10};
 
   // All outlive this.
-  Whip(http::asio::io_context& context, SignIn& sign_in, Live& live, Random& random);
+  Whip(http::asio::io_context& context, SignIn& sign_in, Live& live, Library& library,
+       Random& random);
   ~Whip();
   Whip(const Whip&) = delete;
   Whip& operator=(const Whip&) = delete;
@@ -31,6 +33,9 @@ class Whip {
 
   // So have their streams.
   void end_sessions(const EndedSessions& ended);
+
+  // The server stops: nobody is waited for any more.
+  void shutdown();
 
   size_t resources() const { return resources_.size(); }
 
@@ -46,12 +51,16 @@ class Whip {
   http::Task<Expected<ResourcePtr>> find(Kind kind, const http::Request& request);
   http::Task<> wait(Resource& resource);
   void on_notice(Resource& resource, app::Notice& notice);
+  // Its stream has ended. One that presented can be deleted still, for as long as it is waited for.
+  void end(const ResourcePtr& resource);
   void forget(const std::string& id);
 
   http::asio::io_context& context_;
   SignIn& sign_in_;
   Live& live_;
+  Library& library_;
   Random& random_;
+  bool stopping_ = false;
   std::unordered_map<std::string, ResourcePtr> resources_;
 };
 

@@ -187,6 +187,15 @@ void Broadcasts::on(WallTime now, MediaEnded& event, ClientId id, Client& client
 
 // What others want to know.
 
+void Broadcasts::supersede(WallTime now, const std::string& user_id,
+                           const std::string& broadcast_id) {
+  const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
+  if (broadcast == nullptr || broadcast->user.id != user_id) return;
+  const ClientId presenter = broadcast->presenter;
+  end(now, presenter, clients_.find(presenter)->second, true);
+  notify(presenter, Closed{make_error(Code::kMediaLost)});
+}
+
 Expected<BroadcastInfo> Broadcasts::find(const std::string& broadcast_id) const {
   const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
   if (broadcast == nullptr) return make_error(Code::kNotFound);

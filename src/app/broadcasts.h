@@ -148,6 +148,9 @@ class Broadcasts {
   // yet, or not for this user.
   void watch(ClientId client, const PublicUser& user, const std::string& broadcast_id,
              std::string offer);
+  // The user is about to present on another connection what is on air as `broadcast_id`, whose own
+  // is dead though nobody has noticed yet: it is lost. Another user's, or not on air: no effect.
+  void supersede(WallTime now, const std::string& user_id, const std::string& broadcast_id);
   // May come before the offer: kept, and passed on with it.
   void add_candidate(ClientId client, std::string candidate_line);
   // → Restarted, or Failed: not_active, offer_too_large, or a code of the media core.

@@ -142,6 +142,23 @@ TEST_F(BroadcastsTest, TheEndOfABroadcastIsToldToEveryViewerOnce) {
   for (const auto& [id, session] : media.sessions) EXPECT_EQ(session.stops, 1) << id;
 }
 
+TEST_F(BroadcastsTest, APresenterWhoIsBackBeforeTheLossWasNoticedEndsTheOldOne) {
+  const std::string id = on_air();
+  enter(2, "ben", id);
+  notices();
+  AirChange change;
+  while (broadcasts.poll_air_change(change)) {
+  }
+  broadcasts.supersede(kNow, "id-ben", id);
+  broadcasts.supersede(kNow, "id-anna", "another");
+  EXPECT_THAT(notices(), IsEmpty());
+  broadcasts.supersede(kNow, "id-anna", id);
+  EXPECT_THAT(notices(), ElementsAre("2:gone", "1:closed media_lost"));
+  ASSERT_TRUE(broadcasts.poll_air_change(change));
+  EXPECT_TRUE(!change.on_air && change.lost && change.broadcast_id == id);
+  EXPECT_FALSE(broadcasts.find(id));
+}
+
 TEST_F(BroadcastsTest, WhatDoesNotExistIsGone) {
   broadcasts.watch(2, test_user("ben"), "nothing", "offer");
   EXPECT_THAT(notices(), ElementsAre("2:gone"));

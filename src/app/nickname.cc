@@ -1,14 +1,11 @@
 #include "app/nickname.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
-#include <memory>
 #include <optional>
 
-#include <utf8proc.h>
-
 #include "app/messages.h"
+#include "app/unicode.h"
 #include "app/utf8.h"
 
 namespace loopcast::app {
@@ -66,21 +63,6 @@ std::optional<std::string> tidy(std::string_view text) {
   return out;
 }
 
-// Empty if memory is short.
-std::string normalise(const std::string& text, int options) {
-  struct Free {
-    void operator()(utf8proc_uint8_t* p) const { std::free(p); }
-  };
-  utf8proc_uint8_t* raw = nullptr;
-  const auto length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &raw,
-                   static_cast<utf8proc_option_t>(options | UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  const std::unique_ptr<utf8proc_uint8_t, Free> owned(raw);
-  if (length <= 0) return {};
-  return {reinterpret_cast<const char*>(raw), static_cast<size_t>(length)};
-}
-
 size_t count_code_points(std::string_view text) {
   size_t count = 0;
   while (next_code_point(text)) ++count;
@@ -95,12 +77,11 @@ Expected<Nickname> parse_nickname(std::string_view text) {
   if (!spelled || spelled->empty()) return make_error(Code::kNicknameInvalid);
 
   Nickname nickname;
-  nickname.shown = normalise(*spelled, 0);
+  nickname.shown = nfc(*spelled);
   if (count_code_points(nickname.shown) > kMaxNicknameCodePoints)
     return make_error(Code::kNicknameTooLong);
   // Some characters stand for a space and something above it: tidied once more.
-  const std::optional<std::string> folded =
-      tidy(normalise(nickname.shown, UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE));
+  const std::optional<std::string> folded = tidy(nfkc_casefold(nickname.shown));
   if (!folded || folded->empty()) return make_error(Code::kNicknameInvalid);
   nickname.key = *folded;
 

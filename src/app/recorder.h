@@ -39,6 +39,13 @@ class Recorder {
   virtual void remove(const std::string& recording) = 0;
 };
 
+// What the publisher sends now cannot go on in the same file, as players would not show it: another
+// codec. Nothing of it is written until another recording is started with it.
+struct RecordingUnfit {
+  std::string recording;
+  MediaId publisher = 0;
+  WallTime at;
+};
 // The file can be played. RecordingPictures may follow.
 struct RecordingFinished {
   std::string recording;
@@ -66,7 +73,7 @@ struct RecordingRemoved {
   std::string recording;
   Status done = ok();
 };
-using RecorderEvent = std::variant<RecordingFinished, RecordingLost, RecordingTrouble,
-                                   RecordingPictures, RecordingRemoved>;
+using RecorderEvent = std::variant<RecordingUnfit, RecordingFinished, RecordingLost,
+                                   RecordingTrouble, RecordingPictures, RecordingRemoved>;
 
 }  // namespace loopcast::app

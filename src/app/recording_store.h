@@ -70,7 +70,8 @@ struct Recording {
   }
 };
 
-// Empty texts and absent bounds are no filter. Texts match a part, whatever the case of A to Z.
+// Empty texts and absent bounds are no filter. Texts match a part, in their search keys
+// (search_key.h).
 struct RecordingFilter {
   std::string presenter = {};
   std::string text = {};  // of the title or of the presenter's nickname

@@ -24,9 +24,11 @@ void Recordings::resume(const std::vector<Recording>& unfinished) {
       continue;
     }
     ++counters_.repaired;
-    Running running{recording.broadcast_id, recording.owner.id, recording.co_owner_id,
-                    Instant::never(), false};
-    finish(running_.emplace(recording.id, std::move(running)).first);
+    RecordingStart start;
+    start.broadcast_id = recording.broadcast_id;
+    start.owner = public_user(recording.owner);
+    start.co_owner_id = recording.co_owner_id;
+    finish(running_.emplace(recording.id, Running{std::move(start)}).first);
   }
 }
 
@@ -35,26 +37,31 @@ void Recordings::start(Instant now, WallTime wall_now, RecordingStart start) {
   handle_timeout(now);
   if (const auto waiting = waiting_for(start); waiting != running_.end()) {
     ++counters_.resumed;
-    by_broadcast_.erase(waiting->second.broadcast_id);
-    by_broadcast_.emplace(start.broadcast_id, waiting->first);
-    waiting->second.broadcast_id = std::move(start.broadcast_id);
-    waiting->second.deadline = Instant::never();
-    return recorder_.start(waiting->first, start.publisher);
+    auto& [id, running] = *waiting;
+    by_broadcast_.erase(running.start.broadcast_id);
+    by_broadcast_.emplace(start.broadcast_id, id);
+    running.start.broadcast_id = std::move(start.broadcast_id);
+    running.start.publisher = start.publisher;
+    running.deadline = Instant::never();
+    return recorder_.start(id, start.publisher);
   }
+  begin(wall_now, std::move(start));
+}
+
+void Recordings::begin(WallTime wall_now, RecordingStart start) {
   ++counters_.started;
   Recording recording;
   recording.id = make_id(random_);
   recording.owner = {start.owner.id, start.owner.nickname, {}};
-  recording.co_owner_id = std::move(start.co_owner_id);
-  recording.broadcast_id = std::move(start.broadcast_id);
-  recording.title = std::move(start.title);
+  recording.co_owner_id = start.co_owner_id;
+  recording.broadcast_id = start.broadcast_id;
+  recording.title = start.title;
   recording.started_at = wall_now;
-  if (!start.location.empty()) recording.location = std::move(start.location);
+  if (!start.location.empty()) recording.location = start.location;
   recording.visibility = start.visibility;
-  const Running& running = running_[recording.id] = {
-      recording.broadcast_id, recording.owner.id, recording.co_owner_id, Instant::never(), false};
+  const Running& running = running_[recording.id] = Running{std::move(start)};
   by_broadcast_.emplace(recording.broadcast_id, recording.id);
-  recorder_.start(recording.id, start.publisher);
+  recorder_.start(recording.id, running.start.publisher);
   notify(recording.id, running, name_of(RecordingState::kRecording));
   writes_.push_back(AddRecording{std::move(recording)});
 }
@@ -67,6 +74,14 @@ void Recordings::stop(Instant now, const std::string& broadcast_id, bool lost) {
     finish(running);
   else if (running->second.deadline.is_never())
     running->second.deadline = now + kReconnectTime;
+}
+
+void Recordings::give_up(const std::string& user_id, const std::string& broadcast_id) {
+  const auto found = by_broadcast_.find(broadcast_id);
+  if (found == by_broadcast_.end()) return;
+  const auto running = running_.find(found->second);
+  const bool waiting = !running->second.deadline.is_never();
+  if (waiting && running->second.start.owner.id == user_id) finish(running);
 }
 
 void Recordings::remove(const std::string& id) {
@@ -99,6 +114,22 @@ void Recordings::handle(RecorderEvent event) {
   std::visit([this](auto& e) { on(e); }, event);
 }
 
+// The same broadcast, under the same title, in a second recording.
+void Recordings::on(RecordingUnfit& event) {
+  const auto running = running_.find(event.recording);
+  if (stopping_ || running == running_.end() || running->second.finishing ||
+      running->second.start.publisher != event.publisher) {
+    ++counters_.stale_events;
+    return;
+  }
+  const bool waiting = !running->second.deadline.is_never();
+  RecordingStart start = running->second.start;
+  finish(running);
+  if (waiting) return;  // it has ended meanwhile
+  ++counters_.split;
+  begin(event.at, std::move(start));
+}
+
 void Recordings::on(RecordingFinished& event) {
   const auto running = running_.find(event.recording);
   // Once only; and a file that nobody asked to finish is still being written.
@@ -127,7 +158,7 @@ void Recordings::on(RecordingLost& event) {
   }
   ++counters_.lost;
   if (!running->second.finishing) {
-    by_broadcast_.erase(running->second.broadcast_id);
+    by_broadcast_.erase(running->second.start.broadcast_id);
     running->second.finishing = true;
     ++finishing_;
   }
@@ -177,8 +208,8 @@ Recordings::RunningMap::iterator Recordings::waiting_for(const RecordingStart& s
   auto best = running_.end();
   for (auto it = running_.begin(); it != running_.end(); ++it) {
     const Running& running = it->second;
-    if (running.deadline.is_never() || running.owner_id != start.owner.id ||
-        running.co_owner_id != start.co_owner_id)
+    if (running.deadline.is_never() || running.start.owner.id != start.owner.id ||
+        running.start.co_owner_id != start.co_owner_id)
       continue;
     if (best == running_.end() || running.deadline > best->second.deadline) best = it;
   }
@@ -187,7 +218,7 @@ Recordings::RunningMap::iterator Recordings::waiting_for(const RecordingStart& s
 
 void Recordings::finish(RunningMap::iterator found) {
   auto& [id, running] = *found;
-  by_broadcast_.erase(running.broadcast_id);
+  by_broadcast_.erase(running.start.broadcast_id);
   running.deadline = Instant::never();
   running.finishing = true;
   ++finishing_;
@@ -207,8 +238,8 @@ void Recordings::discard(RunningMap::iterator found) {
 
 void Recordings::notify(const std::string& id, const Running& running, std::string_view state,
                         std::optional<Error> trouble) {
-  RecordingNotice notice{id, {running.owner_id}, std::string(state), std::move(trouble)};
-  if (!running.co_owner_id.empty()) notice.owners.push_back(running.co_owner_id);
+  RecordingNotice notice{id, {running.start.owner.id}, std::string(state), std::move(trouble)};
+  if (!running.start.co_owner_id.empty()) notice.owners.push_back(running.start.co_owner_id);
   notices_.push_back(std::move(notice));
 }
 

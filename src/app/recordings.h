@@ -87,6 +87,7 @@ class Recordings {
   struct Counters {
     uint64_t started = 0;
     uint64_t resumed = 0;   // by a presenter who came back
+    uint64_t split = 0;     // ... with another codec: goes on in a second one
     uint64_t repaired = 0;  // left behind by an earlier run
     uint64_t ready = 0;
     uint64_t damaged = 0;
@@ -110,6 +111,9 @@ class Recordings {
   // It is over, or not to be recorded any more. `lost`: not by the presenter's wish, who may come
   // back. Of what is not recorded: no effect.
   void stop(Instant now, const std::string& broadcast_id, bool lost);
+  // The presenter of a broadcast that was lost does not come back, and says so: the recording ends
+  // now. Of what is on air, or another user's: no effect.
+  void give_up(const std::string& user_id, const std::string& broadcast_id);
   void handle(RecorderEvent event);
   // Deletes the files of a recording that is marked as being removed, and then its row.
   // → RemovalDone.
@@ -136,20 +140,20 @@ class Recordings {
 
  private:
   struct Running {
-    std::string broadcast_id;
-    std::string owner_id;
-    std::string co_owner_id;
+    RecordingStart start;                 // with the broadcast and publisher of now
     Instant deadline = Instant::never();  // of its presenter's return
     bool finishing = false;
   };
   using RunningMap = std::unordered_map<std::string, Running>;
 
+  void on(RecordingUnfit& event);
   void on(RecordingFinished& event);
   void on(RecordingLost& event);
   void on(RecordingTrouble& event);
   void on(RecordingPictures& event);
   void on(RecordingRemoved& event);
 
+  void begin(WallTime wall_now, RecordingStart start);
   RunningMap::iterator waiting_for(const RecordingStart& start);
   void finish(RunningMap::iterator running);
   void discard(RunningMap::iterator running);

@@ -160,6 +160,50 @@ TEST_F(RecordingsTest, NobodyComesBack) {
   EXPECT_THAT(calls(), ElementsAre("finish"));
 }
 
+TEST_F(RecordingsTest, AStopWhileItsPresenterIsWaitedForEndsIt) {
+  recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
+  recordings_.give_up("id-alice", "b1");
+  EXPECT_THAT(calls(), ElementsAre("start 4")) << "it is on air";
+  recordings_.stop(at(9), "b1", true);
+  recordings_.give_up("id-bob", "b1");
+  recordings_.give_up("id-alice", "b2");
+  EXPECT_TRUE(calls().empty());
+  recordings_.give_up("id-alice", "b1");
+  EXPECT_THAT(calls(), ElementsAre("finish"));
+  EXPECT_TRUE(recordings_.next_timeout().is_never());
+  recordings_.handle(finished(recorder_.last, 9));
+  EXPECT_THAT(writes(), ElementsAre("add alice", "state processing", "finish ready"));
+  recordings_.give_up("id-alice", "b1");
+  EXPECT_TRUE(calls().empty());
+}
+
+TEST_F(RecordingsTest, WhoComesBackWithAnotherCodecGoesOnInASecondOneOfTheSameTitle) {
+  recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
+  const std::string first = recorder_.last;
+  recordings_.stop(at(9), "b1", true);
+  RecordingStart back = start_of("alice", "b2", 5);
+  back.title = "renamed";
+  recordings_.start(at(19), kWall, back);
+  EXPECT_THAT(calls(), ElementsAre("start 4", "start 5"));
+  writes();
+  const WallTime later{kWall.us + 20'000'000};
+  recordings_.handle(RecordingUnfit{first, 4, later});
+  EXPECT_TRUE(calls().empty()) << "of the publisher before";
+  recordings_.handle(RecordingUnfit{first, 5, later});
+  EXPECT_THAT(calls(), ElementsAre("finish", "start 5"));
+  const std::string second = recorder_.last;
+  EXPECT_NE(second, first);
+  EXPECT_THAT(writes(), ElementsAre("state processing", "add alice"));
+  recordings_.handle(RecordingUnfit{first, 5, later});
+  EXPECT_TRUE(calls().empty());
+  recordings_.handle(finished(first, 9));
+  recordings_.stop(at(30), "b2", false);
+  EXPECT_EQ(recorder_.last, second);
+  recordings_.handle(finished(second, 9));
+  EXPECT_EQ(recordings_.counters().ready, 2u);
+  EXPECT_EQ(recordings_.counters().split, 1u);
+}
+
 TEST_F(RecordingsTest, ACallIsNotContinuedAsABroadcast) {
   RecordingStart call = start_of("alice", "b1", 4);
   call.co_owner_id = "id-bob";
@@ -332,7 +376,10 @@ class World {
     if (rows_.empty()) return;
     auto it = rows_.begin();
     std::advance(it, random_.below(static_cast<uint32_t>(rows_.size())));
-    switch (random_.below(5)) {
+    switch (random_.below(6)) {
+      case 5:
+        return recordings_.handle(RecordingUnfit{
+            it->first, random_.below(static_cast<uint32_t>(broadcasts_.size() + 1)), kWall});
       case 0:
         return recordings_.handle(RecordingTrouble{it->first, make_error(Code::kDiskFull)});
       case 1:

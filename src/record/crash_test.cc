@@ -53,8 +53,7 @@ class CrashTest : public ::testing::TestWithParam<wire::Codec> {
   for (;;) {
     const auto batch = presenter.next(1);
     recording.take(batch.at, batch);
-    const auto output = recording.take_output();
-    if (!output.empty() && !file.append(batch.at, *recording.format(), output)) ::_exit(1);
+    if (!write_output(batch.at, recording, file)) ::_exit(1);
     const int64_t media_us = (batch.at - kStart).us();
     if (::write(tell, &media_us, sizeof media_us) != sizeof media_us) ::_exit(1);
   }
@@ -126,11 +125,10 @@ TEST_P(CrashTest, AFileCutAnywhereIsRepaired) {
     const auto batch = presenter.next(1);
     now = batch.at;
     recording.take(now, batch);
-    if (const auto output = recording.take_output(); !output.empty()) {
-      ASSERT_TRUE(file.append(now, format(), output));
-      written += output.size();
-      whole_until.insert(written);
-    }
+    const auto bytes = write_output(now, recording, file);
+    ASSERT_TRUE(bytes);
+    written += *bytes;
+    whole_until.insert(written);
   }
   const std::string whole = growing_path(folder, "id", format());
   const uint64_t size = fs::file_size(whole);
@@ -181,16 +179,14 @@ TEST_P(CrashTest, AFolderThatIsRemovedIsMadeAgain) {
     const auto batch = presenter.next(1);
     now = batch.at;
     recording.take(now, batch);
-    if (const auto output = recording.take_output(); !output.empty()) {
-      EXPECT_TRUE(file.append(now, format(), output));
-    }
+    EXPECT_TRUE(write_output(now, recording, file));
     if (const auto mishap = file.take_mishap()) {
       EXPECT_EQ(mishap->code, "recording_storage");
       ++mishaps;
     }
   }
   recording.finish(now);
-  EXPECT_TRUE(file.append(now, format(), recording.take_output()));
+  EXPECT_TRUE(write_output(now, recording, file));
   EXPECT_EQ(mishaps, 1);
   const auto done = finish(own, "id");
   ASSERT_TRUE(done);
@@ -223,13 +219,9 @@ TEST_P(CrashTest, AFullDiskCostsWhatDoesNotFit) {
       const auto batch = presenter.next(1);
       now = batch.at;
       recording.take(now, batch);
-      if (const auto output = recording.take_output(); !output.empty()) {
-        const Status written = file.append(now, format(), output);
-        if (!written) {
-          if (written.error().code != "disk_full") ::_exit(2);
-          ++full;
-          recording.note_loss();
-        }
+      if (const auto written = write_output(now, recording, file); !written) {
+        if (written.error().code != "disk_full") ::_exit(2);
+        ++full;
       }
       if (recording.take_keyframe_request(now)) presenter.request_keyframe();
     }

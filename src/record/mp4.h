@@ -33,6 +33,10 @@ constexpr uint64_t kMp4FirstFragment = kMp4FileType + uint64_t{kMp4IndexRoom};
 void append_mp4_tracks(std::vector<uint8_t>& out, std::span<const Track> tracks);
 // `sequence` counts fragments, from 1.
 void append_mp4_fragment(std::vector<uint8_t>& out, uint32_t sequence, std::span<const Run> runs);
+// What such a fragment begins with, its moof. Knows the samples, not the bytes: whatever their
+// times, it is of the same size.
+void append_mp4_fragment_head(std::vector<uint8_t>& out, uint32_t sequence,
+                              std::span<const Run> runs);
 
 // The moov of a finished file. `ranges`: where each range of the media lies in it.
 std::vector<uint8_t> mp4_index(std::span<const TrackIndex> tracks, std::span<const Range> ranges);

@@ -14,6 +14,7 @@ constexpr uint32_t kHasFlags = 0x000400;
 // Sample flags: depends on others and is no sync sample, or depends on none.
 constexpr uint32_t kDependent = 0x01010000;
 constexpr uint32_t kSync = 0x02000000;
+constexpr size_t kMdatHeader = 8;
 
 void append_track(ByteBuilder& out, const Track& track) {
   const Box trak(out, "trak");
@@ -90,8 +91,8 @@ void append_mp4_tracks(std::vector<uint8_t>& bytes, std::span<const Track> track
   }
 }
 
-void append_mp4_fragment(std::vector<uint8_t>& bytes, uint32_t sequence,
-                         std::span<const Run> runs) {
+void append_mp4_fragment_head(std::vector<uint8_t>& bytes, uint32_t sequence,
+                              std::span<const Run> runs) {
   ByteBuilder out(bytes);
   const size_t start = out.position();
   std::vector<size_t> offsets;
@@ -103,11 +104,19 @@ void append_mp4_fragment(std::vector<uint8_t>& bytes, uint32_t sequence,
     }
     for (const Run& run : runs) offsets.push_back(append_run(out, run));
   }
-  const Box mdat(out, "mdat");
+  size_t at = out.position() - start + kMdatHeader;
   for (size_t i = 0; i < runs.size(); ++i) {
-    out.set_u32(offsets[i], static_cast<uint32_t>(out.position() - start));
-    out.bytes(runs[i].bytes);
+    out.set_u32(offsets[i], static_cast<uint32_t>(at));
+    for (const Sample& sample : runs[i].samples) at += sample.size;
   }
+}
+
+void append_mp4_fragment(std::vector<uint8_t>& bytes, uint32_t sequence,
+                         std::span<const Run> runs) {
+  append_mp4_fragment_head(bytes, sequence, runs);
+  ByteBuilder out(bytes);
+  const Box mdat(out, "mdat");
+  for (const Run& run : runs) out.bytes(run.bytes);
 }
 
 }  // namespace loopcast::record

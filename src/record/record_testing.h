@@ -9,10 +9,25 @@
 
 #include "base/time.h"
 #include "record/byte_builder.h"
+#include "record/recording.h"
+#include "record/recording_file.h"
 #include "sfu/handover.h"
 #include "wire/ntp.h"
 
 namespace loopcast::record {
+
+// Writes what the recording gives out, as the server does. Answers how many bytes were appended.
+inline Expected<size_t> write_output(Instant now, Recording& recording, RecordingFile& file) {
+  const Recording::Output output = recording.take_output();
+  for (const Patch& patch : output.patches)
+    if (Status written = file.overwrite(patch); !written) return written.error();
+  if (output.fragments.empty()) return size_t{0};
+  if (Status written = file.append(now, *recording.format(), output.fragments); !written) {
+    recording.note_unwritten(output);
+    return written.error();
+  }
+  return output.fragments.size();
+}
 
 class SyntheticPresenter {
  public:
@@ -24,7 +39,11 @@ class SyntheticPresenter {
     int keyframe_every = 100;  // pictures
     double audio_drift = 0;    // parts per one
     double video_drift = 0;
-    double video_latency = 0.06;  // seconds that a picture takes longer than sound
+    double video_latency = 0.06;  // seconds from when a picture is taken to its arrival
+    double audio_latency = 0;     // ... and of a piece of sound
+    // Sender reports come every second and every five, from these ticks on; -1: none.
+    int first_video_report = 25;
+    int first_audio_report = 30;
     uint32_t first_timestamp = 0;
     uint32_t first_number = 0;  // of pictures
     bool sound = true;
@@ -53,12 +72,14 @@ class SyntheticPresenter {
     const double t = static_cast<double>(tick_) * kTick;
     sfu::PacketBatch batch;
     batch.publisher = publisher;
-    batch.at = arrival(t + options_.video_latency);
+    batch.at = arrival(t + std::max(options_.video_latency, options_.audio_latency));
     if (options_.sound) add_sound(batch, t);
     const int ticks_per_frame = 50 / options_.frames_per_second;
     if (options_.pictures && tick_ % ticks_per_frame == 0) add_picture(batch, t);
-    if (tick_ % 50 == 25 && options_.pictures) add_report(batch, video_stream(), t, video_clock(t));
-    if (tick_ % 250 == 30 && options_.sound) add_report(batch, 0, t, audio_clock(t));
+    if (options_.pictures && reports(options_.first_video_report, 50))
+      add_report(batch, video_stream(), t, video_clock(t));
+    if (options_.sound && reports(options_.first_audio_report, 250))
+      add_report(batch, 0, t, audio_clock(t));
     ++tick_;
     return batch;
   }
@@ -89,6 +110,9 @@ class SyntheticPresenter {
 
  private:
   Instant arrival(double t) const { return start_ + Duration::micros(std::llround(t * 1e6)); }
+  bool reports(int64_t from, int64_t every) const {
+    return from >= 0 && tick_ >= from && (tick_ - from) % every == 0;
+  }
   uint32_t video_stream() const { return options_.sound ? 1 : 0; }
   uint32_t clock(double t, double rate) const {
     return options_.first_timestamp + static_cast<uint32_t>(std::llround(t * rate));
@@ -116,7 +140,7 @@ class SyntheticPresenter {
       ByteBuilder(payload).u32(sound_);
       payload.resize(80, 0x5A);
       add(batch, 0, audio_index_++, options_.first_timestamp + sound_ * 960, false,
-          time_of_sound(sound_), payload);
+          time_of_sound(sound_) + options_.audio_latency, payload);
     }
   }
 

@@ -34,6 +34,17 @@ bool can_hold(Format format, wire::Codec codec) {
 
 }  // namespace
 
+bool Recording::fits(const std::vector<sfu::HandoverStream>& streams) const {
+  if (!format_) return true;
+  const auto pictures = std::ranges::find_if(
+      tracks_, [](const OpenTrack& open) { return wire::is_video(open.track.codec); });
+  return std::ranges::all_of(streams, [&](const sfu::HandoverStream& stream) {
+    if (!is_video(stream)) return true;
+    return pictures != tracks_.end() ? stream.codec == pictures->track.codec
+                                     : can_hold(*format_, stream.codec);
+  });
+}
+
 void Recording::take(Instant now, const sfu::PacketBatch& batch) {
   if (!batch.streams.empty()) {
     end_source(now);
@@ -54,6 +65,7 @@ void Recording::take(Instant now, const sfu::PacketBatch& batch) {
     else
       timeline_->on_video_report(clock.mark);
   }
+  if (draft_.is_open() && timeline_->target()) settle();
   if (batch.last) end_source(now);
   handle_timeout(now);
 }
@@ -78,6 +90,11 @@ void Recording::begin_source(const sfu::PacketBatch& batch) {
   if (tracks_.empty()) origin_ = first;
   const Duration start = std::max(first - origin_, end_);
   timeline_.emplace(audio_rate, video_rate, start, first);
+  jumps_ = 0;
+  const bool both =
+      std::ranges::any_of(batch.streams, is_sound) && std::ranges::any_of(batch.streams, is_video);
+  if (both) draft_.open(tracks_.empty());
+  for (OpenTrack& open : tracks_) open.floor = open.next;
 }
 
 void Recording::end_source(Instant now) {
@@ -87,6 +104,7 @@ void Recording::end_source(Instant now) {
   }
   streams_.clear();
   timeline_.reset();
+  end_draft();
 }
 
 void Recording::drain(Instant now, Stream& stream) {
@@ -130,6 +148,7 @@ void Recording::add_sound(Instant now, const JitterBuffer::Packet& packet) {
     return;
   }
   const Duration time = timeline_->audio_time(packet.meta.timestamp, packet.meta.arrival);
+  note_jump();
   OpenTrack* track = find(wire::Codec::kOpus);
   if (!track) {
     track = &open(wire::Codec::kOpus);
@@ -179,6 +198,8 @@ void Recording::add_picture(Instant now, wire::Codec codec, TimedFrame&& timed) 
   }
   note_media(now);
   const Duration time = timeline_->video_time(timed.timestamp, timed.arrival);
+  note_jump();
+  if (draft_.is_open()) track->run.clock.push_back(time - timeline_->correction());
   const int64_t at = std::max(to_units(time, track->track), track->next);
   auto& samples = track->run.samples;
   if (!samples.empty()) samples.back().duration = static_cast<uint32_t>(at - samples.back().time);
@@ -217,6 +238,7 @@ void Recording::begin_at_zero() {
   for (OpenTrack& open : tracks_) {
     const int64_t units = to_units(*first, open.track);
     for (Sample& sample : open.run.samples) sample.time -= units;
+    for (Duration& clock : open.run.clock) clock = clock - *first;
     open.next -= units;
   }
   origin_ = origin_ + *first;
@@ -240,17 +262,129 @@ void Recording::cut(Instant now) {
     if (open.run.samples.empty()) continue;
     const Sample& last = open.run.samples.back();
     end_ = std::max(end_, from_units(last.time + last.duration, open.track));
-    runs.push_back(std::exchange(open.run, {open.track.id, {}, {}}));
+    runs.push_back(std::exchange(open.run, {.track = open.track.id}));
   }
+  uint64_t offset = 0;
   if (*format_ == Format::kMp4) {
     if (std::exchange(tracks_changed_, false)) append_mp4_tracks(output_, tracks);
+    offset = given_ + output_.size();
     append_mp4_fragment(output_, ++sequence_, runs);
   } else {
     if (std::exchange(tracks_changed_, false)) append_webm_tracks(output_, tracks);
+    offset = given_ + output_.size();
     append_webm_clusters(output_, tracks, runs);
   }
   ++counters_.fragments;
-  static_cast<void>(now);
+  if (!draft_.is_open()) return;
+  for (Run& run : runs) run.bytes = {};
+  draft_.add({now, offset, sequence_, std::move(runs)});
+  while (draft_.is_over(now)) leave_guessed(*draft_.pop());
+}
+
+// Times before and after a jump of a clock are not comparable: those before it stay a guess.
+void Recording::note_jump() {
+  if (std::exchange(jumps_, timeline_->jumps()) == timeline_->jumps() || !draft_.is_open()) return;
+  while (const auto fragment = draft_.pop()) leave_guessed(*fragment);
+  for (OpenTrack& open : tracks_) {
+    open.run.clock.clear();
+    open.floor = std::max(open.floor, open.next);
+  }
+  draft_.set_partial();
+}
+
+void Recording::leave_guessed(const Draft::Fragment& fragment) {
+  bool pictures = false;
+  for (const Run& run : fragment.runs) {
+    if (run.clock.empty()) continue;
+    pictures = true;
+    OpenTrack& open = tracks_[run.track - 1];
+    open.floor = std::max(open.floor, run.samples.back().time + 1);
+  }
+  if (pictures) ++counters_.fragments_guessed;
+}
+
+void Recording::end_draft() {
+  draft_.close();
+  while (const auto fragment = draft_.pop()) leave_guessed(*fragment);
+  for (OpenTrack& open : tracks_) open.run.clock.clear();
+}
+
+// The first reports are in: pictures are where the reports say, those before as well.
+void Recording::settle() {
+  const Duration correction = *timeline_->target();
+  const Duration off = correction - timeline_->correction();
+  if (std::max(off, -off) > kMaxRetiming) return end_draft();
+  timeline_->settle();
+  std::vector<Run*> runs;
+  for (Draft::Fragment& fragment : draft_.fragments())
+    for (Run& run : fragment.runs) runs.push_back(&run);
+  for (OpenTrack& open : tracks_)
+    if (!open.run.samples.empty()) runs.push_back(&open.run);
+  const std::vector<Draft::Fragment> before(draft_.fragments().begin(), draft_.fragments().end());
+
+  // A file begins at 0, also if that is now another moment.
+  Duration origin;
+  if (draft_.is_whole() && !runs.empty()) {
+    origin = Duration::seconds(1'000'000);
+    for (const Run* run : runs)
+      origin = std::min(origin, run->clock.empty() ? from_units(run->samples.front().time,
+                                                                tracks_[run->track - 1].track)
+                                                   : run->clock.front() + correction);
+    origin_ = origin_ + origin;
+    timeline_->move_origin(origin);
+  }
+  for (Run* run : runs) {
+    OpenTrack& open = tracks_[run->track - 1];
+    const size_t guessed = run->samples.size() - run->clock.size();
+    for (size_t i = 0; i < run->samples.size(); ++i) {
+      int64_t& time = run->samples[i].time;
+      if (i < guessed) {
+        time -= to_units(origin, open.track);
+        continue;
+      }
+      const Duration at = run->clock[i - guessed] + correction - origin;
+      time = std::max(to_units(at, open.track), open.floor);
+      open.floor = time + 1;
+      if (i > 0)
+        run->samples[i - 1].duration = static_cast<uint32_t>(time - run->samples[i - 1].time);
+    }
+    if (!run->clock.empty()) open.next = open.floor;
+  }
+  if (OpenTrack* sound = find(wire::Codec::kOpus)) sound->next -= to_units(origin, sound->track);
+  rewrite(before);
+}
+
+// In place, as sizes are the same: what is at an offset may be of before or of now, as a kill
+// leaves it, and is whole either way.
+void Recording::rewrite(const std::vector<Draft::Fragment>& before) {
+  std::vector<Track> tracks;
+  tracks.reserve(tracks_.size());
+  for (const OpenTrack& open : tracks_) tracks.push_back(open.track);
+  if (!before.empty()) end_ = Duration();
+  for (const Draft::Fragment& was : before) {
+    const Draft::Fragment now = *draft_.pop();
+    if (*format_ == Format::kMp4) {
+      std::vector<uint8_t> head;
+      append_mp4_fragment_head(head, now.sequence, now.runs);
+      overwrite(now.offset, std::move(head));
+    } else {
+      for (Patch& patch : webm_times(tracks, was.runs, now.runs))
+        overwrite(now.offset + patch.offset, std::move(patch.bytes));
+    }
+    for (const Run& run : now.runs) {
+      const Sample& last = run.samples.back();
+      end_ = std::max(end_, from_units(last.time + last.duration, tracks_[run.track - 1].track));
+    }
+    ++counters_.fragments_retimed;
+  }
+  end_draft();
+}
+
+void Recording::overwrite(uint64_t offset, std::vector<uint8_t>&& bytes) {
+  if (offset < given_)
+    patches_.push_back({offset, std::move(bytes)});
+  else
+    std::ranges::copy(bytes, output_.begin() + static_cast<ptrdiff_t>(offset - given_));
 }
 
 void Recording::handle_timeout(Instant now) {
@@ -270,9 +404,20 @@ void Recording::finish(Instant now) {
   cut(now);
 }
 
-void Recording::note_loss() {
-  // What was in the failed write is to be described again.
+Recording::Output Recording::take_output() {
+  given_ += output_.size();
+  return {std::exchange(output_, {}), std::exchange(patches_, {})};
+}
+
+void Recording::note_unwritten(const Output& output) {
+  given_ -= output.fragments.size();
+  draft_.forget_from(given_);
+  // What was in it is to be described again.
   tracks_changed_ = !tracks_.empty();
+  note_loss();
+}
+
+void Recording::note_loss() {
   for (Stream& stream : streams_)
     if (stream.frames) {
       stream.frames->require_keyframe();

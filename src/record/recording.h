@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "record/draft.h"
 #include "record/frame_assembler.h"
 #include "record/jitter_buffer.h"
 #include "record/timeline.h"
@@ -25,6 +26,8 @@ struct RecordingCounters {
   uint64_t silences = 0;         // pieces of silence that fill gaps in the sound
   uint64_t packets_refused = 0;  // malformed, or of a codec that the file cannot hold
   uint64_t keyframe_requests = 0;
+  uint64_t fragments_retimed = 0;  // their times were a guess, and were written anew
+  uint64_t fragments_guessed = 0;  // ... and are still one: no reports came in time
 };
 
 class Recording {
@@ -40,9 +43,14 @@ class Recording {
   static constexpr Duration kAudioPatience = Duration::millis(1000);
   // A request for a keyframe that brought none is repeated after this long.
   static constexpr Duration kKeyframeRetry = Duration::seconds(1);
+  // A guess that was further off is left as it is: no start of an encoder takes so long.
+  static constexpr Duration kMaxRetiming = Duration::seconds(2);
 
   explicit Recording(RecordingCounters& counters) : counters_(counters) {}
 
+  // Whether a publisher of these streams can go on in this file so that players show it: with the
+  // codec of the pictures that are in it, or one that a file without any can hold.
+  bool fits(const std::vector<sfu::HandoverStream>& streams) const;
   // A batch with streams in it is a new publisher: the recording goes on with that one.
   void take(Instant now, const sfu::PacketBatch& batch);
   void handle_timeout(Instant now);
@@ -50,17 +58,21 @@ class Recording {
   // Nothing more comes: the rest becomes a fragment.
   void finish(Instant now);
 
-  // What is to be written behind what was written so far; empty: nothing.
-  std::vector<uint8_t> take_output() { return std::exchange(output_, {}); }
-  // Something that was given out could not be written, or batches were lost on the way here:
-  // pictures go on with the next keyframe.
+  struct Output {
+    std::vector<uint8_t> fragments;  // to be written behind what was written so far
+    std::vector<Patch> patches;      // of that; offsets count from the first fragment
+  };
+  Output take_output();
+  // These fragments could not be written, and come to no place in the file.
+  void note_unwritten(const Output& output);
+  // Batches were lost on the way here: pictures go on with the next keyframe.
   void note_loss();
   // Whether the publisher is to be asked for a keyframe.
   bool take_keyframe_request(Instant now);
 
   // nullopt before the first batch.
   std::optional<Format> format() const { return format_; }
-  // Of what is in take_output() so far.
+  // Of what take_output() has given out so far, or would now.
   Duration duration() const { return end_; }
 
  private:
@@ -74,7 +86,8 @@ class Recording {
   };
   struct OpenTrack {
     Track track;
-    int64_t next = 0;  // end of its last sample, in its units; of video, where the next begins
+    int64_t next = 0;   // end of its last sample, in its units; of video, where the next begins
+    int64_t floor = 0;  // pictures that are placed anew do not come before this
     uint32_t last_step = 0;
     Run run;
   };
@@ -91,6 +104,12 @@ class Recording {
   bool is_empty() const;
   void begin_at_zero();
   void cut(Instant now);
+  void note_jump();
+  void leave_guessed(const Draft::Fragment& fragment);
+  void end_draft();
+  void settle();
+  void rewrite(const std::vector<Draft::Fragment>& before);
+  void overwrite(uint64_t offset, std::vector<uint8_t>&& bytes);
 
   RecordingCounters& counters_;
   std::optional<Format> format_;
@@ -102,6 +121,10 @@ class Recording {
   Instant fragment_since_ = Instant::never();
   uint32_t sequence_ = 0;
   std::vector<uint8_t> output_;
+  std::vector<Patch> patches_;
+  uint64_t given_ = 0;  // bytes that came before `output_`
+  Draft draft_;
+  uint32_t jumps_ = 0;  // of the timeline, that the draft knows of
   Duration end_;
   Instant origin_;  // when the recording's time was 0
   Instant keyframe_asked_ = Instant::from_us(0);

@@ -21,12 +21,12 @@ Status RecordingFile::make(Format format) {
   std::vector<uint8_t> head;
   if (format == Format::kMp4) {
     head = mp4_head();
-    end_ = kMp4FirstFragment;
+    begin_ = end_ = kMp4FirstFragment;
   } else {
     head = webm_segment();
     const std::vector<uint8_t> room = webm_void(kWebmIndexRoom);
     head.insert(head.end(), room.begin(), room.end());
-    end_ = kWebmFirstCluster;
+    begin_ = end_ = kWebmFirstCluster;
   }
   Status written = file->write(0, head);
   // The room is a hole: it takes no place on the disk.
@@ -46,7 +46,7 @@ Status RecordingFile::restore() {
   fs::create_directories(folder_, ignored);
   auto file = File::create(file_->path());
   if (!file) return file.error();
-  const Status copied = file->copy_from(*file_, 0, 0, end_);
+  Status copied = file->copy_from(*file_, 0, 0, end_);
   if (!copied) {
     fs::remove(file->path(), ignored);
     return copied;
@@ -75,6 +75,15 @@ Status RecordingFile::append(Instant now, Format format, Bytes fragment) {
     return written;
   }
   end_ += fragment.size();
+  unsynced_ = true;
+  return ok();
+}
+
+Status RecordingFile::overwrite(const Patch& patch) {
+  const uint64_t at = begin_ + patch.offset;
+  if (!file_ || at + patch.bytes.size() > end_)
+    return Error{"recording_storage", "There is nothing to be written anew."};
+  if (Status written = file_->write(at, patch.bytes); !written) return written;
   unsynced_ = true;
   return ok();
 }

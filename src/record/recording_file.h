@@ -24,6 +24,10 @@ class RecordingFile {
   // the file is as it was before. The next call tries again.
   Status append(Instant now, Format format, Bytes fragment);
 
+  // In place of what was appended before; its offset counts from the first fragment. After an error
+  // what was there is there still, or a part of it.
+  Status overwrite(const Patch& patch);
+
   // Something was lost that could be put right: the folder was removed, and the file has been
   // written anew. Told once each time.
   std::optional<Error> take_mishap() { return std::exchange(mishap_, std::nullopt); }
@@ -38,6 +42,7 @@ class RecordingFile {
   std::string folder_;
   std::string id_;
   std::optional<File> file_;
+  uint64_t begin_ = 0;  // of the first fragment
   uint64_t end_ = 0;
   bool unsynced_ = false;
   Instant retry_at_;

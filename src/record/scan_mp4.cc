@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "record/mp4.h"
 #include "record/scan.h"
@@ -47,11 +48,12 @@ void take_part(MediaIndex& index, const Mp4Fragment::Part& part, uint64_t moof_s
   if (track->sizes.empty()) {
     track->start = begins;
   } else {
-    // The last sample before lasts until this one: its duration was a guess.
+    // The last sample before lasts until this one: its duration was a guess. A kill while times
+    // were written anew may have left this one before it: what comes next puts that right.
     const int64_t end = track->start + track->duration;
-    const int64_t last = track->durations.back() + (begins - end);
-    if (last < 0) return;
-    track->duration += begins - end;
+    const int64_t last = std::max<int64_t>(0, track->durations.back() + (begins - end));
+    if (last > std::numeric_limits<uint32_t>::max()) return;
+    track->duration += last - track->durations.back();
     track->durations.back() = static_cast<uint32_t>(last);
   }
   track->chunks.push_back({static_cast<uint32_t>(index.ranges.size()),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "wire/ntp.h"
 
@@ -47,7 +48,7 @@ Duration StreamClock::advance(uint32_t timestamp, Instant arrival) {
       head_start_ = std::max(head_start_, lead);
       return time;
     }
-    ++restarts_;
+    ++jumps_;
   }
   started_ = true;
   base_ = arrived;
@@ -56,6 +57,11 @@ Duration StreamClock::advance(uint32_t timestamp, Instant arrival) {
   arrival_ = arrival;
   lead_ = head_start_ = Duration();
   return base_;
+}
+
+bool StreamClock::may_shift(Duration by) const {
+  const Duration ahead = base_ + duration(ticks_) + by - (start_ + (arrival_ - at_));
+  return clamp(ahead - lead_, kMaxLead) == ahead - lead_;
 }
 
 std::optional<Duration> StreamClock::at(uint32_t timestamp) const {
@@ -102,12 +108,14 @@ void Timeline::on_report(StreamClock& clock, std::optional<Report>& last,
   const auto time = clock.at(mark.rtp_timestamp);
   if (!time) return;
   const int64_t wall = wire::wall_from_ntp(mark.ntp).us;
-  Report report{time->us() - wall, mark.at.us() - wall, clock.restarts()};
-  if (last && last->restarts == report.restarts) {
+  Report report{time->us() - wall, mark.at.us() - wall, clock.jumps()};
+  if (last && last->jumps == report.jumps) {
     const int64_t jump = report.lead_us - last->lead_us;
-    if (std::abs(jump) > kJumpUs && std::abs(report.delay_us - last->delay_us) < kJumpUs) {
+    if (std::abs(jump) > kJumpUs && std::abs(report.delay_us - last->delay_us) < kJumpUs &&
+        clock.may_shift(Duration::micros(-jump))) {
       clock.shift(Duration::micros(-jump));
       report.lead_us = last->lead_us;
+      report.jumps = clock.jumps();
     }
   }
   last = report;
@@ -116,9 +124,13 @@ void Timeline::on_report(StreamClock& clock, std::optional<Report>& last,
 
 void Timeline::compare() {
   if (!audio_report_ || !video_report_) return;
+  if (audio_report_->jumps != audio_.jumps() || video_report_->jumps != video_.jumps()) return;
   if (std::abs(audio_report_->delay_us - video_report_->delay_us) > kMaxDelayDifferenceUs) return;
   const Duration measured = Duration::micros(audio_report_->lead_us - video_report_->lead_us);
-  if (!target_ || clamp(measured - *target_, kStep) != measured - *target_)
+  const Duration apart = video_.lead() + measured - audio_.lead();
+  if (clamp(apart, kMaxApart) != apart) return;
+  const bool anew = std::exchange(target_jumps_, jumps()) != jumps() || !target_;
+  if (anew || clamp(measured - *target_, kStep) != measured - *target_)
     target_ = measured;
   else
     target_ = *target_ + (measured - *target_) / kSmoothing;

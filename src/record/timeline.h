@@ -27,15 +27,22 @@ class StreamClock {
   Duration advance(uint32_t timestamp, Instant arrival);
   // Time of any timestamp near the last one; nullopt before the first one.
   std::optional<Duration> at(uint32_t timestamp) const;
+  // Whether that would leave it where packets arrive, give or take kMaxLead.
+  bool may_shift(Duration by) const;
   // Everything from now on is so much later.
-  void shift(Duration by) { base_ += by; }
+  void shift(Duration by) {
+    base_ += by;
+    ++jumps_;
+  }
   // The recording's time 0 is so much later.
   void move_origin(Duration by) {
     start_ = start_ - by;
     base_ = base_ - by;
   }
-  // How often it began anew.
-  uint32_t restarts() const { return restarts_; }
+  // How often it began anew or was shifted: what it said before is not comparable.
+  uint32_t jumps() const { return jumps_; }
+  // How much it is ahead of the arrivals, slowly adapted.
+  Duration lead() const { return lead_; }
   // How much less the fastest packet so far was held up than the first one, which everything is
   // placed by: an encoder that starts is slow. Not negative.
   Duration head_start() const { return head_start_; }
@@ -52,7 +59,7 @@ class StreamClock {
   uint32_t timestamp_ = 0;  // the last one
   Duration lead_;           // of the clock over the arrivals, slowly adapted
   Instant arrival_;         // the last one
-  uint32_t restarts_ = 0;
+  uint32_t jumps_ = 0;
   Duration head_start_;
 };
 
@@ -60,6 +67,8 @@ class Timeline {
  public:
   // Sound that is this much behind the pictures was paused without its clock going on.
   static constexpr Duration kMaxLag = Duration::millis(1200);
+  // Reports by which what arrived together is further apart are not believed.
+  static constexpr Duration kMaxApart = Duration::seconds(5);
 
   Timeline(uint32_t audio_rate, uint32_t video_rate, Duration start, Instant at)
       : audio_(audio_rate, start, at), video_(video_rate, start, at) {}
@@ -76,12 +85,18 @@ class Timeline {
 
   // What pictures are shifted by to be in time with the sound.
   Duration correction() const { return applied_; }
+  // What they should be shifted by, once there are reports of both.
+  std::optional<Duration> target() const { return target_; }
+  // Shifts by the target from now on: what was placed by a guess is moved as well.
+  void settle() { applied_ = target_.value_or(applied_); }
+  // How often one of the clocks jumped.
+  uint32_t jumps() const { return audio_.jumps() + video_.jumps(); }
 
  private:
   struct Report {
     int64_t lead_us = 0;   // of our time over the presenter's wall clock
     int64_t delay_us = 0;  // of its arrival after the presenter's wall clock, plus a constant
-    uint32_t restarts = 0;
+    uint32_t jumps = 0;    // of its clock, before it
   };
 
   void on_report(StreamClock& clock, std::optional<Report>& last, const rtc::ClockMark& mark);
@@ -92,6 +107,7 @@ class Timeline {
   std::optional<Report> audio_report_;
   std::optional<Report> video_report_;
   std::optional<Duration> target_;
+  uint32_t target_jumps_ = 0;
   Duration applied_;
   std::optional<Duration> video_last_;  // uncorrected
 };

@@ -152,6 +152,36 @@ TEST(Timeline, AnotherOriginMovesEverythingAlike) {
   }
 }
 
+TEST(Timeline, ReportsThatCannotBeTrueMoveNothing) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  double sound = 0, picture = 0;
+  for (int i = 0; i < 40; ++i) {
+    const double t = i * 0.5, lie = i % 2 == 0 ? 3600 : -3600;
+    sound = seconds(timeline.audio_time(p.audio(t), p.arrival(t)));
+    picture = seconds(timeline.video_time(p.video(t), p.arrival(t)));
+    EXPECT_NEAR(sound, t + 0.05, 0.001);
+    EXPECT_NEAR(picture, t + 0.05, 0.001);
+    timeline.on_audio_report(p.mark(t, p.audio(t + lie)));
+    timeline.on_video_report(p.mark(t, p.video(t)));
+  }
+}
+
+TEST(Timeline, TheFirstReportsMayDecideAtOnce) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  timeline.audio_time(p.audio(0), p.arrival(0.08));
+  const double first = seconds(timeline.video_time(p.video(0), p.arrival(0)));
+  timeline.on_video_report(p.mark(0, p.video(0)));
+  EXPECT_FALSE(timeline.target());
+  timeline.on_audio_report(p.mark(0, p.audio(0)));
+  ASSERT_TRUE(timeline.target());
+  EXPECT_NEAR(seconds(*timeline.target()), 0.08, 1e-4);
+  timeline.settle();
+  const double next = seconds(timeline.video_time(p.video(0.04), p.arrival(0.04)));
+  EXPECT_NEAR(next - first, 0.12, 1e-4);
+}
+
 TEST(Timeline, SurvivesAnyNumbers) {
   Timeline timeline(48'000, 90'000, Duration(), kStart);
   for (const uint64_t ntp : {uint64_t{0}, ~uint64_t{0}, uint64_t{1} << 63}) {

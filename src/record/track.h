@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "base/time.h"
 #include "wire/codec.h"
 
 namespace loopcast::record {
@@ -32,7 +33,15 @@ struct Sample {
 // Consecutive samples of one track.
 struct Run {
   uint32_t track = 0;  // Track::id
-  std::vector<Sample> samples;
+  std::vector<Sample> samples = {};
+  std::vector<uint8_t> bytes = {};
+  // Of pictures whose times are a guess: what their clock says of each, uncorrected.
+  std::vector<Duration> clock = {};
+};
+
+// Bytes that take the place of others.
+struct Patch {
+  uint64_t offset = 0;
   std::vector<uint8_t> bytes;
 };
 

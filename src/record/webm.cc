@@ -103,22 +103,25 @@ void append_track(ByteBuilder& out, const Track& track) {
 
 struct Block {
   int64_t time_ms;
-  uint32_t track;
+  const Track* track;
+  size_t run, sample;
+  size_t at;  // of its bytes in the run's
+  uint32_t size;
   bool sync;
   bool first_key;  // of pictures, and the first one
-  Bytes bytes;
 };
 
 std::vector<Block> in_order(std::span<const Track> tracks, std::span<const Run> runs) {
   std::vector<Block> blocks;
-  for (const Run& run : runs) {
-    const auto track = std::ranges::find(tracks, run.track, &Track::id);
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const auto track = std::ranges::find(tracks, runs[i].track, &Track::id);
     if (track == tracks.end()) continue;
     size_t at = 0;
-    for (const Sample& sample : run.samples) {
+    for (size_t j = 0; j < runs[i].samples.size(); ++j) {
+      const Sample& sample = runs[i].samples[j];
       const bool first_key = sample.sync && at == 0 && wire::is_video(track->codec);
-      blocks.push_back({to_ms(sample.time, *track), run.track, sample.sync, first_key,
-                        Bytes(run.bytes).subspan(at, sample.size)});
+      blocks.push_back(
+          {to_ms(sample.time, *track), &*track, i, j, at, sample.size, sample.sync, first_key});
       at += sample.size;
     }
   }
@@ -128,6 +131,14 @@ std::vector<Block> in_order(std::span<const Track> tracks, std::span<const Run> 
     return block.first_key ? std::numeric_limits<int64_t>::min() : block.time_ms;
   });
   return blocks;
+}
+
+// Number of the blocks from `i` on that are one cluster.
+size_t in_one_cluster(std::span<const Block> blocks, size_t i) {
+  size_t count = 1;
+  while (i + count < blocks.size() && blocks[i + count].time_ms - blocks[i].time_ms < kMaxClusterMs)
+    ++count;
+  return count;
 }
 
 void append_info(ByteBuilder& out, uint64_t duration_ms) {
@@ -231,20 +242,47 @@ void append_webm_clusters(std::vector<uint8_t>& bytes, std::span<const Track> tr
                           std::span<const Run> runs) {
   ByteBuilder out(bytes);
   const std::vector<Block> blocks = in_order(tracks, runs);
-  for (size_t i = 0; i < blocks.size();) {
+  for (size_t i = 0, count; i < blocks.size(); i += count) {
     const Element cluster(out, webm_id::kCluster);
     const int64_t start = blocks[i].time_ms;
     put_number(out, webm_id::kTimestamp, static_cast<uint64_t>(start), 4);
-    for (; i < blocks.size() && blocks[i].time_ms - start < kMaxClusterMs; ++i) {
-      const Block& block = blocks[i];
+    count = in_one_cluster(blocks, i);
+    for (const Block& block : std::span(blocks).subspan(i, count)) {
       put_id(out, webm_id::kSimpleBlock);
-      out.u64(kSizeMarker | (4 + block.bytes.size()));
-      put_size(out, block.track);
+      out.u64(kSizeMarker | (4 + block.size));
+      put_size(out, block.track->id);
       out.u16(static_cast<uint16_t>(block.time_ms - start));
       out.u8(block.sync ? 0x80 : 0);
-      out.bytes(block.bytes);
+      out.bytes(Bytes(runs[block.run].bytes).subspan(block.at, block.size));
     }
   }
+}
+
+std::vector<Patch> webm_times(std::span<const Track> tracks, std::span<const Run> was,
+                              std::span<const Run> now) {
+  // Id and length, and the time as the first element.
+  constexpr uint64_t kClusterHead = 4 + 8 + 6;
+  // Id, length and number of the track; time and flags.
+  constexpr uint64_t kBlockHead = 1 + 8 + 1, kTimeAndFlags = 3;
+  using Limits = std::numeric_limits<int16_t>;
+  std::vector<Patch> patches;
+  const std::vector<Block> blocks = in_order(tracks, was);
+  uint64_t at = 0;
+  for (size_t i = 0, count; i < blocks.size(); i += count) {
+    const int64_t start = blocks[i].time_ms;
+    at += kClusterHead;
+    count = in_one_cluster(blocks, i);
+    for (const Block& block : std::span(blocks).subspan(i, count)) {
+      const int64_t time = to_ms(now[block.run].samples[block.sample].time, *block.track);
+      Patch patch{at + kBlockHead, {}};
+      ByteBuilder(patch.bytes)
+          .u16(static_cast<uint16_t>(
+              std::clamp<int64_t>(time - start, Limits::min(), Limits::max())));
+      patches.push_back(std::move(patch));
+      at += kBlockHead + kTimeAndFlags + block.size;
+    }
+  }
+  return patches;
 }
 
 std::vector<uint8_t> webm_index(std::span<const Track> tracks, std::span<const Cue> cues,

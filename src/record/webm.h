@@ -40,6 +40,11 @@ constexpr uint64_t kWebmFirstCluster = kWebmSegment + kWebmIndexRoom;
 void append_webm_tracks(std::vector<uint8_t>& out, std::span<const Track> tracks);
 void append_webm_clusters(std::vector<uint8_t>& out, std::span<const Track> tracks,
                           std::span<const Run> runs);
+// Where the times of what was appended like that are, from its beginning, and what they are when
+// its samples have those of `now` instead: each block's, the cluster's own stays. Knows the
+// samples, not the bytes. Order stays, and what goes further than a block can tell is cut off.
+std::vector<Patch> webm_times(std::span<const Track> tracks, std::span<const Run> was,
+                              std::span<const Run> now);
 
 // SeekHead, Info, Tracks and Cues of a finished file that has them at its beginning.
 std::vector<uint8_t> webm_index(std::span<const Track> tracks, std::span<const Cue> cues,

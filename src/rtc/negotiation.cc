@@ -17,10 +17,12 @@ using wire::ExtensionKind;
 using wire::MediaDescription;
 using wire::SessionDescription;
 
-// Rids are left out: without simulcast in the answer one plain stream is sent.
+// Rids are left out: without simulcast in the answer one plain stream is sent. So is the
+// orientation of pictures (3GPP TS 26.114): a phone then sends them upright, also when it is turned
+// meanwhile, and a recording, which could not tell its players, has them as they should be.
 constexpr std::array kExtensions{
-    ExtensionKind::kMid,        ExtensionKind::kTransportCc,      ExtensionKind::kAbsSendTime,
-    ExtensionKind::kAudioLevel, ExtensionKind::kVideoOrientation, ExtensionKind::kAbsCaptureTime,
+    ExtensionKind::kMid,        ExtensionKind::kTransportCc,    ExtensionKind::kAbsSendTime,
+    ExtensionKind::kAudioLevel, ExtensionKind::kAbsCaptureTime,
 };
 constexpr SectionPolicy kPublisherPolicy{kExtensions, true};
 constexpr SectionPolicy kViewerPolicy{kExtensions, false};

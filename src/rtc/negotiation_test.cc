@@ -150,7 +150,7 @@ TEST(AnswerPublisher, Chromium) {
   EXPECT_EQ(video.extension_id(ExtensionKind::kMid), 4);
   EXPECT_EQ(video.extension_id(ExtensionKind::kTransportCc), 3);
   EXPECT_EQ(video.extension_id(ExtensionKind::kAbsSendTime), 2);
-  EXPECT_EQ(video.extension_id(ExtensionKind::kVideoOrientation), 13);
+  EXPECT_EQ(video.extension_id(ExtensionKind::kVideoOrientation), 0);
   EXPECT_EQ(video.extension_id(ExtensionKind::kPlayoutDelay), 0);
   EXPECT_EQ(video.extension_id(ExtensionKind::kRid), 0);
 }
@@ -198,7 +198,6 @@ a=ice-pwd:serverPassword0123456789
 a=fingerprint:sha-256 AB:CD:EF
 a=setup:passive
 a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
-a=extmap:13 urn:3gpp:video-orientation
 a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
 a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
 a=sendrecv
@@ -431,19 +430,21 @@ TEST(AnswerPublisher, PayloadTypesThatLookLikeRtcpAreNotUsed) {
 }
 
 TEST(AnswerPublisher, ExtensionsOfOneDirectionOrWithLongIdsAreNotUsed) {
-  const std::string offer = offer_of("chromium_presenter");
-  const auto orientation = [&](const std::string& by) {
+  const std::string uri = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+  const std::string offer =
+      replaced(offer_of("chromium_presenter"), "urn:3gpp:video-orientation", uri);
+  const auto capture_time = [&](const std::string& by) {
     const Result r = publish(replaced(offer, "a=extmap:13 ", by));
-    const uint8_t id = video_of(r).extension_id(ExtensionKind::kVideoOrientation);
-    EXPECT_EQ(r.sdp.find("video-orientation") != std::string::npos, id != 0);
+    const uint8_t id = video_of(r).extension_id(ExtensionKind::kAbsCaptureTime);
+    EXPECT_EQ(r.sdp.find(uri) != std::string::npos, id != 0);
     return id;
   };
-  EXPECT_EQ(orientation("a=extmap:13 "), 13);
-  EXPECT_EQ(orientation("a=extmap:13/sendrecv "), 13);
-  EXPECT_EQ(orientation("a=extmap:13/recvonly "), 0);
-  EXPECT_EQ(orientation("a=extmap:13/sendonly "), 0);  // the loopback would not have it
-  EXPECT_EQ(orientation("a=extmap:15 "), 0);
-  EXPECT_EQ(orientation("a=extmap:2 "), 0);  // taken
+  EXPECT_EQ(capture_time("a=extmap:13 "), 13);
+  EXPECT_EQ(capture_time("a=extmap:13/sendrecv "), 13);
+  EXPECT_EQ(capture_time("a=extmap:13/recvonly "), 0);
+  EXPECT_EQ(capture_time("a=extmap:13/sendonly "), 0);  // the loopback would not have it
+  EXPECT_EQ(capture_time("a=extmap:15 "), 0);
+  EXPECT_EQ(capture_time("a=extmap:2 "), 0);  // taken
 }
 
 TEST(AnswerViewer, Chromium) {
@@ -461,7 +462,7 @@ TEST(AnswerViewer, Chromium) {
   EXPECT_NE(video.extension_id(ExtensionKind::kAbsSendTime), 0);
   EXPECT_EQ(video.extension_id(ExtensionKind::kPlayoutDelay), 0);
   EXPECT_NE(video.extension_id(ExtensionKind::kMid), 0);
-  EXPECT_NE(video.extension_id(ExtensionKind::kVideoOrientation), 0);
+  EXPECT_EQ(video.extension_id(ExtensionKind::kVideoOrientation), 0);
   EXPECT_NE(audio_of(r).extension_id(ExtensionKind::kAudioLevel), 0);
   EXPECT_EQ(video.remote_ssrc, std::nullopt);
   for (const auto& m : r.answer.media) {
@@ -481,7 +482,7 @@ TEST(AnswerViewer, WithoutRtxNoHeaderTellsWhenItLeaves) {
   EXPECT_FALSE(video.transport_cc);
   EXPECT_EQ(video.extension_id(ExtensionKind::kTransportCc), 0);
   EXPECT_EQ(video.extension_id(ExtensionKind::kAbsSendTime), 0);
-  EXPECT_NE(video.extension_id(ExtensionKind::kVideoOrientation), 0);
+  EXPECT_EQ(video.extension_id(ExtensionKind::kVideoOrientation), 0);
 }
 
 TEST(AnswerViewer, SendrecvIsAnsweredSendonly) {

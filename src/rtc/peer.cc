@@ -264,9 +264,6 @@ Received Peer::handle_rtp(Instant now, const Route& from, MutableBytes datagram)
     received.index = *index;
     counters.add(Counter::kRtpReceived);
   }
-  if (const Bytes value = packet->extension(agreed.extension_id(ExtensionKind::kVideoOrientation));
-      value.size() == 1)
-    received.orientation = static_cast<int8_t>(value[0] & 0x0f);
   if (const Bytes value = packet->extension(agreed.extension_id(ExtensionKind::kAudioLevel));
       value.size() == 1)
     received.audio_level = value[0];

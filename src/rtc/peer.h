@@ -53,7 +53,6 @@ struct Received {
   int64_t index = 0;       // extended sequence number, never negative
   bool recovered = false;  // came by retransmission
   wire::RtpPacket rtp = {};
-  int8_t orientation = -1;   // 3GPP TS 26.114, CVO; -1: not in this packet
   int16_t audio_level = -1;  // RFC 6464; -1: not in this packet
   // kRtcp: the compound; what concerns what we receive has been handled already.
   Bytes rtcp = {};

@@ -31,7 +31,6 @@ RtpOutput::RtpOutput(const Negotiated& negotiated, Counters& counters) : counter
     stream.rtx_payload_type = media.rtx_payload_type.value_or(0);
     stream.transport_id = media.extension_id(ExtensionKind::kTransportCc);
     stream.send_time_id = media.extension_id(ExtensionKind::kAbsSendTime);
-    stream.orientation_id = media.extension_id(ExtensionKind::kVideoOrientation);
     stream.audio_level_id = media.extension_id(ExtensionKind::kAudioLevel);
     if (media.send && stream.transport_id != 0 && !way_) way_ = std::make_unique<Way>();
   }
@@ -66,10 +65,6 @@ size_t RtpOutput::write_header(uint8_t* out, PayloadType type, Ssrc ssrc, int64_
   if (stream.send_time_id != 0) {
     store_u32(element, uint32_t{element_header(stream.send_time_id, 3)} << 24 | moment.send_time);
     element += 4;
-  }
-  if (stream.orientation_id != 0 && packet.orientation >= 0) {
-    *element++ = element_header(stream.orientation_id, 1);
-    *element++ = static_cast<uint8_t>(packet.orientation);
   }
   if (stream.audio_level_id != 0 && packet.audio_level >= 0) {
     *element++ = element_header(stream.audio_level_id, 1);

@@ -25,7 +25,6 @@ struct PlainPacket {
   uint32_t timestamp = 0;
   bool marker = false;
   uint8_t padding = 0;       // the last bytes of `payload` (RFC 3550, section 5.1); 0: none
-  int8_t orientation = -1;   // 3GPP TS 26.114, CVO; -1: none
   int16_t audio_level = -1;  // RFC 6464; -1: none
   Bytes payload;             // padding included
 };
@@ -85,7 +84,7 @@ class RtpOutput {
     PayloadType payload_type = 0, rtx_payload_type = 0;
     bool rtx = false;
     // Of header extensions; 0: not agreed.
-    uint8_t transport_id = 0, send_time_id = 0, orientation_id = 0, audio_level_id = 0;
+    uint8_t transport_id = 0, send_time_id = 0, audio_level_id = 0;
     uint32_t packets = 0;
     uint32_t octets = 0;
     int64_t rtx_index = 0;

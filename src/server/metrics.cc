@@ -210,6 +210,7 @@ void add_recordings(Families& out, api::Library& library) {
   const std::pair<const char*, uint64_t> events[] = {
       {"started", c.started},
       {"resumed", c.resumed},
+      {"split", c.split},
       {"repaired", c.repaired},
       {"ready", c.ready},
       {"damaged", c.damaged},
@@ -238,6 +239,8 @@ void add_recorder(Families& out, const RecordingHub& recorder) {
       {"picture_dropped", f.media.frames_dropped},
       {"silence", f.media.silences},
       {"fragment", f.media.fragments},
+      {"fragment_retimed", f.media.fragments_retimed},
+      {"fragment_guessed", f.media.fragments_guessed},
       {"keyframe_request", f.media.keyframe_requests},
       {"batch_dropped", f.batches_dropped},
       {"batch_unknown", f.batches_unknown},

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
+#include "net/clock.h"
 #include "record/finish.h"
 #include "record/pictures.h"
 
@@ -52,6 +53,9 @@ RecordingHub::RecordingHub(boost::asio::io_context& context, MediaHub& media, st
 RecordingThread::Ports RecordingHub::ports() {
   RecordingThread::Ports ports;
   ports.trouble = [this](app::RecordingTrouble trouble) { report(std::move(trouble)); };
+  ports.unfit = [this](const std::string& recording, app::MediaId publisher) {
+    report(app::RecordingUnfit{recording, publisher, net::wall_now()});
+  };
   ports.closed = [this](const std::string& recording) {
     finisher_.post([this, recording] { finish_file(recording); });
   };

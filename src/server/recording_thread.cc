@@ -128,6 +128,12 @@ void RecordingThread::take_batch(Instant now, sfu::PacketBatch& batch) {
     return;
   }
   Active& active = it->second;
+  if (!active.recording.fits(batch.streams)) {
+    active.publisher = 0;
+    const std::string recording = it->first;
+    by_publisher_.erase(batch.publisher);
+    return ports_.unfit(recording, batch.publisher);
+  }
   if (!batch.streams.empty()) active.described = true;
   if (!active.described && !batch.last) {
     active.described = true;  // asked for once
@@ -138,14 +144,18 @@ void RecordingThread::take_batch(Instant now, sfu::PacketBatch& batch) {
 }
 
 void RecordingThread::write(Instant now, const std::string& id, Active& active) {
-  const std::vector<uint8_t> output = active.recording.take_output();
-  if (output.empty()) return;
-  if (Status written = active.file.append(now, *active.recording.format(), output); !written) {
+  const record::Recording::Output output = active.recording.take_output();
+  // Times that cannot be put right are as they were.
+  for (const record::Patch& patch : output.patches)
+    if (!active.file.overwrite(patch)) ++own_.writes_failed;
+  if (output.fragments.empty()) return;
+  if (Status written = active.file.append(now, *active.recording.format(), output.fragments);
+      !written) {
     ++own_.writes_failed;
-    active.recording.note_loss();
+    active.recording.note_unwritten(output);
     tell(id, active, std::move(written.error()));
   } else {
-    own_.bytes += output.size();
+    own_.bytes += output.fragments.size();
   }
   if (auto mishap = active.file.take_mishap()) tell(id, active, std::move(*mishap));
 }

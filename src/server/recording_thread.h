@@ -43,6 +43,7 @@ class RecordingThread {
   // Called on this thread.
   struct Ports {
     std::function<void(app::RecordingTrouble)> trouble;
+    std::function<void(const std::string& recording, app::MediaId publisher)> unfit;
     std::function<void(const std::string& recording)> closed;
     std::function<void(app::MediaId publisher)> wants_keyframe;
     // The description of its streams was lost on its way.

@@ -278,9 +278,9 @@ class Server {
     socketio.engine.ping_timeout = std::chrono::seconds(10);
     socketio.log = [](std::string_view text) { spdlog::warn("socket.io: {}", text); };
     socketio_ = std::make_unique<http::SocketIo>(context_, random_, std::move(socketio), counters_);
-    sockets_ = std::make_unique<api::LiveSockets>(*sign_in_, live_, *call_events_);
+    sockets_ = std::make_unique<api::LiveSockets>(*sign_in_, live_, *call_events_, *library_);
     sockets_->mount(*socketio_);
-    whip_ = std::make_unique<api::Whip>(context_, *sign_in_, live_, random_);
+    whip_ = std::make_unique<api::Whip>(context_, *sign_in_, live_, *library_, random_);
 
     add_routes();
     http_ = std::make_unique<http::Server>(context_, router_, std::move(http), counters_);
@@ -395,6 +395,7 @@ class Server {
     spdlog::info("stopping");
     stopping_ = true;
     call_events_->shutdown();
+    whip_->shutdown();
     live_.shutdown();
     library_->shutdown();
     co_await http_->stop();

@@ -23,7 +23,6 @@ struct CachedPacket {
   bool marker = false;
   bool keyframe = false;     // starts a keyframe, or belongs to its parameter sets
   bool frame_start = false;  // first packet of a frame
-  int8_t orientation = -1;   // 3GPP TS 26.114 CVO byte, -1: absent
   int16_t audio_level = -1;  // RFC 6464 byte, -1: absent
   Instant arrival;
 };
@@ -58,7 +57,6 @@ class PacketCache {
         packet.timestamp,
         packet.marker,
         packet.padding,
-        packet.orientation,
         packet.audio_level,
         {payload_start(packet.index) + kHeadroom, size_t{packet.payload_size} + packet.padding}};
   }

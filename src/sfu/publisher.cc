@@ -99,7 +99,6 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
   CachedPacket packet{.index = compact(*stream, received.index),
                       .timestamp = rtp.timestamp,
                       .marker = rtp.marker,
-                      .orientation = received.orientation,
                       .audio_level = received.audio_level,
                       .arrival = now};
   if (is_video(*stream)) {

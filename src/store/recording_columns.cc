@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "app/search_key.h"
+
 namespace loopcast::store {
 namespace {
 
@@ -57,13 +59,6 @@ uint32_t clamped_ms(Duration duration) {
 
 }  // namespace
 
-std::string fold(std::string_view text) {
-  std::string folded(text);
-  for (char& c : folded)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-  return folded;
-}
-
 uint32_t RecordingColumns::Names::number_of(std::string_view name) {
   const auto known = numbers.find(name);
   if (known != numbers.end()) return known->second;
@@ -80,7 +75,7 @@ void RecordingColumns::clear() { *this = RecordingColumns(); }
 
 void RecordingColumns::put(const RecordingColumnsRow& row) {
   remove(row.number);
-  const std::string title = fold(row.title);
+  const std::string title = app::search_key(row.title);
   Entry entry{};
   entry.number = row.number;
   entry.started_us = row.started_at.us;
@@ -91,8 +86,8 @@ void RecordingColumns::put(const RecordingColumnsRow& row) {
   entry.duration_ms = clamped_ms(row.duration);
   entry.owner = users_.number_of(row.owner_id);
   entry.co_owner = row.co_owner_id.empty() ? kNobody : users_.number_of(row.co_owner_id);
-  entry.presenter = presenters_.number_of(fold(row.presenter));
-  entry.location = locations_.number_of(fold(row.location));
+  entry.presenter = presenters_.number_of(app::search_key(row.presenter));
+  entry.location = locations_.number_of(app::search_key(row.location));
   entry.removing = row.removing;
   entry.listed = !row.removing && row.visibility == app::Visibility::kPublic &&
                  row.state == app::RecordingState::kReady;
@@ -136,12 +131,12 @@ void RecordingColumns::compact() {
 RecordingColumns::Found RecordingColumns::find(const app::RecordingFilter& filter, uint64_t offset,
                                                uint32_t limit) const {
   Found found;
-  const std::string part = fold(filter.text);
+  const std::string part = app::search_key(filter.text);
   const uint64_t part_pairs = pairs_of(part);
   const bool by_presenter = !filter.presenter.empty();
   const bool by_location = !filter.location.empty();
-  const auto presenters = matching(presenters_.texts, fold(filter.presenter));
-  const auto locations = matching(locations_.texts, fold(filter.location));
+  const auto presenters = matching(presenters_.texts, app::search_key(filter.presenter));
+  const auto locations = matching(locations_.texts, app::search_key(filter.location));
   const auto named = matching(presenters_.texts, part);
   if ((by_presenter && none(presenters)) || (by_location && none(locations))) return found;
   const uint32_t owner = filter.owned_by ? users_.find(*filter.owned_by) : kNobody;

@@ -15,9 +15,6 @@
 
 namespace loopcast::store {
 
-// A to Z as a to z: what texts are compared in.
-std::string fold(std::string_view text);
-
 // One row as its columns see it.
 struct RecordingColumnsRow {
   int64_t number = 0;
@@ -90,11 +87,11 @@ class RecordingColumns {
   std::vector<Entry> entries_;                   // oldest first
   std::unordered_map<int64_t, int64_t> places_;  // number → started_us, to find it again
   size_t gone_ = 0;
-  std::string titles_;  // folded, one behind the other
+  std::string titles_;  // their search keys, one behind the other
   size_t titles_gone_ = 0;
   Names users_;
-  Names presenters_;  // folded
-  Names locations_;   // folded
+  Names presenters_;  // search keys
+  Names locations_;   // search keys
 };
 
 }  // namespace loopcast::store

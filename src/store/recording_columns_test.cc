@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "app/search_key.h"
 #include "base/random.h"
 
 namespace loopcast::store {
@@ -50,6 +51,16 @@ TEST(RecordingColumns, TextsMatchAPart) {
   columns.put(other);
   const auto find = [&](RecordingFilter filter) { return columns.find(filter, 0, 10).numbers; };
   EXPECT_THAT(find({.presenter = "aLI"}), ElementsAre(1));
+  auto fourth = row(4, 0, "Ömer");
+  fourth.location = "İstanbul, Türkiye";
+  fourth.title = "Große Soirée ＬＩＶＥ";
+  columns.put(fourth);
+  EXPECT_THAT(find({.presenter = "ömer"}), ElementsAre(4));
+  EXPECT_THAT(find({.location = "istanbul, TÜRKİYE"}), ElementsAre(4));
+  for (const char* text : {"GROSSE", "große", "soirÉe", "live", "Ömer"})
+    EXPECT_THAT(find({.text = text}), ElementsAre(4)) << text;
+  EXPECT_THAT(find({.text = "soiree"}), IsEmpty());
+  columns.remove(4);
   EXPECT_THAT(find({.presenter = "%"}), ElementsAre(1));
   EXPECT_THAT(find({.presenter = "_"}), IsEmpty());
   EXPECT_THAT(find({.presenter = "明"}), ElementsAre(2));
@@ -127,7 +138,7 @@ TEST(RecordingColumns, FindWhatALoopOverAllRowsFinds) {
       std::vector<std::pair<int64_t, int64_t>> expected;
       for (const auto& [n, r] : rows) {
         const auto has = [](const std::string& text, const std::string& part) {
-          return fold(text).find(fold(part)) != std::string::npos;
+          return app::search_key(text).find(app::search_key(part)) != std::string::npos;
         };
         const bool shown = filter.owned_by
                                ? r.owner_id == filter.owned_by || r.co_owner_id == filter.owned_by

@@ -1,6 +1,7 @@
 // A presenter who has signed in and means harm, recorded: packets after decryption, in any order,
 // with any timestamps, payloads and reports. The first byte chooses the codec; then come records: a
 // kind, a size, and so many bytes. What is written is read back as after a crash.
+#include <algorithm>
 #include <cstdlib>
 
 #include "record/mp4.h"
@@ -73,7 +74,7 @@ class Room {
         break;
       }
       case kReport:
-        batch.clocks.push_back({r.u8(), {r.u64(), r.u32(), now_}});
+        batch.clocks.push_back({r.u8() % 3u, {r.u64(), r.u32(), now_}});
         break;
       case kTime:
         now_ = now_ + Duration::millis(r.u16());
@@ -101,20 +102,33 @@ class Room {
     first.streams = {{rtc::MediaKind::kAudio, wire::Codec::kOpus, 48'000, {}},
                      {rtc::MediaKind::kVideo, codec_, 90'000, {}}};
     recording_.take(now_, first);
+    ++sources_;
   }
   void check() {
     const auto output = recording_.take_output();
-    // Whatever comes, silence is bounded by the time that passes.
-    require(counters_.silences <= static_cast<uint64_t>(now_.us() / 20'000 + 1000));
+    // Whatever comes, silence is bounded by the time that passes, and some seconds for each source.
+    require(counters_.silences <= static_cast<uint64_t>(now_.us() / 20'000) + sources_ * 1000);
+    check_format(output.fragments);
+    for (const record::Patch& patch : output.patches) {
+      require(patch.offset + patch.bytes.size() <= written_.size());
+      std::ranges::copy(patch.bytes, written_.begin() + static_cast<ptrdiff_t>(patch.offset));
+    }
+    // What is written anew is what it was, but for its times.
+    if (!output.patches.empty()) check_format(written_);
+    written_.insert(written_.end(), output.fragments.begin(), output.fragments.end());
+  }
+  void check_format(Bytes bytes) const {
     if (*recording_.format() == record::Format::kMp4)
-      check_mp4(output);
+      check_mp4(bytes);
     else
-      check_webm(output);
+      check_webm(bytes);
   }
 
   wire::Codec codec_;
   Instant now_ = Instant::from_us(5'000'000);
   int64_t next_[2] = {100, 100};
+  uint64_t sources_ = 0;
+  std::vector<uint8_t> written_;
   record::RecordingCounters counters_;
   record::Recording recording_{counters_};
 };

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <future>
+#include <semaphore>
 
 #include <gtest/gtest.h>
 
@@ -24,7 +25,10 @@ class RecordingThreadTest : public ::testing::Test {
       const std::lock_guard lock(mutex);
       troubles.push_back(trouble.error.code);
     };
-    ports.closed = [this](const std::string&) { closed.set_value(); };
+    ports.closed = [this](const std::string&) { closed.release(); };
+    ports.unfit = [this](const std::string& recording, app::MediaId id) {
+      unfit.set_value({recording, id});
+    };
     ports.wants_keyframe = [this](app::MediaId id) { keyframes_wanted = id; };
     ports.wants_description = [this](app::MediaId) {
       asked.set_value();
@@ -42,13 +46,15 @@ class RecordingThreadTest : public ::testing::Test {
   }
   void close(const std::string& recording) {
     thread->close(recording);
-    closed.get_future().wait();
+    closed.acquire();
   }
 
   std::string folder;
   std::mutex mutex;
   std::vector<std::string> troubles;
-  std::promise<void> closed, asked, disk;
+  std::counting_semaphore<> closed{0};
+  std::promise<void> asked, disk;
+  std::promise<std::pair<std::string, app::MediaId>> unfit;
   std::atomic<app::MediaId> keyframes_wanted = 0;
   std::unique_ptr<RecordingThread> thread;
 };
@@ -66,6 +72,39 @@ TEST_F(RecordingThreadTest, WritesWhatItIsHandedFromTheFirstPacket) {
   EXPECT_EQ(figures.batches_dropped, 0u);
   EXPECT_EQ(figures.media.frames, 125u);
   EXPECT_TRUE(troubles.empty());
+}
+
+TEST_F(RecordingThreadTest, AnotherCodecIsForASecondRecording) {
+  record::SyntheticPresenter first({.codec = wire::Codec::kVp8}, net::now());
+  record::SyntheticPresenter second({}, net::now());
+  thread->record("one", 5);
+  thread->take(first.describe(5));
+  size_t sent = 0;
+  for (int i = 0; i < 100; ++i) {
+    auto batch = first.next(5);
+    sent += batch.packets.size();
+    thread->take(std::move(batch));
+  }
+  // Whoever comes back does so later.
+  while (thread->figures().media.packets < sent) std::this_thread::yield();
+  thread->record("one", 6);
+  thread->take(second.describe(6));
+  send(second, 6, 10);
+  EXPECT_EQ(unfit.get_future().get(), std::pair(std::string("one"), app::MediaId{6}));
+  thread->close("one");
+  thread->record("two", 6);
+  thread->take(second.describe(6));
+  second.request_keyframe();
+  send(second, 6, 100);
+  closed.acquire();
+  close("two");
+  for (const char* id : {"one", "two"}) {
+    const auto done = record::finish(folder, id);
+    ASSERT_TRUE(done) << id;
+    EXPECT_EQ(done->video, id == std::string("one") ? wire::Codec::kVp8 : wire::Codec::kH264);
+    EXPECT_NEAR(done->duration.as_seconds(), 2, 0.1);
+  }
+  EXPECT_EQ(thread->figures().media.packets_refused, 0u);
 }
 
 TEST_F(RecordingThreadTest, WhatNobodyRecordsIsDropped) {

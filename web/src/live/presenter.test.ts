@@ -229,6 +229,7 @@ describe('reconnecting', () => {
     vi.advanceTimersByTime(500);
     await answer('b2');
     expect(sent_tracks()).toEqual(['microphone', 'camera']);
+    expect(world.socket.request('createPresentor').payload).toMatchObject({ replaces: 'b1' });
     expect(presenter.state).toMatchObject({ phase: 'live', broadcast_id: 'b2', link_changed: true, viewers: 0 });
     expect(world.media.open).toHaveBeenCalledTimes(1);
   });
@@ -240,6 +241,19 @@ describe('reconnecting', () => {
     vi.advanceTimersByTime(500);
     await settle();
     expect(sent_tracks()).toEqual(['microphone', 'screen']);
+  });
+
+  it('tells the server of a stop while it waits to come back', async () => {
+    await go_live();
+    const dead = world.socket;
+    dead.receive('disconnect', 'transport close');
+    presenter.stop();
+    expect(presenter.state).toMatchObject({ phase: 'ended' });
+    expect(world.socket).not.toBe(dead);
+    const { payload, ack } = world.socket.request('stopPresentor');
+    expect(payload).toEqual({ presentorId: 'b1' });
+    ack({ ok: true });
+    expect(world.socket.disconnected_by_us).toBe(true);
   });
 
   it('gives up in the end, and gives the devices back', async () => {

@@ -193,7 +193,9 @@ export class Presenter {
   stop(): void {
     if (!this.on_air && this.phase_ !== 'permission') return;
     this.run_ += 1;
+    const lost = this.phase_ === 'reconnecting' ? this.broadcast_id_ : null;
     this.finish_(this.phase_ === 'permission' ? 'idle' : 'ended', null);
+    if (lost !== null) this.give_up_(lost);
   }
 
   /** The network is back: waiting any longer makes no sense. */
@@ -348,7 +350,10 @@ export class Presenter {
     const attempt = this.attempt_;
     if (attempt === null) return;
     await this.attach_();
-    if (!attempt.link.closed) await attempt.link.offer('createPresentor', this.terms_?.request());
+    if (attempt.link.closed) return;
+    // The server may not have noticed yet that the connection before is dead. A call knows itself what it resumes.
+    const again = this.broadcast_id_ !== null ? { replaces: this.broadcast_id_ } : {};
+    await attempt.link.offer('createPresentor', this.terms_?.request() ?? again);
   }
 
   private async attach_(): Promise<void> {
@@ -389,6 +394,13 @@ export class Presenter {
     clearTimeout(this.retry_timer_);
     this.attempt_ = this.prepare_();
     void this.offer_();
+  }
+
+  /** The server waits for the presenter of a lost broadcast before it ends the recording: nobody comes. */
+  private give_up_(broadcast_id: string): void {
+    const socket = this.environment_.open_socket({ token: this.token_ });
+    socket.on('connect_error', () => socket.disconnect());
+    socket.emit('stopPresentor', { presentorId: broadcast_id }, () => socket.disconnect());
   }
 
   private reset_(on: Switches): void {
