@@ -295,8 +295,9 @@ class Server {
     api::add_rest_calls(router_, *sign_in_, *call_history_, *call_events_);
     api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
     whip_->add_routes(router_);
-    router_.add("GET", "/healthz", [this](Request) { return show_health(); });
-    router_.add("GET", "/metrics", [this](Request request) { return show_metrics(request); });
+    router_.add("GET", "/healthz", [this](const Request&) { return show_health(); });
+    router_.add("GET", "/metrics",
+                [this](Request request) { return show_metrics(std::move(request)); });
     router_.set_wording([](std::string_view code, std::string_view accept_language) {
       return std::string(app::message(code, api::language_of(accept_language)));
     });
