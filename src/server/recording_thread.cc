@@ -123,7 +123,8 @@ void RecordingThread::take_batch(Instant now, sfu::PacketBatch& batch) {
   bytes_waiting_.fetch_sub(batch.bytes.size(), std::memory_order_relaxed);
   const auto id = by_publisher_.find(batch.publisher);
   const auto it = id == by_publisher_.end() ? active_.end() : active_.find(id->second);
-  if (it == active_.end()) {
+  if (!batch.streams.empty() || batch.last) unfit_.erase(batch.publisher);
+  if (it == active_.end() || unfit_.contains(batch.publisher)) {
     ++own_.batches_unknown;
     return;
   }
@@ -132,6 +133,7 @@ void RecordingThread::take_batch(Instant now, sfu::PacketBatch& batch) {
     active.publisher = 0;
     const std::string recording = it->first;
     by_publisher_.erase(batch.publisher);
+    unfit_.insert(batch.publisher);
     return ports_.unfit(recording, batch.publisher);
   }
   if (!batch.streams.empty()) active.described = true;

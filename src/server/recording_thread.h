@@ -108,6 +108,9 @@ class RecordingThread {
   std::vector<sfu::PacketBatch> taken_batches_;
   std::unordered_map<std::string, Active> active_;
   std::unordered_map<app::MediaId, std::string> by_publisher_;
+  // Were unfit for their recording: what comes of them until they are described again, for another
+  // one, was on its way before.
+  std::unordered_set<app::MediaId> unfit_;
   Instant next_sync_;
   std::atomic<bool> syncing_ = false;
   std::atomic<uint64_t> syncs_ = 0;

@@ -89,7 +89,7 @@ TEST_F(RecordingThreadTest, AnotherCodecIsForASecondRecording) {
   while (thread->figures().media.packets < sent) std::this_thread::yield();
   thread->record("one", 6);
   thread->take(second.describe(6));
-  send(second, 6, 10);
+  send(second, 6, 10);  // on their way meanwhile
   EXPECT_EQ(unfit.get_future().get(), std::pair(std::string("one"), app::MediaId{6}));
   thread->close("one");
   thread->record("two", 6);
