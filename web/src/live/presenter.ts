@@ -193,7 +193,8 @@ export class Presenter {
   stop(): void {
     if (!this.on_air && this.phase_ !== 'permission') return;
     this.run_ += 1;
-    const lost = this.phase_ === 'reconnecting' ? this.broadcast_id_ : null;
+    // What belongs to a call ends with the call.
+    const lost = this.phase_ === 'reconnecting' && this.terms_ === null ? this.broadcast_id_ : null;
     this.finish_(this.phase_ === 'permission' ? 'idle' : 'ended', null);
     if (lost !== null) this.give_up_(lost);
   }
@@ -399,7 +400,7 @@ export class Presenter {
   /** The server waits for the presenter of a lost broadcast before it ends the recording: nobody comes. */
   private give_up_(broadcast_id: string): void {
     const socket = this.environment_.open_socket({ token: this.token_ });
-    socket.on('connect_error', () => socket.disconnect());
+    for (const event of ['connect_error', 'disconnect']) socket.on(event, () => socket.disconnect());
     socket.emit('stopPresentor', { presentorId: broadcast_id }, () => socket.disconnect());
   }
 
