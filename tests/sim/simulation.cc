@@ -76,7 +76,7 @@ ClientId Simulation::add(size_t host, BrowserOptions options, const PathOptions&
 
 ClientId Simulation::add_presenter(BrowserOptions options, const PathOptions& path) {
   options.session.send = true;
-  const ClientId id = add(0, std::move(options), path);
+  const ClientId id = add(0, options, path);
   command(0, sfu::Publish{clients_.at(id).media, browser(id).offer()});
   return id;
 }
@@ -85,7 +85,7 @@ ClientId Simulation::add_viewer(ClientId presenter, BrowserOptions options, cons
                                 size_t worker) {
   options.session.send = false;
   options.session.receive = true;
-  const ClientId id = add(worker, std::move(options), path);
+  const ClientId id = add(worker, options, path);
   const size_t home = clients_.at(presenter).host;
   if (worker != home && relays_.emplace(std::pair(presenter, worker), true).second) {
     command(worker, sfu::Relay{presenter + 1});
@@ -172,13 +172,10 @@ void Simulation::take_event(size_t number, sfu::Event& event) {
 // Datagrams.
 
 void Simulation::fly(Link& link, bool to_server, const SocketAddress& from, const SocketAddress& to,
-                     std::vector<uint8_t> bytes) {
+                     const std::vector<uint8_t>& bytes) {
   const Arrivals arrivals = link.send(now_, bytes.size());
-  for (size_t i = 0; i < arrivals.count; ++i) {
-    Flight flight{arrivals.at[i], ++order_, to_server, from, to, {}};
-    flight.bytes = i + 1 == arrivals.count ? std::move(bytes) : bytes;
-    flights_.push(std::move(flight));
-  }
+  for (size_t i = 0; i < arrivals.count; ++i)
+    flights_.push({arrivals.at[i], ++order_, to_server, from, to, bytes});
 }
 
 void Simulation::send(TransmitBatch& batch, const SocketAddress& from) {

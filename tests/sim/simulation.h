@@ -154,7 +154,7 @@ class Simulation {
   void hand_over();
   void drive(ClientId id);
   void fly(Link& link, bool to_server, const SocketAddress& from, const SocketAddress& to,
-           std::vector<uint8_t> bytes);
+           const std::vector<uint8_t>& bytes);
   void step(Instant at);
   Instant next() const;
 
