@@ -239,7 +239,7 @@ void Simulation::drive(ClientId id) {
   Client& client = clients_.at(id);
   Datagram datagram;
   while (client.browser->poll_transmit(datagram))
-    if (!client.gone) fly(client.up, true, client.address, datagram.to, std::move(datagram.bytes));
+    if (!client.gone) fly(client.up, true, client.address, datagram.to, datagram.bytes);
   const Instant at = client.browser->next_timeout();
   if (at >= client.scheduled) return;
   client.scheduled = at;
