@@ -255,13 +255,11 @@ void Recording::cut(Instant now) {
   if (sound) fill_silence(*sound, to_units(pictures - kAudioPatience, sound->track));
   fragment_since_ = Instant::never();
   if (is_empty()) return;
-  std::vector<Track> tracks;
+  const std::vector<Track> tracks = written_tracks();
   std::vector<Run> runs;
   for (OpenTrack& open : tracks_) {
-    tracks.push_back(open.track);
     if (open.run.samples.empty()) continue;
-    const Sample& last = open.run.samples.back();
-    end_ = std::max(end_, from_units(last.time + last.duration, open.track));
+    reach(open.run);
     runs.push_back(std::exchange(open.run, {.track = open.track.id}));
   }
   uint64_t offset = 0;
@@ -290,6 +288,18 @@ void Recording::note_jump() {
     open.floor = std::max(open.floor, open.next);
   }
   draft_.set_partial();
+}
+
+void Recording::reach(const Run& run) {
+  const Sample& last = run.samples.back();
+  end_ = std::max(end_, from_units(last.time + last.duration, tracks_[run.track - 1].track));
+}
+
+std::vector<Track> Recording::written_tracks() const {
+  std::vector<Track> tracks;
+  tracks.reserve(tracks_.size());
+  for (const OpenTrack& open : tracks_) tracks.push_back(open.track);
+  return tracks;
 }
 
 void Recording::leave_guessed(const Draft::Fragment& fragment) {
@@ -357,9 +367,7 @@ void Recording::settle() {
 // In place, as sizes are the same: what is at an offset may be of before or of now, as a kill
 // leaves it, and is whole either way.
 void Recording::rewrite(const std::vector<Draft::Fragment>& before) {
-  std::vector<Track> tracks;
-  tracks.reserve(tracks_.size());
-  for (const OpenTrack& open : tracks_) tracks.push_back(open.track);
+  const std::vector<Track> tracks = written_tracks();
   if (!before.empty()) end_ = Duration();
   for (const Draft::Fragment& was : before) {
     const Draft::Fragment now = *draft_.pop();
@@ -371,10 +379,7 @@ void Recording::rewrite(const std::vector<Draft::Fragment>& before) {
       for (Patch& patch : webm_times(tracks, was.runs, now.runs))
         overwrite(now.offset + patch.offset, std::move(patch.bytes));
     }
-    for (const Run& run : now.runs) {
-      const Sample& last = run.samples.back();
-      end_ = std::max(end_, from_units(last.time + last.duration, tracks_[run.track - 1].track));
-    }
+    for (const Run& run : now.runs) reach(run);
     ++counters_.fragments_retimed;
   }
   end_draft();

@@ -105,6 +105,9 @@ class Recording {
   void begin_at_zero();
   void cut(Instant now);
   void note_jump();
+  // What is written of a track reaches to the end of `run`.
+  void reach(const Run& run);
+  std::vector<Track> written_tracks() const;
   void leave_guessed(const Draft::Fragment& fragment);
   void end_draft();
   void settle();
