@@ -48,8 +48,7 @@ void RtpOutput::set_route(const Route* route) {
 }
 
 RtpOutput::Moment RtpOutput::moment(Instant now) const {
-  // Seconds in 24 bits, 18 of them behind the point.
-  return {.send_time = static_cast<uint32_t>((now.us() << 18) / 1'000'000) & 0xffffff,
+  return {.send_time = wire::encode_abs_send_time(now),
           .transport_number = way_ ? way_->history.next() : uint16_t{0}};
 }
 
@@ -63,8 +62,8 @@ size_t RtpOutput::write_header(uint8_t* out, PayloadType type, Ssrc ssrc, int64_
     element += 3;
   }
   if (stream.send_time_id != 0) {
-    store_u32(element, uint32_t{element_header(stream.send_time_id, 3)} << 24 | moment.send_time);
-    element += 4;
+    *element = element_header(stream.send_time_id, moment.send_time.size());
+    element = std::ranges::copy(moment.send_time, element + 1).out;
   }
   if (stream.audio_level_id != 0 && packet.audio_level >= 0) {
     *element++ = element_header(stream.audio_level_id, 1);

@@ -16,6 +16,7 @@
 #include "rtc/negotiated_media.h"
 #include "rtc/send_history.h"
 #include "rtc/srtp.h"
+#include "wire/rtp_extensions.h"
 
 namespace loopcast::rtc {
 
@@ -97,7 +98,7 @@ class RtpOutput {
   };
   // What is the same in all packets that leave together.
   struct Moment {
-    uint32_t send_time = 0;         // as in the header extension
+    wire::AbsSendTime send_time{};
     uint16_t transport_number = 0;  // of the next packet
   };
 

@@ -142,7 +142,7 @@ TEST_F(NumberedSubscriberTest, PacketsOfBothStreamsAndAgainAreNumberedInOneRow) 
   EXPECT_EQ(wire::decode_transport_cc(second->extension(kNumber)), 1);
   // 5 s, 6 of 24 bits before the point.
   EXPECT_EQ(first->extension(kTime).size(), 3u);
-  EXPECT_EQ(load_u32(first->extension(kTime).data() - 1) & 0xffffff, 5u << 18);
+  EXPECT_EQ(wire::decode_abs_send_time(first->extension(kTime)), 5u << 18);
 
   std::array<uint8_t, 100> buffer;
   ByteWriter w(buffer);
@@ -156,6 +156,18 @@ TEST_F(NumberedSubscriberTest, PacketsOfBothStreamsAndAgainAreNumberedInOneRow) 
   ASSERT_TRUE(again);
   EXPECT_EQ(again->ssrc, Ssrc{0x2222});
   EXPECT_EQ(wire::decode_transport_cc(again->extension(kNumber)), 2);
+
+  // A machine that has been up for two years: 40.177664 s beyond the last wrap of 64 s.
+  const Instant late = Instant::from_us(int64_t{1} << 46);
+  publisher.accept(late, received(kAudio, 8, 961, sound), viewer.counters());
+  publisher.prepare_batch();
+  subscriber.forward_batch(late, publisher, viewer.peer(), viewer.counters(), viewer.out());
+  publisher.clear_pending();
+  raw = viewer.take_rtp();
+  ASSERT_EQ(raw.size(), 1u);
+  const auto much_later = wire::RtpPacket::parse(raw[0]);
+  ASSERT_TRUE(much_later);
+  EXPECT_EQ(wire::decode_abs_send_time(much_later->extension(kTime)), 10532334u);
 }
 
 TEST_F(SubscriberTest, VideoBeginsWithAKeyframe) {
