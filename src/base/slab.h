@@ -1,12 +1,15 @@
 // Objects in slots that are used again, found by an id that goes stale when its object goes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "base/prefetch.h"
 
 namespace loopcast {
 
@@ -34,30 +37,30 @@ class Slab {
     }
     Slot& slot = slots_[index];
     slot.value.emplace(std::forward<Args>(args)...);
+    ++slot.generation;
     ++size_;
     return {index, slot.generation};
   }
 
   T* find(SlabId id) {
-    if (id.generation == 0 || id.index >= slots_.size()) return nullptr;
+    if (!id || id.index >= slots_.size()) return nullptr;
     Slot& slot = slots_[id.index];
-    return slot.generation == id.generation && slot.value ? &*slot.value : nullptr;
+    return slot.generation == id.generation && slot.holds() ? &*slot.value : nullptr;
   }
   const T* find(SlabId id) const { return const_cast<Slab*>(this)->find(id); }
 
-  // Has the beginning of the object fetched into the processor's cache; harmless for an id that
-  // finds nothing.
-  void prefetch(SlabId id) const {
+  // Has the first `size` bytes of the object fetched into the processor's cache; harmless for an id
+  // that finds nothing.
+  void prefetch(SlabId id, size_t size) const {
     if (id.index >= slots_.size()) return;
-    const auto* at = reinterpret_cast<const char*>(&slots_[id.index]);
-    for (size_t offset = 0; offset < kPrefetched; offset += 64) __builtin_prefetch(at + offset);
+    loopcast::prefetch(&slots_[id.index], alignof(Slot) + size);
   }
 
   bool remove(SlabId id) {
     if (!find(id)) return false;
     Slot& slot = slots_[id.index];
     slot.value.reset();
-    if (++slot.generation == 0) slot.generation = 1;
+    ++slot.generation;
     free_.push_back(id.index);
     --size_;
     return true;
@@ -69,15 +72,15 @@ class Slab {
   template <typename F>
   void for_each(F&& f) {
     for (uint32_t i = 0; i < slots_.size(); ++i)
-      if (slots_[i].value) f(SlabId{i, slots_[i].generation}, *slots_[i].value);
+      if (slots_[i].holds()) f(SlabId{i, slots_[i].generation}, *slots_[i].value);
   }
 
  private:
-  static constexpr size_t kPrefetched = 512;
-
   struct Slot {
-    uint32_t generation = 1;
+    // Odd while there is an object, which `value` as well knows, but far from its beginning.
+    uint32_t generation = 0;
     std::optional<T> value;
+    bool holds() const { return generation % 2 == 1; }
   };
   std::deque<Slot> slots_;
   std::vector<uint32_t> free_;

@@ -51,6 +51,9 @@ class Instant {
   constexpr Instant operator+(Duration d) const { return Instant(us_ + d.us()); }
   constexpr Instant operator-(Duration d) const { return Instant(us_ - d.us()); }
   constexpr Duration operator-(Instant o) const { return Duration::micros(us_ - o.us_); }
+  // The last multiple of `grid` since the beginning of time: what need not be exact and is due for
+  // many, once a second or so, then wakes nobody more often than that.
+  constexpr Instant floor(Duration grid) const { return Instant(us_ - us_ % grid.us()); }
 
  private:
   constexpr explicit Instant(int64_t us) : us_(us) {}

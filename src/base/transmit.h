@@ -23,6 +23,13 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
+// A datagram that came in.
+struct Datagram {
+  Route from;
+  // Writable, so that it is decrypted in place.
+  MutableBytes data;
+};
+
 // One or more datagrams to one destination: each `segment` bytes but the last, which may be
 // shorter.
 struct Transmit {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "base/prefetch.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "base/transmit.h"
@@ -52,6 +53,7 @@ class RtpOutput {
   SrtpSender& srtp() { return *srtp_; }
   // nullptr: nowhere.
   void set_route(const Route* route);
+  bool goes_to(const Route& route) const { return routed_ && route_ == route; }
 
   // Sends packets of Negotiated::media[media]. Returns how many: all, or as many as could be
   // protected (the others are counted).
@@ -64,7 +66,14 @@ class RtpOutput {
 
   void prefetch(bool small) const {
     if (srtp_) srtp_->prefetch(small);
-    __builtin_prefetch(way_.get());
+    loopcast::prefetch(way_.get());
+  }
+
+  // The same for on_feedback().
+  void prefetch_feedback() const {
+    if (!way_) return;
+    loopcast::prefetch(&way_->estimator, sizeof(BandwidthEstimator));
+    way_->history.prefetch();
   }
 
   // What the receiver tells of the packets that were numbered across all streams; `round_trip`: 0

@@ -196,9 +196,9 @@ void SrtpSender::prefetch(bool small) const {
   // which are the last.
   constexpr size_t kSize = 1088, kKeys = 256, kLowest = 256;
   const auto* at = reinterpret_cast<const char*>(rtp_.get());
-  for (size_t offset = 0; offset < kKeys; offset += 64) __builtin_prefetch(at + offset);
-  for (size_t offset = small ? kSize - kLowest : kKeys; offset < kSize; offset += 64)
-    __builtin_prefetch(at + offset);
+  const size_t powers = small ? kSize - kLowest : kKeys;
+  loopcast::prefetch(at, kKeys);
+  loopcast::prefetch(at + powers, kSize - powers);
 }
 
 size_t SrtpSender::protect_rtcp(MutableBytes packet, size_t size) {

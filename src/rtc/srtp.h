@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/expected.h"
+#include "base/prefetch.h"
 #include "base/units.h"
 #include "rtc/srtp_crypto.h"
 #include "rtc/srtp_keys.h"
@@ -114,6 +115,9 @@ class SrtpReceiver {
   // are undefined.
   Expected<size_t, SrtpError> unprotect_rtp(MutableBytes packet);
   Expected<size_t, SrtpError> unprotect_rtcp(MutableBytes packet);
+
+  // Has what unprotect_rtcp() needs fetched into the processor's cache.
+  void prefetch_rtcp() const { loopcast::prefetch(rtcp_sources_.data()); }
 
   // Frees the place of a source that the peer has given up (its track was removed by negotiation).
   // From then on its old packets would be accepted once more, as those of a new source: call it
