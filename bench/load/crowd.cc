@@ -107,7 +107,7 @@ void Crowd::receive(size_t number) {
   do {
     member.socket->receive(received_);
     const Instant now = net::now();
-    for (const net::Datagram& datagram : received_.datagrams())
+    for (const Datagram& datagram : received_.datagrams())
       member.browser->handle_datagram(now, datagram.from.remote, datagram.data);
   } while (received_.full());
   if (member.until_picture && member.browser->video().first != 0) {

@@ -16,10 +16,12 @@ EventLoop::Tag unpack(uint64_t v) {
   return {static_cast<uint32_t>(v >> 32), static_cast<uint32_t>(v)};
 }
 
-epoll_event event_of(EventLoop::Tag tag, bool writable) {
+constexpr uint32_t kWritable = EPOLLOUT;
+constexpr uint32_t kOnce = EPOLLONESHOT;
+
+epoll_event event_of(EventLoop::Tag tag, uint32_t besides_reading) {
   epoll_event event{};
-  event.events = EPOLLIN;
-  if (writable) event.events |= EPOLLOUT;
+  event.events = EPOLLIN | besides_reading;
   event.data.u64 = pack(tag);
   return event;
 }
@@ -32,15 +34,25 @@ EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     throw std::system_error(errno, std::system_category(), "epoll_ctl");
 }
 
-Status EventLoop::add(int fd, Tag tag, bool writable) {
-  epoll_event event = event_of(tag, writable);
+Status EventLoop::add_event(int fd, epoll_event event) {
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return ok();
   return Error{"epoll_failed",
                "Cannot watch a socket: " + std::system_category().message(errno) + "."};
 }
 
+Status EventLoop::add(int fd, Tag tag, bool writable) {
+  return add_event(fd, event_of(tag, writable ? kWritable : 0));
+}
+
+Status EventLoop::add_once(int fd, Tag tag) { return add_event(fd, event_of(tag, kOnce)); }
+
 void EventLoop::want_writable(int fd, Tag tag, bool writable) {
-  epoll_event event = event_of(tag, writable);
+  epoll_event event = event_of(tag, writable ? kWritable : 0);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
+}
+
+void EventLoop::watch_once(int fd, Tag tag) {
+  epoll_event event = event_of(tag, kOnce);
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
 }
 

@@ -39,6 +39,9 @@ class EventLoop {
   // Changes what is waited for; reading always is.
   void want_writable(int fd, Tag tag, bool writable);
   void remove(int fd);
+  // Tells once that `fd` can be read, and then no more before watch_once() again.
+  Status add_once(int fd, Tag tag);
+  void watch_once(int fd, Tag tag);
 
   // Returns when something is ready, at `until`, or when woken (a Ready of kind kWakeKind, already
   // cleared). Microseconds where the kernel has epoll_pwait2 (5.11), else rounded up to
@@ -53,6 +56,7 @@ class EventLoop {
   // More are told of in the next call.
   static constexpr size_t kMaxEvents = 128;
 
+  Status add_event(int fd, epoll_event event);
   int wait_for(int64_t timeout_us);
 
   Fd epoll_;

@@ -63,6 +63,20 @@ TEST(EventLoop, TellsWhichDescriptorIsReady) {
   EXPECT_TRUE(ready[0].readable) << "a hang-up is found by reading";
 }
 
+TEST(EventLoop, TellsOnceOfWhatIsWatchedOnce) {
+  EventLoop loop;
+  SocketPair pair;
+  ASSERT_TRUE(loop.add_once(pair.a.get(), {7, 1}));
+  ASSERT_EQ(::write(pair.b.get(), "x", 1), 1);
+  for (int times = 0; times < 2; ++times) {
+    const auto ready = loop.wait(now(), now() + kPatience);
+    ASSERT_EQ(ready.size(), 1u);
+    EXPECT_EQ(ready[0].tag, (EventLoop::Tag{7, 1}));
+    EXPECT_TRUE(loop.wait(now(), now()).empty()) << "it can be read, but that is known";
+    loop.watch_once(pair.a.get(), {7, 1});
+  }
+}
+
 TEST(EventLoop, IsWokenByAnotherThreadOnce) {
   EventLoop loop;
   std::thread other([&] {

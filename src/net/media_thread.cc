@@ -17,6 +17,7 @@ namespace {
 // Kinds of EventLoop::Tag.
 constexpr uint32_t kUdpKind = 1;
 constexpr uint32_t kTcpKind = 2;  // and 3
+constexpr uint32_t kRtcpKind = 4;
 
 // Batches of one socket before the other socket, commands and timers have their turn.
 constexpr int kReceiveRounds = 4;
@@ -62,10 +63,14 @@ Status MediaThreadBase::open() {
     for (const SocketAddress& other : udp_addresses_)
       if (other.ip.family == address.ip.family)
         return Error{"too_many_addresses", "A media thread has one UDP address of each family."};
-    auto socket = UdpSocket::open(address, options_.udp_options);
+    UdpSocket::Options options = options_.udp_options;
+    options.separate_rtcp = true;
+    auto socket = UdpSocket::open(address, options);
     if (!socket) return socket.error();
     const auto number = static_cast<uint32_t>(udp_.size());
     if (Status added = loop_.add((*socket)->fd(), {kUdpKind, number}); !added) return added;
+    if (const int rtcp = (*socket)->rtcp_fd(); rtcp >= 0)
+      if (Status added = loop_.add_once(rtcp, {kRtcpKind, number}); !added) return added;
     udp_addresses_.push_back((*socket)->local());
     udp_.push_back(std::move(*socket));
   }
@@ -99,10 +104,10 @@ void MediaThreadBase::run() {
     last = stopping_.load(std::memory_order_acquire);
     const Instant before = net::now();
     counters_.busy_us += static_cast<uint64_t>((before - now_).us());
-    Instant until = std::min(worker_next_timeout(), tcp_.next_timeout());
+    Instant until =
+        std::min({worker_next_timeout(), tcp_.next_timeout(), rtcp_at_[0], rtcp_at_[1]});
     if (commands_left_) until = before;
     if (events_left_) until = std::min(until, before + kEventRetry);
-    if (received_any_ && !sent_any_ && !last) rest(before, until);
     const auto ready = loop_.wait(before, last ? before : until);
     now_ = net::now();
     take_turn(ready);
@@ -116,22 +121,16 @@ void MediaThreadBase::run() {
   }
 }
 
-void MediaThreadBase::rest(Instant before, Instant until) const {
-  const int64_t us = (std::min(until, now_ + kRest) - before).us();
-  if (us <= 0) return;
-  const timespec time{0, us * 1000};
-  ::nanosleep(&time, nullptr);
-}
-
 void MediaThreadBase::take_turn(std::span<const EventLoop::Ready> ready) {
   ++counters_.turns;
-  received_any_ = sent_any_ = false;
   bool woken = commands_left_;
   for (const EventLoop::Ready& r : ready) {
     if (r.tag.kind == EventLoop::kWakeKind)
       woken = true;
     else if (r.tag.kind == kUdpKind)
       receive(*udp_[r.tag.number]);
+    else if (r.tag.kind == kRtcpKind)
+      rtcp_at_[r.tag.number] = now_;
     else if (tcp_.owns(r.tag))
       tcp_.handle(now_, r, *this);
   }
@@ -141,21 +140,41 @@ void MediaThreadBase::take_turn(std::span<const EventLoop::Ready> ready) {
   if (tcp_.next_timeout() <= now_) tcp_.handle_timeout(now_, *this);
   if (worker_next_timeout() <= now_) worker_timeout();
   flush();
+  for (size_t i = 0; i < udp_.size(); ++i)
+    if (!rtcp_at_[i].is_never() && rtcp_at_[i] - now_ <= kRtcpInterval - kRtcpPause)
+      receive_rtcp(i);
   worker_handovers();
   events_left_ = !worker_events();
+}
+
+// True if there may be more.
+bool MediaThreadBase::hand_on_received() {
+  if (!received_.datagrams().empty()) {
+    worker_datagrams(received_.datagrams());
+    flush();
+  }
+  return received_.full();
 }
 
 void MediaThreadBase::receive(UdpSocket& socket) {
   for (int round = 0; round < kReceiveRounds; ++round) {
     if (round > 0) now_ = net::now();
     socket.receive(received_);
-    if (!received_.datagrams().empty()) {
-      received_any_ = true;
-      worker_datagrams(received_.datagrams());
-      flush();
-    }
-    if (!received_.full()) return;
+    if (!hand_on_received()) return;
   }
+}
+
+void MediaThreadBase::receive_rtcp(size_t number) {
+  UdpSocket& socket = *udp_[number];
+  now_ = net::now();
+  const size_t count = socket.receive_rtcp(received_);
+  if (count == 0) {
+    rtcp_at_[number] = Instant::never();
+    loop_.watch_once(socket.rtcp_fd(), {kRtcpKind, static_cast<uint32_t>(number)});
+    return;
+  }
+  // Media has its turn before the rest.
+  rtcp_at_[number] = hand_on_received() ? now_ : now_ + kRtcpInterval;
 }
 
 void MediaThreadBase::flush() {
@@ -164,7 +183,6 @@ void MediaThreadBase::flush() {
 }
 
 void MediaThreadBase::send(TransmitBatch& batch) {
-  sent_any_ = true;
   for (const auto& socket : udp_) socket->send(batch, batch.sends());
   tcp_.send(batch, batch.sends());
   batch.clear();

@@ -3,7 +3,7 @@
 //
 // What the thread calls (the core knows nothing of this library):
 //   class Worker {
-//     void handle_datagram(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
+//     void handle_datagrams(Instant now, std::span<const Datagram> datagrams, Outlet& out);
 //     void flush(Instant now, Outlet& out);            // after each batch received, and each turn
 //     Instant next_timeout() const;
 //     void handle_timeout(Instant now, Outlet& out);   // at next_timeout() or later
@@ -89,9 +89,11 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   static constexpr Duration kEventRetry = Duration::millis(10);
   // Commands have so long in one turn, before media has the next: an offer takes a tenth of it.
   static constexpr Duration kCommandTime = Duration::millis(2);
-  // After a turn that received and sent nothing, the thread looks away for so long: the feedback of
-  // thousands of viewers then comes in batches, and does not wake the thread for each message.
-  static constexpr Duration kRest = Duration::millis(1);
+  // RTCP is left alone for so long after some has come, or until the thread is awake anyway but not
+  // sooner than after kRtcpPause: the feedback of thousands of viewers comes in batches, and does
+  // not wake the thread for each message.
+  static constexpr Duration kRtcpInterval = Duration::millis(5);
+  static constexpr Duration kRtcpPause = Duration::millis(2);
   // What is encrypted is still in the processor's cache when the kernel copies it.
   static constexpr size_t kSendBuffer = 256 << 10;
 
@@ -119,9 +121,10 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   void on_closed(uint32_t tcp) override;
 
   void run();
-  void rest(Instant before, Instant until) const;
   void take_turn(std::span<const EventLoop::Ready> ready);
+  bool hand_on_received();
   void receive(UdpSocket& socket);
+  void receive_rtcp(size_t socket);
   void flush();
   void publish();
 
@@ -140,8 +143,8 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   TransmitBatch batch_{kSendBuffer};
   Outlet out_{batch_, *this};
   Instant now_;
-  bool received_any_ = false;  // in this turn
-  bool sent_any_ = false;
+  // Of each UDP socket, when to look for more RTCP; never: as soon as some comes.
+  std::array<Instant, 2> rtcp_at_{Instant::never(), Instant::never()};
   bool events_left_ = false;
   bool commands_left_ = false;
   MediaCounters counters_;
@@ -190,12 +193,7 @@ class MediaThread final : public MediaThreadBase {
 
  private:
   void worker_datagrams(std::span<const Datagram> datagrams) override {
-    for (size_t i = 0; i < datagrams.size(); ++i) {
-      // What is read for those to come is on its way from memory meanwhile.
-      if constexpr (requires { worker_->expect_datagram(datagrams[i].from); })
-        if (i + kAhead < datagrams.size()) worker_->expect_datagram(datagrams[i + kAhead].from);
-      worker_->handle_datagram(turn(), datagrams[i].from, datagrams[i].data, out());
-    }
+    worker_->handle_datagrams(turn(), datagrams, out());
   }
   void worker_flush() override { worker_->flush(turn(), out()); }
   Instant worker_next_timeout() const override { return worker_->next_timeout(); }
@@ -235,7 +233,6 @@ class MediaThread final : public MediaThreadBase {
     }
   }
 
-  static constexpr size_t kAhead = 2;
   static constexpr bool kHandsOver = !std::is_same_v<Handed, std::monostate>;
 
   Mailbox<Event>& events_;

@@ -25,8 +25,8 @@ struct Event {
 // Sends back what it gets at the end of the batch, and tells the control side about everything.
 class EchoWorker {
  public:
-  void handle_datagram(Instant, const Route& from, MutableBytes datagram, Outlet&) {
-    echoes_.push_back({from, std::string(as_text(datagram))});
+  void handle_datagrams(Instant, std::span<const Datagram> datagrams, Outlet&) {
+    for (const Datagram& d : datagrams) echoes_.push_back({d.from, std::string(as_text(d.data))});
   }
   void flush(Instant, Outlet& out) {
     for (const Command& echo : echoes_) write(echo, out);
@@ -118,6 +118,23 @@ TEST_F(MediaThreadTest, EchoesOverUdp) {
     EXPECT_EQ(counters.udp[i].sent, 200u);
   }
   EXPECT_GT(counters.turns, 0u);
+}
+
+// One by one, so that each finds the thread watching for it or waiting for the next look; and more
+// at once than one look takes.
+TEST_F(MediaThreadTest, EchoesRtcpAmongOthers) {
+  start();
+  for (const SocketAddress& address : thread.udp_addresses()) {
+    const Fd client = test::connect(address, SOCK_DGRAM);
+    const auto rtcp = [](int i) { return "\x80\xc9 report " + std::to_string(i); };
+    for (int i = 0; i < 50; ++i) {
+      const std::string text = i % 3 == 0 ? "\x80\x60 media" : rtcp(i);
+      ASSERT_TRUE(test::write_all(client.get(), text));
+      ASSERT_EQ(test::read_some(client.get()), text);
+    }
+    for (int i = 0; i < 150; ++i) ASSERT_TRUE(test::write_all(client.get(), rtcp(i)));
+    for (int i = 0; i < 150; ++i) ASSERT_EQ(test::read_some(client.get()), rtcp(i));
+  }
 }
 
 TEST_F(MediaThreadTest, EchoesOverTcpAndTellsOfTheEnd) {

@@ -33,30 +33,38 @@ bool set_flag(int fd, int level, int name, int value = 1) {
   return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-// A second socket on the port of `receiver`, for sending alone; none if the kernel cannot do it.
-// Each datagram that leaves wakes those who wait for its socket, one by one as the device frees it:
-// an event loop that watches for reading pays for that, a socket that nobody watches does not.
-Fd open_sender(int receiver, const Sockaddr& address, socklen_t length, int buffer) {
-  // The port has been taken exclusively by now, so that no second server shares it by accident.
-  if (!set_flag(receiver, SOL_SOCKET, SO_REUSEPORT)) return {};
+// A further socket on the port of another one that shares it.
+Fd open_beside(const Sockaddr& address, socklen_t length) {
   const int family = address.any.sa_family;
   Fd fd(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  // Of the group of the two it is always the first that receives.
-  sock_filter first{BPF_RET | BPF_K, 0, 0, 0};
-  const sock_fprog program{1, &first};
-  const bool good =
-      fd && set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT) &&
-      (family != AF_INET6 || set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
-      ::bind(fd.get(), &address.any, length) == 0 &&
-      ::setsockopt(receiver, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0;
-  if (!good) {
-    set_flag(receiver, SOL_SOCKET, SO_REUSEPORT, 0);
-    return {};
-  }
-  set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, buffer);
-  // Should anything ever arrive here, it costs no memory.
-  set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, 0);
-  return fd;
+  const bool good = fd && set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT) &&
+                    (family != AF_INET6 || set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
+                    ::bind(fd.get(), &address.any, length) == 0;
+  return good ? std::move(fd) : Fd{};
+}
+
+bool tell_destination(int fd, int family) {
+  return family == AF_INET6 ? set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO)
+                            : set_flag(fd, IPPROTO_IP, IP_PKTINFO);
+}
+
+// Chooses of the sockets that share a port by what a datagram begins with: RTCP (RFC 5761, section
+// 4) goes to the second if there is one for it, all else to the first.
+bool share_out(int fd, bool rtcp) {
+  sock_filter first[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+  sock_filter by_type[] = {
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, 0},      // of too short a datagram: the first
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xc0},  // the version
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 4, 0x80},
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, 1},
+      {BPF_JMP | BPF_JGE | BPF_K, 0, 2, 192},
+      {BPF_JMP | BPF_JGT | BPF_K, 1, 0, 223},
+      {BPF_RET | BPF_K, 0, 0, 1},
+      {BPF_RET | BPF_K, 0, 0, 0},
+  };
+  const sock_fprog program =
+      rtcp ? sock_fprog{std::size(by_type), by_type} : sock_fprog{std::size(first), first};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0;
 }
 
 // The kernel or the device cannot segment at all; other refusals are about one path.
@@ -132,12 +140,12 @@ ReceiveBatch::ReceiveBatch() : messages_(std::make_unique<Messages>()) {
 }
 ReceiveBatch::~ReceiveBatch() = default;
 
-size_t UdpSocket::receive(ReceiveBatch& batch) {
+size_t UdpSocket::receive(int fd, ReceiveBatch& batch) {
   batch.datagrams_.clear();
   batch.full_ = false;
   for (int errors = 0; errors < kMaxPendingErrors;) {
     ++counters_.receive_calls;
-    const int n = ::recvmmsg(fd_.get(), batch.messages_->headers.data(), ReceiveBatch::kMessages,
+    const int n = ::recvmmsg(fd, batch.messages_->headers.data(), ReceiveBatch::kMessages,
                              MSG_DONTWAIT, nullptr);
     if (n >= 0) {
       batch.full_ = n == static_cast<int>(ReceiveBatch::kMessages);
@@ -352,29 +360,54 @@ Expected<std::unique_ptr<UdpSocket>> UdpSocket::open(const SocketAddress& addres
   const std::string name = "UDP " + address.to_string();
   Fd fd(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return failure("socket_failed", "Cannot make a socket for " + name);
-  const bool set = family == AF_INET6 ? set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY) &&
-                                            set_flag(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO)
-                                      : set_flag(fd.get(), IPPROTO_IP, IP_PKTINFO);
+  const bool set = (family != AF_INET6 || set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
+                   tell_destination(fd.get(), family);
   if (!set) return failure("socket_failed", "Cannot set the options of the socket for " + name);
   set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.buffer);
   set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.buffer);
-  // Without it every datagram comes alone, and nothing else changes.
-  if (options.coalescing) set_flag(fd.get(), SOL_UDP, UDP_GRO);
   Sockaddr bind_to;
   const socklen_t length = to_sockaddr(address, bind_to);
   if (::bind(fd.get(), &bind_to.any, length) != 0)
     return failure("bind_failed", "Cannot bind " + name);
   const SocketAddress local = bound_address(fd.get());
-  Sockaddr bound;
-  const socklen_t bound_length = to_sockaddr(local, bound);
-  Fd sender = open_sender(fd.get(), bound, bound_length, options.buffer);
-  return std::unique_ptr<UdpSocket>(
-      new UdpSocket(std::move(fd), std::move(sender), local, options));
+  Group group{std::move(fd), {}, {}};
+  // The port has been taken exclusively by now, so that no second server shares it by accident.
+  if (set_flag(group.receiver.get(), SOL_SOCKET, SO_REUSEPORT) &&
+      !complete(group, local, options)) {
+    group = {std::move(group.receiver), {}, {}};
+    set_flag(group.receiver.get(), SOL_SOCKET, SO_REUSEPORT, 0);
+  }
+  // Without it every datagram comes alone, and nothing else changes. The kernel asks any socket of
+  // the port whether to coalesce, not the one that will receive.
+  for (const Fd* one : {&group.receiver, &group.rtcp, &group.sender})
+    if (*one && options.coalescing) set_flag(one->get(), SOL_UDP, UDP_GRO);
+  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(group), local, options));
 }
 
-UdpSocket::UdpSocket(Fd fd, Fd sender, const SocketAddress& local, const Options& options)
-    : fd_(std::move(fd)),
-      sender_(std::move(sender)),
+bool UdpSocket::complete(Group& group, const SocketAddress& local, const Options& options) {
+  const int family = local.ip.is_v6() ? AF_INET6 : AF_INET;
+  Sockaddr address;
+  const socklen_t length = to_sockaddr(local, address);
+  if (options.separate_rtcp) {
+    group.rtcp = open_beside(address, length);
+    if (!group.rtcp || !tell_destination(group.rtcp.get(), family)) return false;
+    set_buffer(group.rtcp.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.buffer);
+  }
+  // Each datagram that leaves wakes those who wait for its socket, one by one as the device frees
+  // it: an event loop that watches for reading pays for that, a socket that nobody watches does
+  // not.
+  group.sender = open_beside(address, length);
+  if (!group.sender) return false;
+  set_buffer(group.sender.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.buffer);
+  // Should anything ever arrive here, it costs no memory.
+  set_buffer(group.sender.get(), SO_RCVBUFFORCE, SO_RCVBUF, 0);
+  return share_out(group.receiver.get(), options.separate_rtcp);
+}
+
+UdpSocket::UdpSocket(Group group, const SocketAddress& local, const Options& options)
+    : fd_(std::move(group.receiver)),
+      rtcp_(std::move(group.rtcp)),
+      sender_(std::move(group.sender)),
       local_(local),
       sources_(local.ip.family),
       send_function_(options.send != nullptr ? options.send : &::sendmmsg),

@@ -19,12 +19,6 @@
 
 namespace loopcast::net {
 
-struct Datagram {
-  Route from;
-  // Writable, so that it is decrypted in place. At most ReceiveBatch::kMaxDatagram bytes.
-  MutableBytes data;
-};
-
 // Memory for what one system call receives; one serves all sockets of a thread.
 class ReceiveBatch {
  public:
@@ -37,6 +31,7 @@ class ReceiveBatch {
   ~ReceiveBatch();
   ReceiveBatch(const ReceiveBatch&) = delete;
 
+  // Each of at most kMaxDatagram bytes.
   std::span<const Datagram> datagrams() const { return datagrams_; }
   // Whether the socket is likely to have more.
   bool full() const { return full_; }
@@ -81,6 +76,8 @@ class UdpSocket {
     int buffer = 8 << 20;
     bool segmentation = true;  // UDP_SEGMENT
     bool coalescing = true;    // UDP_GRO
+    // RTCP comes by receive_rtcp(), where the kernel can do it.
+    bool separate_rtcp = false;
     SendFunction send = nullptr;
   };
 
@@ -92,13 +89,17 @@ class UdpSocket {
   ~UdpSocket();
 
   int fd() const { return fd_.get(); }
+  // Where RTCP comes (RFC 5761, section 4), which may wait a little; -1: with all else. Datagrams
+  // of one peer that the kernel has put together come where the first of them belongs.
+  int rtcp_fd() const { return rtcp_ ? rtcp_.get() : -1; }
   // Where it is bound to, with the port that the system chose.
   const SocketAddress& local() const { return local_; }
 
   // Replaces what `batch` holds by what has arrived. Never waits. Returns the number of datagrams;
   // Route.local is the address of ours that each was sent to, so that its answer leaves from there;
   // family kNone if it does so anyway.
-  size_t receive(ReceiveBatch& batch);
+  size_t receive(ReceiveBatch& batch) { return receive(fd_.get(), batch); }
+  size_t receive_rtcp(ReceiveBatch& batch) { return receive(rtcp_fd(), batch); }
 
   // Sends those of `sends` that are for UDP and of this socket's family; leaves others alone. Never
   // waits, never fails: what does not leave is counted. A run that the kernel refuses in one piece
@@ -113,7 +114,15 @@ class UdpSocket {
  private:
   struct SendArrays;
 
-  UdpSocket(Fd fd, Fd sender, const SocketAddress& local, const Options& options);
+  // Sockets on one port.
+  struct Group {
+    Fd receiver;
+    Fd rtcp;    // none: the receiver gets that as well
+    Fd sender;  // none: the receiver sends
+  };
+  static bool complete(Group& group, const SocketAddress& local, const Options& options);
+
+  UdpSocket(Group group, const SocketAddress& local, const Options& options);
 
   bool is_ours(const Transmit& t) const {
     return t.route.tcp == 0 && t.route.remote.ip.family == local_.ip.family;
@@ -125,10 +134,12 @@ class UdpSocket {
   void send_singly(size_t index);
   void count_sent(size_t size, size_t segment);
   void count_dropped(int error, size_t datagrams);
+  size_t receive(int fd, ReceiveBatch& batch);
   void take_message(Instant now, ReceiveBatch& batch, size_t index);
 
   Fd fd_;
-  Fd sender_;  // on the same port; none: fd_ sends
+  Fd rtcp_;
+  Fd sender_;
   SocketAddress local_;
   SourceAddresses sources_;
   SendFunction send_function_;

@@ -112,6 +112,58 @@ TEST(UdpSocket, CarriesBatches) {
   }
 }
 
+TEST(UdpSocket, GivesRtcpSeparatelyIfAsked) {
+  const std::vector<std::string> rtcp{
+      "\x80\xc0"
+      "first type",
+      "\xbf\xdf"
+      "last type",
+      "\x80\xc8"};
+  const std::vector<std::string> others{
+      "\x80\xbf"
+      "RTP below",
+      "\x80\xe0"
+      "RTP above",
+      "\x7f\xc8"
+      "version 1",
+      "\xc0\xc8"
+      "version 3",
+      "\x16\xfe\xfd"
+      "DTLS",
+      std::string(1, '\x80')};
+  for (const bool v6 : {false, true}) {
+    if (v6 && !test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
+    for (const bool separate : {false, true}) {
+      const auto a = open(v6 ? loopback6(0) : loopback(0));
+      const auto b = open(v6 ? loopback6(0) : loopback(0), {.separate_rtcp = separate});
+      ASSERT_EQ(b->rtcp_fd() >= 0, separate);
+      const auto send = [&](const std::string& datagram) {
+        TransmitBatch batch;
+        put(batch, {b->local(), {}, 0}, datagram);
+        a->send(batch, batch.sends());
+      };
+      for (size_t i = 0; i < others.size(); ++i) {
+        if (i < rtcp.size()) send(rtcp[i]);
+        send(others[i]);
+      }
+      if (!separate) {
+        EXPECT_EQ(receive(*b, rtcp.size() + others.size()).payloads.size(),
+                  rtcp.size() + others.size());
+        continue;
+      }
+      EXPECT_EQ(receive(*b, others.size()).payloads, others);
+      ReceiveBatch received;
+      ASSERT_TRUE(test::readable(b->rtcp_fd()));
+      EXPECT_EQ(b->receive_rtcp(received), rtcp.size());
+      for (size_t i = 0; i < rtcp.size(); ++i) {
+        EXPECT_EQ(as_text(received.datagrams()[i].data), rtcp[i]);
+        EXPECT_EQ(received.datagrams()[i].from, (Route{a->local(), {}, 0}));
+      }
+      EXPECT_EQ(b->receive_rtcp(received), 0u);
+    }
+  }
+}
+
 TEST(UdpSocket, SendsARunInOneCallAndItArrivesAsDatagrams) {
   for (const bool coalescing : {false, true}) {
     const Pair p = pair({}, {.coalescing = coalescing});

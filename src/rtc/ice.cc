@@ -10,6 +10,9 @@
 namespace loopcast::rtc {
 namespace {
 
+// Consent checks of many agents leave together.
+constexpr Duration kConsentGrid = Duration::millis(20);
+
 using wire::StunClass;
 using wire::StunMessage;
 using wire::StunWriter;
@@ -290,7 +293,7 @@ void IceAgent::repeat_checks(Instant now) {
 
 void IceAgent::schedule_consent(Instant now) {
   const int64_t percent = 80 + random_.below(41);
-  consent_at_ = now + kConsentInterval * percent / 100;
+  consent_at_ = (now + kConsentInterval * percent / 100).floor(kConsentGrid);
 }
 
 // Time.

@@ -17,6 +17,8 @@ constexpr size_t kRtcpRoom = TransmitBatch::kMaxDatagram - SrtpSender::kMaxRtcpO
 constexpr size_t kMaxFeedbackSize = 1150;
 // Numbers in one NACK request; more are asked for with the next.
 constexpr size_t kMaxNackBatch = 64;
+// Reports of many peers leave together.
+constexpr Duration kReportGrid = Duration::millis(20);
 // Without signalled SSRCs a new source may take over from one that has been silent for this long.
 constexpr Duration kSourceTakeover = Duration::seconds(2);
 
@@ -130,7 +132,8 @@ void Peer::after_progress(Instant now) {
       // Reports of many peers that join together are spread over the interval.
       timers_.set(
           Timer::kReports,
-          now + Duration::millis(random_.below(static_cast<uint32_t>(kReportInterval.ms()))));
+          (now + Duration::millis(random_.below(static_cast<uint32_t>(kReportInterval.ms()))))
+              .floor(kReportGrid));
     }
   }
   if (dtls_->state() == Dtls::State::kClosed && state_ != State::kFailed) state_ = State::kClosed;
@@ -159,7 +162,8 @@ void Peer::note_authentic(Instant now) {
 }
 
 bool Peer::from_validated(const Route& from) const {
-  return receiver_.has_value() && ice_.is_validated(from);
+  // Where media goes has been validated; it is known without a look at the agent.
+  return receiver_.has_value() && (output_.goes_to(from) || ice_.is_validated(from));
 }
 
 void Peer::note_srtp_error(SrtpError error) {
@@ -389,7 +393,7 @@ void Peer::flush_feedback(Instant now, Outlet& out) {
 
 bool Peer::take_reports_due(Instant now) {
   if (!timers_.expire(Timer::kReports, now)) return false;
-  timers_.set(Timer::kReports, now + kReportInterval);
+  timers_.set(Timer::kReports, (now + kReportInterval).floor(kReportGrid));
   return true;
 }
 

@@ -113,6 +113,12 @@ class Peer {
   // bytes.
   void prefetch(bool small) const { output_.prefetch(small); }
 
+  // The same for a datagram of RTCP.
+  void prefetch_feedback() const {
+    output_.prefetch_feedback();
+    if (receiver_) receiver_->prefetch_rtcp();
+  }
+
   // Asks the sender of `media` for a keyframe with the next flush, or kKeyframeInterval after the
   // last request. A sender that has sent nothing yet is not asked: it begins with one.
   void request_keyframe(size_t media);
@@ -163,10 +169,11 @@ class Peer {
 
   PeerContext context_;
   RtpOutput output_;
+  std::optional<SrtpReceiver> receiver_;
+  Instant settle_at_ = Instant::never();
   Negotiated negotiated_;
   IceAgent ice_;
   std::unique_ptr<Dtls> dtls_;
-  std::optional<SrtpReceiver> receiver_;
   std::vector<Receiving> receiving_;  // in the order of Negotiated::media
   FeedbackRecorder feedback_;
   uint8_t transport_cc_id_ = 0;
@@ -174,7 +181,6 @@ class Peer {
   Random random_;
   std::vector<std::vector<uint8_t>> held_;  // DTLS from an address that is not validated yet
   Route held_from_;
-  Instant settle_at_ = Instant::never();
   State state_ = State::kConnecting;
   const char* failure_ = "";
 };

@@ -1,6 +1,7 @@
 #include "sfu/worker.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <utility>
 
@@ -17,6 +18,13 @@ using rtc::Counter;
 // memory takes as long as a viewer's share of a small frame.
 constexpr size_t kPrefetchMember = 4;
 constexpr size_t kPrefetchKeys = 2;
+
+// Bytes of a member that forwarding to it reads, and its feedback.
+constexpr size_t kForwardState = 512;
+constexpr size_t kFeedbackState = 704;
+
+// Datagrams whose peers are fetched together: as many trips to memory as a processor has under way.
+constexpr size_t kPrefetchDatagrams = 8;
 
 // Viewers of one broadcast from which on sound waits for the picture: the sends of sound alone
 // would be a tenth of a core.
@@ -69,9 +77,25 @@ void Worker::remove_source(Instant now, SlabId handle) {
   sources_.remove(handle);
 }
 
-void Worker::expect_datagram(const Route& from) const {
-  const auto it = by_route_.find({from.remote, from.tcp});
-  if (it != by_route_.end()) members_.prefetch(it->second);
+void Worker::handle_datagrams(Instant now, std::span<const Datagram> datagrams, Outlet& out) {
+  while (!datagrams.empty()) {
+    const auto together = datagrams.first(std::min(datagrams.size(), kPrefetchDatagrams));
+    if (together.size() > 1) prefetch_peers(together);
+    for (const Datagram& d : together) handle_datagram(now, d.from, d.data, out);
+    datagrams = datagrams.subspan(together.size());
+  }
+}
+
+// Each step finds what the one before has fetched, while that of the others is on its way.
+void Worker::prefetch_peers(std::span<const Datagram> datagrams) const {
+  std::array<const Member*, kPrefetchDatagrams> members;
+  for (const Datagram& d : datagrams) by_route_.prefetch(RouteKey(d.from));
+  for (const Datagram& d : datagrams)
+    members_.prefetch(by_route_.find(RouteKey(d.from)), kFeedbackState);
+  for (size_t i = 0; i < datagrams.size(); ++i)
+    members[i] = members_.find(by_route_.find(RouteKey(datagrams[i].from)));
+  for (size_t i = 0; i < datagrams.size(); ++i)
+    if (members[i]) members[i]->peer.prefetch_feedback();
 }
 
 void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagram, Outlet& out) {
@@ -80,13 +104,12 @@ void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagr
     handle_stun(now, from, datagram, out);
     return;
   }
-  const auto it = by_route_.find({from.remote, from.tcp});
-  Member* member = it == by_route_.end() ? nullptr : members_.find(it->second);
+  const SlabId handle = by_route_.find(RouteKey(from));
+  Member* member = members_.find(handle);
   if (!member) {
     counters_.add(Counter::kDropUnknownAddress);
     return;
   }
-  const SlabId handle = it->second;
   if (!member->connected && wire::classify(datagram) == wire::DatagramKind::kDtls) {
     wait_for_turn(handle, from, datagram);
     return;
@@ -123,17 +146,14 @@ void Worker::handle_stun(Instant now, const Route& from, MutableBytes datagram, 
     feed_stun(now, handle, from, datagram, out);
     return;
   }
-  const RouteKey key{from.remote, from.tcp};
-  const auto owner = by_route_.find(key);
-  if (owner == by_route_.end()) {
+  const RouteKey key(from);
+  const SlabId owner = by_route_.find(key);
+  if (!owner) {
     counters_.add(Counter::kDropUnknownAddress);
     return;
   }
-  if (feed_stun(now, owner->second, from, datagram, out)) return;
-  if (const auto it = challengers_.find(key); it != challengers_.end()) {
-    const SlabId challenger = it->second;
-    feed_stun(now, challenger, from, datagram, out);
-  }
+  if (feed_stun(now, owner, from, datagram, out)) return;
+  feed_stun(now, challengers_.find(key), from, datagram, out);
 }
 
 bool Worker::feed_stun(Instant now, SlabId handle, const Route& from, MutableBytes datagram,
@@ -148,13 +168,13 @@ bool Worker::feed_stun(Instant now, SlabId handle, const Route& from, MutableByt
 }
 
 void Worker::learn_route(SlabId handle, Member& member, const Route& from) {
-  const RouteKey key{from.remote, from.tcp};
-  const auto [it, inserted] = by_route_.try_emplace(key, handle);
-  if (it->second == handle && !inserted) return;
-  if (!inserted && members_.find(it->second)) {
+  const RouteKey key(from);
+  const SlabId owner = by_route_.find(key);
+  if (owner == handle) return;
+  if (Member* other = members_.find(owner)) {
     if (!member.peer.is_validated(from)) {
       counters_.add(Counter::kDropRouteChallenged);
-      challengers_[key] = handle;
+      challengers_.set(key, handle);
       member.challenges.push_back(key);
       if (member.challenges.size() > kMaxRoutes) {
         challengers_.erase(member.challenges.front());
@@ -162,10 +182,10 @@ void Worker::learn_route(SlabId handle, Member& member, const Route& from) {
       }
       return;
     }
-    std::erase(members_.find(it->second)->routes, key);
+    std::erase(other->routes, key);
     challengers_.erase(key);
   }
-  it->second = handle;
+  by_route_.set(key, handle);
   member.routes.push_back(key);
   if (member.routes.size() > kMaxRoutes) {
     by_route_.erase(member.routes.front());
@@ -323,7 +343,8 @@ void Worker::forward_batch(Instant now, Source& source, Outlet& out) {
   };
   for (size_t i = 0; i < viewers.size(); ++i) {
     // What is read of the viewers to come is on its way from memory meanwhile.
-    if (i + kPrefetchMember < viewers.size()) members_.prefetch(viewer_at(i + kPrefetchMember));
+    if (i + kPrefetchMember < viewers.size())
+      members_.prefetch(viewer_at(i + kPrefetchMember), kForwardState);
     if (i + kPrefetchKeys < viewers.size())
       if (const Member* next = members_.find(viewer_at(i + kPrefetchKeys)))
         next->peer.prefetch(sound_only);
@@ -366,8 +387,8 @@ void Worker::handle_timeout(Instant now, Outlet& out) {
 
 void Worker::route_closed(Instant, uint32_t tcp) {
   // The peer may come back by another connection or by UDP within the consent timeout.
-  std::erase_if(by_route_, [&](const auto& entry) { return entry.first.tcp == tcp; });
-  std::erase_if(challengers_, [&](const auto& entry) { return entry.first.tcp == tcp; });
+  by_route_.erase_connection(tcp);
+  challengers_.erase_connection(tcp);
 }
 
 bool Worker::poll_handover(PacketBatch& batch) {
@@ -390,9 +411,9 @@ void Worker::remove(Instant now, SlabId handle) {
   remove_source(now, member->publishes);
   by_id_.erase(member->id);
   for (const std::string& ufrag : member->ufrags) by_ufrag_.erase(ufrag);
-  const auto forget = [&](auto& map, const std::vector<RouteKey>& keys) {
+  const auto forget = [&](RouteTable& table, const std::vector<RouteKey>& keys) {
     for (const RouteKey& key : keys)
-      if (const auto it = map.find(key); it != map.end() && it->second == handle) map.erase(it);
+      if (table.find(key) == handle) table.erase(key);
   };
   forget(by_route_, member->routes);
   forget(challengers_, member->challenges);

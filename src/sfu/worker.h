@@ -28,6 +28,7 @@
 #include "rtc/srtp.h"
 #include "sfu/handover.h"
 #include "sfu/publisher.h"
+#include "sfu/route_table.h"
 #include "sfu/source.h"
 #include "sfu/subscriber.h"
 #include "wire/candidate.h"
@@ -150,9 +151,8 @@ class Worker {
   Worker(const Worker&) = delete;
 
   void handle(Instant now, Command&& command, Outlet& out);
-  // A datagram from there comes soon: has its peer fetched into the processor's cache.
-  void expect_datagram(const Route& from) const;
-  // Decrypts in place.
+  // Decrypts in place. Several that have come together cost less than one by one.
+  void handle_datagrams(Instant now, std::span<const Datagram> datagrams, Outlet& out);
   void handle_datagram(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
   // After each batch of datagrams: hands on what is complete.
   void flush(Instant now, Outlet& out);
@@ -171,29 +171,18 @@ class Worker {
   const char* srtp_name() const { return crypto_->name(); }
 
  private:
-  struct RouteKey {
-    SocketAddress remote;
-    uint32_t tcp;
-    bool operator==(const RouteKey&) const = default;
-  };
-  struct RouteHash {
-    size_t operator()(const RouteKey& key) const noexcept {
-      return std::hash<SocketAddress>()(key.remote) ^ (size_t{key.tcp} * 0x9E3779B97F4A7C15u);
-    }
-  };
-
   struct Member {
     MediaId id;
+    bool connected;
+    SlabId publishes;  // its own source
+    SlabId watches;    // the source that `subscriber` listens to
     // With the beginning of `peer` it is what each packet touches: see Slab::prefetch().
     std::optional<Subscriber> subscriber;
     rtc::Peer peer;
-    std::vector<std::string> ufrags;
-    std::vector<RouteKey> routes;           // that lead here by by_route_, the newest last
+    std::vector<std::string> ufrags = {};
+    std::vector<RouteKey> routes = {};      // that lead here by by_route_, the newest last
     std::vector<RouteKey> challenges = {};  // in challengers_
     Instant scheduled = Instant::never();
-    bool connected = false;
-    SlabId publishes;  // its own source
-    SlabId watches;    // the source that `subscriber` listens to
   };
   struct Handshake {
     SlabId member;
@@ -218,6 +207,7 @@ class Worker {
   Source* find_source(MediaId id, SlabId* handle = nullptr);
   SlabId add_source(MediaId id, SlabId member, const rtc::Negotiated& negotiated);
   void remove_source(Instant now, SlabId handle);
+  void prefetch_peers(std::span<const Datagram> datagrams) const;
   SlabId find_by_ufrag(Bytes datagram) const;
   void handle_stun(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
   bool feed_stun(Instant now, SlabId handle, const Route& from, MutableBytes datagram, Outlet& out);
@@ -247,10 +237,10 @@ class Worker {
   std::unordered_map<MediaId, std::vector<Watch>> awaiting_;  // by publisher
   std::unordered_map<MediaId, SlabId> by_id_;
   std::unordered_map<std::string, SlabId> by_ufrag_;
-  std::unordered_map<RouteKey, SlabId, RouteHash> by_route_;
+  RouteTable by_route_;
   // Who claims, by an authenticated check, an address that belongs to another: it changes hands
   // only when they have been validated there, so that nobody's address can be taken by spoofing it.
-  std::unordered_map<RouteKey, SlabId, RouteHash> challengers_;
+  RouteTable challengers_;
   std::vector<SlabId> pending_;  // sources with packets to hand on
   std::deque<Handshake> handshakes_;
   std::deque<SlabId> starting_;  // connected viewers whose replay has to wait

@@ -49,7 +49,7 @@ Worker::Member* Worker::add_member(Instant now, MediaId id, rtc::IceCredentials 
   const rtc::PeerContext context{identity_, *crypto_, counters_};
   const std::string ufrag = ice.ufrag;
   handle = members_.emplace(
-      id, std::nullopt,
+      id, false, SlabId{}, SlabId{}, std::nullopt,
       rtc::Peer(now, context, std::move(ice), std::move(negotiated), random_.fork()));
   Member* member = members_.find(handle);
   member->ufrags.push_back(ufrag);

@@ -255,17 +255,31 @@ Instant Simulation::next() const {
   return at;
 }
 
+void Simulation::arrive(std::span<Flight> together) {
+  std::vector<loopcast::Datagram> datagrams;
+  for (Flight& flight : together) {
+    if (tap_) tap_(flight.from, flight.bytes);
+    datagrams.push_back({Route{flight.from, flight.to.ip, 0}, flight.bytes});
+  }
+  for (const auto& host : hosts_)
+    if (host->address == together[0].to)
+      host->worker->handle_datagrams(now_, datagrams, host->outlet);
+}
+
 void Simulation::step(Instant at) {
   now_ = std::max(now_, at);
   while (!flights_.empty() && flights_.top().at <= now_) {
     Flight flight = std::move(const_cast<Flight&>(flights_.top()));
     flights_.pop();
     if (flight.to_server) {
-      if (tap_) tap_(flight.from, flight.bytes);
-      for (const auto& host : hosts_)
-        if (host->address == flight.to)
-          host->worker->handle_datagram(now_, Route{flight.from, flight.to.ip, 0}, flight.bytes,
-                                        host->outlet);
+      std::vector<Flight> together;
+      together.push_back(std::move(flight));
+      while (!flights_.empty() && flights_.top().at <= now_ && flights_.top().to_server &&
+             flights_.top().to == together[0].to) {
+        together.push_back(std::move(const_cast<Flight&>(flights_.top())));
+        flights_.pop();
+      }
+      arrive(together);
       continue;
     }
     const auto owner = by_address_.find(flight.to);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -155,6 +156,8 @@ class Simulation {
   void drive(ClientId id);
   void fly(Link& link, bool to_server, const SocketAddress& from, const SocketAddress& to,
            const std::vector<uint8_t>& bytes);
+  // At one server, one after the other at the same moment.
+  void arrive(std::span<Flight> together);
   void step(Instant at);
   Instant next() const;
 
