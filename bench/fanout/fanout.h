@@ -8,7 +8,7 @@
 
 #include "base/address.h"
 #include "base/time.h"
-#include "sim/media_sender.h"
+#include "base/units.h"
 
 namespace loopcast::bench {
 
@@ -16,7 +16,7 @@ struct Options {
   size_t viewers = 200;
   size_t workers = 1;  // that the viewers are spread over; they take turns on one processor
   Duration duration = Duration::seconds(5);
-  uint32_t bitrate = 2'500'000;  // of video, bit/s
+  Bitrate bitrate{2'500'000};  // of video
   // Viewer i is at port first_port + i of this address; nullopt: nothing is sent.
   std::optional<IpAddress> to;
   uint16_t first_port = 10'000;
@@ -33,15 +33,6 @@ struct Cost {
   uint64_t sends = 0;    // runs and single packets
   uint64_t unsent = 0;
 };
-
-inline sim::SenderOptions sender_options(const Options& options) {
-  sim::SenderOptions sender;
-  sender.frame_bytes = options.bitrate / 8 / 30;
-  sender.keyframe_bytes = sender.frame_bytes * 5;
-  sender.packet_bytes = 1150;
-  sender.keyframe_interval = Duration::seconds(2);
-  return sender;
-}
 
 // CPU time of this thread between start() and stop(), summed up.
 class Stopwatch {

@@ -10,6 +10,7 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include "../presenter.h"
 #include "fanout.h"
 #include "net/sockaddr.h"
 #include "rtc/srtp.h"
@@ -35,7 +36,7 @@ class Frames final : public sim::PacketOut {
     std::vector<uint8_t> payload;
   };
 
-  explicit Frames(const Options& options) : sender_(agreed(), {}, sender_options(options), {}) {}
+  explicit Frames(const Options& options) : sender_(agreed(), {}, presenter(options.bitrate), {}) {}
 
   sim::MediaSender& sender() { return sender_; }
   std::vector<Packet> take() { return std::exchange(packets_, {}); }

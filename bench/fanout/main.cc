@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
   app.add_option("--workers", options.workers, "that share the viewers, by turns on one processor")
       ->check(CLI::Range(1, 64));
   app.add_option("--seconds", seconds, "of media");
-  app.add_option("--bitrate", options.bitrate, "bit/s of video");
+  app.add_option("--bitrate", options.bitrate.bps, "bit/s of video");
   app.add_option("--to", to, "address of the viewers; without it nothing is sent");
   app.add_option("--from", from, "address that the worker sends from");
   app.add_option("--first-port", options.first_port, "of viewer 0; one for each");

@@ -5,14 +5,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "../presenter.h"
+
 namespace loopcast::load {
 namespace {
-
-constexpr int64_t kFramesPerSecond = 30;
-constexpr int64_t kKeyframeSeconds = 2;
-// A keyframe is as large as this many others.
-constexpr int64_t kKeyframeSize = 4;
-constexpr size_t kPacketBytes = 1150;
 
 SocketAddress parse_url(std::string url) {
   constexpr std::string_view kScheme = "http://";
@@ -41,13 +37,7 @@ sim::BrowserOptions Options::publisher() const {
   sim::BrowserOptions options;
   options.session = session(profile, true);
   options.session.active = janus;
-  const int64_t group = kFramesPerSecond * kKeyframeSeconds;
-  options.sender.frame_interval = Duration::micros(1'000'000 / kFramesPerSecond);
-  options.sender.frame_bytes =
-      static_cast<size_t>(bitrate.bps / 8 * kKeyframeSeconds / (group - 1 + kKeyframeSize));
-  options.sender.keyframe_bytes = options.sender.frame_bytes * kKeyframeSize;
-  options.sender.packet_bytes = kPacketBytes;
-  options.sender.keyframe_interval = Duration::seconds(kKeyframeSeconds);
+  options.sender = bench::presenter(bitrate);
   return options;
 }
 
