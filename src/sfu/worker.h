@@ -102,6 +102,16 @@ struct Ended {
   MediaId id = 0;
   std::string reason;
 };
+// A publisher that has connected has sent neither media nor a report on it for kSilence, or not
+// since it connected; it may be dead, but its consent has not expired yet. Told once, up to a
+// second late.
+struct Silent {
+  MediaId id = 0;
+};
+// A publisher that was Silent sends again.
+struct Heard {
+  MediaId id = 0;
+};
 struct Figures {
   uint32_t tag = 0;  // of the request
   rtc::Counters counters;
@@ -114,7 +124,8 @@ struct Figures {
 struct KeyframeWanted {
   MediaId publisher = 0;
 };
-using Event = std::variant<Answered, Refused, Restarted, Connected, Ended, Figures, KeyframeWanted>;
+using Event = std::variant<Answered, Refused, Restarted, Connected, Ended, Silent, Heard, Figures,
+                           KeyframeWanted>;
 
 struct WorkerOptions {
   std::vector<wire::Candidate> candidates;
@@ -143,6 +154,10 @@ class Worker {
   static constexpr int64_t kReplayBurst = 1000;
   // Viewers of one publisher that wait for its first batch from another worker.
   static constexpr size_t kMaxAwaiting = 4096;
+
+  // Sound alone is 50 packets a second, or 2.5 in its pauses: no network that works is silent for
+  // so long. A program that lost its own begins to try again after 2 s (OBS).
+  static constexpr Duration kSilence = Duration::seconds(2);
 
   // Ends the process if there is no cryptography: OpenSSL is broken then.
   Worker(WorkerOptions options, const Random::Seed& seed);
@@ -232,6 +247,7 @@ class Worker {
   void request_keyframes(Instant now, Source& source);
   void serve_keyframes(Instant now, Source& source, Outlet& out);
   void send_reports(Instant now, Member& member, Outlet& out);
+  void note_silence(Instant now, const Member& member, Source& source);
   void schedule(SlabId handle, Member& member);
   void remove(Instant now, SlabId handle);
 
