@@ -153,10 +153,9 @@ class Broadcasts {
   // The user is about to present on another connection what is on air as `broadcast_id`, whose own
   // is dead though nobody has noticed yet: it is lost. Another user's, or not on air: no effect.
   void supersede(WallTime now, const std::string& user_id, const std::string& broadcast_id);
-  // The user is about to present by WHIP, perhaps again, as a program does whose connection was lost:
-  // of their broadcasts by WHIP that are silent, the one that fell silent last is lost. It is the one
-  // whose recording goes on. No other is touched: each program of theirs comes back on its own, or is
-  // heard again.
+  // The user is about to present by WHIP, maybe again: of their broadcasts by WHIP that are silent,
+  // the one that fell silent last is lost. It is the one whose recording goes on. No other is
+  // touched: each program of theirs comes back on its own, or is heard again.
   void supersede_silent(WallTime now, const std::string& user_id);
   // May come before the offer: kept, and passed on with it.
   void add_candidate(ClientId client, std::string candidate_line);

@@ -35,8 +35,7 @@ class BroadcastsTest : public testing::Test {
 
   // A broadcast on air; its id.
   std::string on_air(ClientId client = kPresenter, const std::string& user = "anna",
-                     std::optional<std::vector<std::string>> visible_to = {},
-                     bool whip = false) {
+                     std::optional<std::vector<std::string>> visible_to = {}, bool whip = false) {
     broadcasts.present(client, test_user(user), {"offer", true, std::move(visible_to), {}, whip});
     broadcasts.handle(kNow, MediaAnswered{media.last(), "sdp"});
     std::string id;
@@ -211,8 +210,7 @@ TEST_F(BroadcastsTest, WhatIsHeardOrIsNoProgramsIsNotSuperseded) {
 
 TEST_F(BroadcastsTest, OfSeveralThatAreSilentTheLastIsSuperseded) {
   std::vector<std::string> ids;
-  for (ClientId client = 1; client <= 3; ++client)
-    ids.push_back(on_air(client, "anna", {}, true));
+  for (ClientId client = 1; client <= 3; ++client) ids.push_back(on_air(client, "anna", {}, true));
   for (const MediaId id : {2u, 3u, 1u})
     broadcasts.handle(WallTime{kNow.us + static_cast<int64_t>(id == 3 ? 9 : id)}, MediaSilent{id});
   broadcasts.supersede_silent(kNow, "id-anna");

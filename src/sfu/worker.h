@@ -102,9 +102,8 @@ struct Ended {
   MediaId id = 0;
   std::string reason;
 };
-// A publisher that has connected has sent neither media nor a report on it for kSilence, or not
-// since it connected; it may be dead, but its consent has not expired yet. Told once, up to a
-// second late.
+// A publisher that has connected has sent neither media nor a report on it for kSilence, or none
+// at all since then. It may be dead: its consent expires only after 20 s. Told up to a second late.
 struct Silent {
   MediaId id = 0;
 };
@@ -155,8 +154,8 @@ class Worker {
   // Viewers of one publisher that wait for its first batch from another worker.
   static constexpr size_t kMaxAwaiting = 4096;
 
-  // Sound alone is 50 packets a second, or 2.5 in its pauses: no network that works is silent for
-  // so long. A program that lost its own begins to try again after 2 s (OBS).
+  // No network that works is silent for so long: sound alone is 50 packets a second, 2.5 in its
+  // pauses.
   static constexpr Duration kSilence = Duration::seconds(2);
 
   // Ends the process if there is no cryptography: OpenSSL is broken then.

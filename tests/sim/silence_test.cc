@@ -68,7 +68,8 @@ TEST_F(Silence, WhoSendsAllTheTimeIsNeverSilent) {
 }
 
 TEST_F(Silence, APublisherThatConnectsAndSendsNothingIsSilentOnlyAfterAWhile) {
-  const ClientId source = simulation.add_presenter(presenter(), both_ways(link(Duration::millis(5))));
+  const ClientId source =
+      simulation.add_presenter(presenter(), both_ways(link(Duration::millis(5))));
   simulation.run_until([&] { return connected(source); }, Duration::seconds(10));
   simulation.browser(source).sender()->pause(true);
   simulation.run_for(Duration::seconds(10));
