@@ -29,6 +29,11 @@ void Live::supersede(const std::string& user_id, const std::string& broadcast_id
   pump();
 }
 
+void Live::supersede_silent(const std::string& user_id) {
+  broadcasts_.supersede_silent(wall_now_(), user_id);
+  pump();
+}
+
 void Live::add_candidate(app::ClientId client, std::string line) {
   broadcasts_.add_candidate(client, std::move(line));
   pump();

@@ -33,6 +33,7 @@ class Live {
   void watch(app::ClientId client, const app::PublicUser& user, const std::string& broadcast_id,
              std::string offer);
   void supersede(const std::string& user_id, const std::string& broadcast_id);
+  void supersede_silent(const std::string& user_id);
   void add_candidate(app::ClientId client, std::string line);
   void restart_ice(app::ClientId client, std::string fragment);
   void stop(app::ClientId client);

@@ -171,6 +171,8 @@ Task<Response> Whip::create(Kind kind, Request request) {
     options.offer = std::move(request.body);
     options.address = request.remote.ip;
     options.record = request.query.get("record") != "false";
+    options.whip = true;
+    live_.supersede_silent(user->id);
     live_.present(resource->client, app::public_user(*user), std::move(options));
   } else {
     live_.watch(resource->client, app::public_user(*user), broadcast, std::move(request.body));

@@ -30,6 +30,7 @@ void Broadcasts::present(ClientId id, const PublicUser& user, PresentOptions opt
   broadcast.record = options.record;
   broadcast.visible_to = std::move(options.visible_to);
   broadcast.address = options.address;
+  broadcast.whip = options.whip;
   broadcasts_by_id_.emplace(broadcast.id, key);
   ++usage_[user.id].broadcasts;
   media_.publish(client.media, std::move(options.offer));
@@ -179,6 +180,14 @@ void Broadcasts::on(WallTime, MediaRestarted& event, ClientId id, Client&) {
 
 void Broadcasts::on(WallTime, MediaConnected&, ClientId, Client&) { ++counters_.media_connected; }
 
+void Broadcasts::on(WallTime now, MediaSilent&, ClientId, Client& client) {
+  if (client.role == Role::kPresenter) broadcasts_.find(client.broadcast)->silent_since = now;
+}
+
+void Broadcasts::on(WallTime, MediaHeard&, ClientId, Client& client) {
+  if (client.role == Role::kPresenter) broadcasts_.find(client.broadcast)->silent_since.reset();
+}
+
 void Broadcasts::on(WallTime now, MediaEnded& event, ClientId id, Client& client) {
   ++counters_.media_lost;
   end(now, id, client, true);
@@ -194,6 +203,15 @@ void Broadcasts::supersede(WallTime now, const std::string& user_id,
   const ClientId presenter = broadcast->presenter;
   end(now, presenter, clients_.find(presenter)->second, true);
   notify(presenter, Closed{make_error(Code::kMediaLost)});
+}
+
+void Broadcasts::supersede_silent(WallTime now, const std::string& user_id) {
+  const Broadcast* last = nullptr;
+  broadcasts_.for_each([&](SlabId, const Broadcast& broadcast) {
+    if (!broadcast.whip || !broadcast.silent_since || broadcast.user.id != user_id) return;
+    if (last == nullptr || *broadcast.silent_since > *last->silent_since) last = &broadcast;
+  });
+  if (last != nullptr) supersede(now, user_id, std::string(last->id));
 }
 
 Expected<BroadcastInfo> Broadcasts::find(const std::string& broadcast_id) const {

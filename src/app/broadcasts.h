@@ -55,6 +55,8 @@ struct PresentOptions {
   // these users (by id; at most kMaxInvited) only: a call.
   std::optional<std::vector<std::string>> visible_to;
   IpAddress address = {};  // of the presenter: where a recording was made
+  // By a program that has no way to say which broadcast it replaces: see supersede_silent().
+  bool whip = false;
 };
 
 struct BroadcastInfo {
@@ -151,6 +153,10 @@ class Broadcasts {
   // The user is about to present on another connection what is on air as `broadcast_id`, whose own
   // is dead though nobody has noticed yet: it is lost. Another user's, or not on air: no effect.
   void supersede(WallTime now, const std::string& user_id, const std::string& broadcast_id);
+  // The user is about to present by WHIP, maybe again: of their broadcasts by WHIP that are silent,
+  // the one that fell silent last is lost. It is the one whose recording goes on. No other is
+  // touched: each program of theirs comes back on its own, or is heard again.
+  void supersede_silent(WallTime now, const std::string& user_id);
   // May come before the offer: kept, and passed on with it.
   void add_candidate(ClientId client, std::string candidate_line);
   // → Restarted, or Failed: not_active, offer_too_large, or a code of the media core.
@@ -205,6 +211,8 @@ class Broadcasts {
     WallTime started_at;
     std::optional<std::vector<std::string>> visible_to;
     IpAddress address;
+    bool whip = false;
+    std::optional<WallTime> silent_since;
     size_t entered = 0;
     std::vector<ClientId> viewers;  // answered or not
     std::vector<ClientId> circle;   // at most kNoticeAudience of them
@@ -218,6 +226,8 @@ class Broadcasts {
   void on(WallTime now, MediaRefused& event, ClientId id, Client& client);
   void on(WallTime now, MediaRestarted& event, ClientId id, Client& client);
   void on(WallTime now, MediaConnected& event, ClientId id, Client& client);
+  void on(WallTime now, MediaSilent& event, ClientId id, Client& client);
+  void on(WallTime now, MediaHeard& event, ClientId id, Client& client);
   void on(WallTime now, MediaEnded& event, ClientId id, Client& client);
 
   std::optional<Code> refusal(ClientId id, const PublicUser& user, const std::string& offer) const;

@@ -55,9 +55,9 @@ class World {
   void step() {
     const ClientId client = some_client();
     Seat& seat = seats_[client];
-    switch (random_.below(12)) {
+    switch (random_.below(14)) {
       case 0: {
-        PresentOptions options{"offer", true, {}};
+        PresentOptions options{"offer", true, {}, {}, random_.below(2) == 0};
         if (random_.below(3) == 0) options.visible_to = {user(some_client()).id};
         const size_t before = media_.sessions.size();
         broadcasts_.present(client, user(client), options);
@@ -100,6 +100,13 @@ class World {
             kNow,
             MediaRefused{some_media(),
                          make_error(random_.below(2) == 0 ? Code::kBadSdp : Code::kPublisherGone)});
+        break;
+      case 10:
+        broadcasts_.handle(kNow, MediaSilent{some_media()});
+        if (random_.below(2) == 0) broadcasts_.handle(kNow, MediaHeard{some_media()});
+        break;
+      case 11:
+        broadcasts_.supersede_silent(kNow, user(client).id);
         break;
       default:
         // Mostly the newest, so that most broadcasts get going.

@@ -35,8 +35,8 @@ class BroadcastsTest : public testing::Test {
 
   // A broadcast on air; its id.
   std::string on_air(ClientId client = kPresenter, const std::string& user = "anna",
-                     std::optional<std::vector<std::string>> visible_to = {}) {
-    broadcasts.present(client, test_user(user), {"offer", true, std::move(visible_to)});
+                     std::optional<std::vector<std::string>> visible_to = {}, bool whip = false) {
+    broadcasts.present(client, test_user(user), {"offer", true, std::move(visible_to), {}, whip});
     broadcasts.handle(kNow, MediaAnswered{media.last(), "sdp"});
     std::string id;
     Notice notice;
@@ -157,6 +157,67 @@ TEST_F(BroadcastsTest, APresenterWhoIsBackBeforeTheLossWasNoticedEndsTheOldOne) 
   ASSERT_TRUE(broadcasts.poll_air_change(change));
   EXPECT_TRUE(!change.on_air && change.lost && change.broadcast_id == id);
   EXPECT_FALSE(broadcasts.find(id));
+}
+
+TEST_F(BroadcastsTest, AProgramThatIsBackTakesThePlaceOfItsSilentBroadcast) {
+  const std::string id = on_air(kPresenter, "anna", {}, true);
+  enter(2, "ben", id);
+  broadcasts.handle(kNow, MediaSilent{1});
+  AirChange change;
+  while (broadcasts.poll_air_change(change)) {
+  }
+  notices();
+  broadcasts.supersede_silent(kNow, "id-ben");
+  EXPECT_THAT(notices(), IsEmpty());
+  broadcasts.supersede_silent(kNow, "id-anna");
+  EXPECT_THAT(notices(), ElementsAre("2:gone", "1:closed media_lost"));
+  ASSERT_TRUE(broadcasts.poll_air_change(change));
+  EXPECT_TRUE(!change.on_air && change.lost && change.broadcast_id == id);
+  EXPECT_EQ(media.sessions[1].stops, 1);
+
+  // What the old program still says or sends has no effect on its next broadcast.
+  const std::string next = on_air(3, "anna", {}, true);
+  broadcasts.handle(kNow, MediaHeard{1});
+  broadcasts.handle(kNow, MediaSilent{1});
+  broadcasts.stop(kNow, kPresenter);
+  broadcasts.client_gone(kNow, kPresenter);
+  broadcasts.supersede_silent(kNow, "id-anna");
+  EXPECT_TRUE(broadcasts.find(next));
+  EXPECT_THAT(notices(), IsEmpty());
+}
+
+TEST_F(BroadcastsTest, WhatIsHeardOrIsNoProgramsIsNotSuperseded) {
+  const std::string heard = on_air(1, "anna", {}, true);
+  broadcasts.handle(kNow, MediaConnected{1});
+  const std::string heard_again = on_air(2, "anna", {}, true);
+  broadcasts.handle(kNow, MediaSilent{2});
+  broadcasts.handle(kNow, MediaHeard{2});
+  const std::string page = on_air(3, "anna");
+  broadcasts.handle(kNow, MediaSilent{3});
+  const std::string call = on_air(4, "anna", std::vector<std::string>{"id-ben"});
+  broadcasts.handle(kNow, MediaSilent{4});
+  const std::string others = on_air(5, "ben", {}, true);
+  broadcasts.handle(kNow, MediaSilent{5});
+  // It is the publisher that must be silent.
+  broadcasts.handle(kNow, MediaSilent{enter(6, "cleo", heard)});
+  notices();
+
+  broadcasts.supersede_silent(kNow, "id-anna");
+  EXPECT_THAT(notices(), IsEmpty());
+  for (const std::string& id : {heard, heard_again, page, call, others})
+    EXPECT_TRUE(broadcasts.find(id));
+}
+
+TEST_F(BroadcastsTest, OfSeveralThatAreSilentTheLastIsSuperseded) {
+  std::vector<std::string> ids;
+  for (ClientId client = 1; client <= 3; ++client) ids.push_back(on_air(client, "anna", {}, true));
+  for (const MediaId id : {2u, 3u, 1u})
+    broadcasts.handle(WallTime{kNow.us + static_cast<int64_t>(id == 3 ? 9 : id)}, MediaSilent{id});
+  broadcasts.supersede_silent(kNow, "id-anna");
+  EXPECT_THAT(notices(), ElementsAre("3:closed media_lost"));
+  broadcasts.supersede_silent(kNow, "id-anna");
+  EXPECT_THAT(notices(), ElementsAre("2:closed media_lost"));
+  EXPECT_TRUE(broadcasts.find(ids[0]));
 }
 
 TEST_F(BroadcastsTest, WhatDoesNotExistIsGone) {

@@ -53,13 +53,22 @@ struct MediaRestarted {
 struct MediaConnected {
   MediaId id = 0;
 };
+// A publisher that has connected sends nothing any more, for two or three seconds now: it may be
+// dead, or come back.
+struct MediaSilent {
+  MediaId id = 0;
+};
+// One that was silent sends again.
+struct MediaHeard {
+  MediaId id = 0;
+};
 // The session is over without our asking: the peer said goodbye, fell silent or failed DTLS.
 // `reason` is for the log.
 struct MediaEnded {
   MediaId id = 0;
   std::string reason;
 };
-using MediaEvent =
-    std::variant<MediaAnswered, MediaRefused, MediaRestarted, MediaConnected, MediaEnded>;
+using MediaEvent = std::variant<MediaAnswered, MediaRefused, MediaRestarted, MediaConnected,
+                                MediaSilent, MediaHeard, MediaEnded>;
 
 }  // namespace loopcast::app

@@ -436,6 +436,16 @@ void Peer::request_keyframe(size_t media) {
   if (may_want_keyframe(media)) receiving_[media].keyframe_wanted = true;
 }
 
+Instant Peer::last_media() const {
+  Instant last;
+  for (const Receiving& in : receiving_) {
+    if (!in.stream) continue;
+    last = std::max(last, in.stream->last_packet());
+    if (const auto& mark = in.stream->clock_mark()) last = std::max(last, mark->at);
+  }
+  return last;
+}
+
 std::optional<ClockMark> Peer::clock_mark(size_t media) const {
   const auto& stream = receiving_[media].stream;
   return stream ? stream->clock_mark() : std::nullopt;

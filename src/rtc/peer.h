@@ -129,6 +129,8 @@ class Peer {
   void send_reports(Instant now, WallTime wall, std::span<const std::optional<uint32_t>> clocks,
                     Outlet& out);
 
+  // When media of the peer, or a sender report on it, came last; Instant 0 before any.
+  Instant last_media() const;
   // The clock of what the peer sends; nullopt before its first sender report.
   std::optional<ClockMark> clock_mark(size_t media) const;
   Duration round_trip() const { return ice_.last_round_trip(); }

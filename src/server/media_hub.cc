@@ -252,6 +252,10 @@ void MediaHub::deliver(sfu::Event& event) {
     handler_(app::MediaRestarted{restarted->id, std::move(restarted->fragment)});
   } else if (auto* connected = std::get_if<sfu::Connected>(&event)) {
     handler_(app::MediaConnected{connected->id});
+  } else if (auto* silent = std::get_if<sfu::Silent>(&event)) {
+    handler_(app::MediaSilent{silent->id});
+  } else if (auto* heard = std::get_if<sfu::Heard>(&event)) {
+    handler_(app::MediaHeard{heard->id});
   } else if (auto* ended = std::get_if<sfu::Ended>(&event)) {
     handler_(app::MediaEnded{ended->id, std::move(ended->reason)});
   } else if (auto* figures = std::get_if<sfu::Figures>(&event)) {

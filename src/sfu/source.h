@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/slab.h"
+#include "base/time.h"
 #include "sfu/handover.h"
 #include "sfu/publisher.h"
 
@@ -16,6 +17,8 @@ struct Source {
   Publisher publisher;
   std::vector<SlabId> subscribers = {};
   uint32_t batches = 0;  // that were handed to them
+  bool silent = false;   // as the last Silent or Heard told
+  Instant connected_at = {};
   Handover handover = {};
 
   bool relayed() const { return !member; }

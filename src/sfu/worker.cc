@@ -118,6 +118,7 @@ void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagr
   if (received.kind == rtc::Received::Kind::kRtp) {
     Source* source = sources_.find(member->publishes);
     if (!source) return;
+    if (source->silent) note_silence(now, *member, *source);
     const bool idle = !source->publisher.has_pending();
     if (source->publisher.accept(now, received, counters_) && idle)
       pending_.push_back(member->publishes);
@@ -234,6 +235,17 @@ void Worker::send_reports(Instant now, Member& member, Outlet& out) {
   member.peer.send_reports(now, WallTime{options_.epoch.us + now.us()}, clocks, out);
 }
 
+void Worker::note_silence(Instant now, const Member& member, Source& source) {
+  const Instant heard = std::max(source.connected_at, member.peer.last_media());
+  const bool silent = now - heard >= kSilence;
+  if (silent == source.silent) return;
+  source.silent = silent;
+  if (silent)
+    events_.push_back(Silent{source.id});
+  else
+    events_.push_back(Heard{source.id});
+}
+
 // Handshakes, and viewers that begin.
 
 void Worker::wait_for_turn(SlabId member, const Route& from, Bytes datagram) {
@@ -278,13 +290,18 @@ void Worker::drive(Instant now, SlabId handle, Member& member, Outlet& out) {
     member.connected = true;
     member.peer.flush(now, out);  // the last flight of DTLS goes before media
     events_.push_back(Connected{member.id});
+    if (Source* own = sources_.find(member.publishes)) own->connected_at = now;
     if (member.subscriber) {
       starting_.push_back(handle);
       start_subscribers(now, out);
     }
   }
-  if (Source* own = sources_.find(member.publishes)) request_keyframes(now, *own);
-  if (member.peer.take_reports_due(now)) send_reports(now, member, out);
+  Source* own = sources_.find(member.publishes);
+  if (own) request_keyframes(now, *own);
+  if (member.peer.take_reports_due(now)) {
+    send_reports(now, member, out);
+    if (own) note_silence(now, member, *own);
+  }
   member.peer.flush(now, out);
   switch (member.peer.state()) {
     case rtc::Peer::State::kConnecting:

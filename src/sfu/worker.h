@@ -103,6 +103,15 @@ struct Ended {
   MediaId id = 0;
   std::string reason;
 };
+// A publisher that has connected has sent neither media nor a report on it for kSilence, or none
+// at all since then. It may be dead: its consent expires only after 20 s. Told up to a second late.
+struct Silent {
+  MediaId id = 0;
+};
+// A publisher that was Silent sends again.
+struct Heard {
+  MediaId id = 0;
+};
 struct Figures {
   uint32_t tag = 0;  // of the request
   rtc::Counters counters;
@@ -115,7 +124,8 @@ struct Figures {
 struct KeyframeWanted {
   MediaId publisher = 0;
 };
-using Event = std::variant<Answered, Refused, Restarted, Connected, Ended, Figures, KeyframeWanted>;
+using Event = std::variant<Answered, Refused, Restarted, Connected, Ended, Silent, Heard, Figures,
+                           KeyframeWanted>;
 
 struct WorkerOptions {
   std::vector<wire::Candidate> candidates;
@@ -144,6 +154,10 @@ class Worker {
   static constexpr int64_t kReplayBurst = 1000;
   // Viewers of one publisher that wait for its first batch from another worker.
   static constexpr size_t kMaxAwaiting = 4096;
+
+  // No network that works is silent for so long: sound alone is 50 packets a second, 2.5 in its
+  // pauses.
+  static constexpr Duration kSilence = Duration::seconds(2);
 
   // Ends the process if there is no cryptography: OpenSSL is broken then.
   Worker(WorkerOptions options, const Random::Seed& seed);
@@ -222,6 +236,7 @@ class Worker {
   void request_keyframes(Instant now, Source& source);
   void serve_keyframes(Instant now, Source& source, Outlet& out);
   void send_reports(Instant now, Member& member, Outlet& out);
+  void note_silence(Instant now, const Member& member, Source& source);
   void schedule(SlabId handle, Member& member);
   void remove(Instant now, SlabId handle);
 

@@ -1,15 +1,16 @@
 // Recordings of real Chromium in every codec that it sends, looked at by ffmpeg and played by Chromium.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
-import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
+import { goLive, stopLive } from '../support/app.mjs';
+import { closePages, crash, launchChromium, openPage } from '../support/chromium.mjs';
 import { installClapperCamera } from '../support/clapper.mjs';
 import { apart, beeps, packets, pictures, probeFile } from '../support/media_file.mjs';
 import { sentStreams, tailOf, takenAt, wholeOf } from '../support/sent_media.mjs';
 import { startServer } from '../support/server.mjs';
-import { until } from '../support/until.mjs';
+import { sleep, until } from '../support/until.mjs';
 import { installWhip } from '../support/whip.mjs';
 
 let browser;
@@ -31,9 +32,9 @@ const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1]
 
 let presenters = 0;
 // A page that presents by WHIP.
-async function present(mime, session, on = server) {
+async function present(mime, session, on = server, from = browser) {
   session ??= await on.register(`presenter ${++presenters}`);
-  const page = await openPage(browser, on, { init: [installClapperCamera, installWhip] });
+  const page = await openPage(from, on, { init: [installClapperCamera, installWhip] });
   await page.goto(`${on.url}/healthz`);
   const status = await page.evaluate(
     async ([codec, token]) => {
@@ -172,13 +173,23 @@ async function readable(file) {
   return seen.filter((p) => p.frame !== null);
 }
 
+const bearer = (session) => ({ authorization: `Bearer ${session.token}` });
+
+// The ids of the user's broadcasts on the air, oldest first.
+async function onAir(session) {
+  const response = await fetch(`${server.url}/api/v2/broadcasts`, { headers: bearer(session) });
+  const { broadcasts } = await response.json();
+  return broadcasts.filter((b) => b.user.id === session.user.id).map((b) => b.id).reverse();
+}
+
 // The media of a page end without a word to the server's HTTP side.
 async function lose(page, session) {
-  const headers = { authorization: `Bearer ${session.token}` };
   await page.evaluate(() => window.published.peer.close());
-  const onAir = async () => (await (await fetch(`${server.url}/api/v2/broadcasts`, { headers })).json()).total;
-  await until(async () => (await onAir()) === 0, 'the loss goes unnoticed');
+  await until(async () => (await onAir(session)).length === 0, 'the loss goes unnoticed');
 }
+
+// The counter of pictures begins anew with another page: where in what was read.
+const turnsOf = (read) => read.flatMap((p, i) => (i > 0 && p.frame < read[i - 1].frame ? [i] : []));
 
 test('a presenter who is lost and comes back is one recording, and a stop while waited for ends it at once', async () => {
   const { page, session } = await present('vp8');
@@ -203,13 +214,103 @@ test('a presenter who is lost and comes back is one recording, and a stop while 
   assert.equal((await mine(session)).length, 1);
   assert.ok(Math.abs(recording.duration - lasted) < 1.5, `${recording.duration} of ${lasted} s`);
   const read = await readable(fileOf(recording));
-  // The counter begins anew with the second page, after a gap.
-  const turns = read.flatMap((p, i) => (i > 0 && p.frame < read[i - 1].frame ? [i] : []));
+  const turns = turnsOf(read);
   assert.equal(turns.length, 1, `${read.map((p) => p.frame)}`);
   assert.ok(turns[0] > 30 && read.length - turns[0] > Math.min(30, first_frames / 2), `${turns} of ${read.length}`);
   assert.ok(read[turns[0]].time - read[turns[0] - 1].time > 1, 'there is no gap');
   const played = await play(recording);
   assert.ok(played.advances && Math.abs(played.duration - recording.duration) < 0.1, JSON.stringify(played));
+});
+
+// Where a page's own broadcast is to be deleted, and its id.
+const published = (page) => page.evaluate(() => ({ location: window.published.location, id: window.published.broadcast }));
+
+test('a program that dies without a goodbye and offers anew is one recording', async () => {
+  const { page, session } = await present('vp8');
+  const old = await published(page);
+  const began = Date.now();
+  await sleep(2500);
+  await crash(page);
+  await sleep(4000);
+  assert.deepEqual(await onAir(session), [old.id], 'the death is noticed: this shows nothing');
+
+  const { page: again } = await present('vp8', session);
+  const { id } = await published(again);
+  assert.deepEqual(await onAir(session), [id], 'the dead one is on the air still');
+  // Should the old one live after all, its goodbye is not the new one's.
+  const goodbye = await fetch(old.location, { method: 'DELETE', headers: bearer(session) });
+  assert.equal(goodbye.status, 200);
+  await sleep(2500);
+  assert.deepEqual(await onAir(session), [id]);
+  assert.deepEqual((await mine(session)).map((r) => r.state), ['recording']);
+  const lasted = (Date.now() - began) / 1000;
+  await stop(again);
+  const recording = await finished(session);
+  assert.equal((await mine(session)).length, 1);
+  assert.ok(Math.abs(recording.duration - lasted) < 1.5, `${recording.duration} of ${lasted} s`);
+  const read = await readable(fileOf(recording));
+  const turns = turnsOf(read);
+  assert.equal(turns.length, 1, `${read.map((p) => p.frame)}`);
+  assert.ok(turns[0] > 30 && read.length - turns[0] > 30, `${turns} of ${read.length}`);
+  assert.ok(read[turns[0]].time - read[turns[0] - 1].time > 3, 'there is no gap');
+});
+
+// A browser that can be frozen: with all its connections it falls silent, and does not know.
+async function launchFreezable() {
+  const children = async () => (await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')).trim().split(' ');
+  const before = await children();
+  const frozen_browser = await launchChromium();
+  const pids = (await children()).filter((pid) => !before.includes(pid)).map(Number);
+  assert.equal(pids.length, 1, `${pids}`);
+  // It leads a process group of its own.
+  const signal = (name) => process.kill(-pids[0], name);
+  return {
+    browser: frozen_browser,
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
+    async close() {
+      signal('SIGCONT');
+      await frozen_browser.close();
+    },
+  };
+}
+
+test('a second camera of the same user takes the place only of a program that is silent', async () => {
+  const other = await launchFreezable();
+  try {
+    const { page: first, session } = await present('vp8', undefined, server, other.browser);
+    const app = await openPage(other.browser, server, { session, init: [installClapperCamera] });
+    const of_page = await goLive(app, server);
+    // Silent, but heard again.
+    other.freeze();
+    await sleep(4000);
+    other.thaw();
+    await sleep(1000);
+    const { page: second } = await present('vp8', session);
+    const [a, b] = await Promise.all([published(first), published(second)]);
+    assert.deepEqual(await onAir(session), [a.id, of_page, b.id]);
+
+    // A page says itself what it replaces.
+    other.freeze();
+    await sleep(4000);
+    const { page: third } = await present('vp8', session);
+    const c = await published(third);
+    assert.deepEqual(await onAir(session), [of_page, b.id, c.id]);
+    other.thaw();
+    await until(() => first.evaluate(() => window.published.peer.connectionState !== 'connected'), 'its media goes on');
+    await sleep(1500);
+    await stopLive(app);
+    await Promise.all([stop(second), stop(third)]);
+    const ready = await until(async () => {
+      const all = (await mine(session)).filter((r) => r.state === 'ready');
+      return all.length >= 3 && all;
+    }, async () => `not three: ${JSON.stringify(await mine(session))}`, 20_000);
+    const turns = await Promise.all(ready.map(async (r) => turnsOf(await readable(fileOf(r))).length));
+    // Newest first: the second program's, the page's, and the first program's, in which the third goes on.
+    assert.deepEqual(turns, [0, 0, 1]);
+  } finally {
+    await other.close();
+  }
 });
 
 test('a presenter who comes back with another codec goes on in a second recording', async () => {

@@ -162,6 +162,10 @@ void Simulation::take_event(size_t number, sfu::Event& event) {
     client.browser->set_restart_answer(now_, restarted->fragment);
   } else if (std::get_if<sfu::Connected>(&event)) {
     client.events.connected_at = now_;
+  } else if (std::get_if<sfu::Silent>(&event)) {
+    client.events.silent_at.push_back(now_);
+  } else if (std::get_if<sfu::Heard>(&event)) {
+    client.events.heard_at.push_back(now_);
   } else if (const auto* ended = std::get_if<sfu::Ended>(&event)) {
     client.events.ended_at = now_;
     client.events.end_reason = ended->reason;

@@ -38,6 +38,8 @@ struct ClientEvents {
   bool answered = false;
   std::optional<Error> refused;
   Instant connected_at = Instant::never();
+  std::vector<Instant> silent_at;
+  std::vector<Instant> heard_at;
   Instant ended_at = Instant::never();
   std::string end_reason;
 };

@@ -7,8 +7,8 @@ const run = promisify(execFile);
 const LARGEST = 512 * 2 ** 20;
 
 async function ffmpeg(args) {
-  const { stdout, stderr } = await run('ffmpeg', ['-v', 'error', '-nostdin', ...args], { encoding: 'buffer', maxBuffer: LARGEST });
-  // Raw pictures have no times: what their writer says of them is no complaint about the file.
+  const { stdout, stderr } = await run('ffmpeg', ['-v', 'repeat+error', '-nostdin', ...args], { encoding: 'buffer', maxBuffer: LARGEST });
+  // Raw pictures have no times: what their writer says of them, each time anew, is no complaint about the file.
   const complaints = stderr.toString().split('\n').filter((line) => line !== '' && !line.startsWith('[rawvideo'));
   return { bytes: stdout, complaints };
 }
