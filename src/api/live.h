@@ -34,6 +34,9 @@ class Live {
              std::string offer);
   void supersede(const std::string& user_id, const std::string& broadcast_id);
   void supersede_silent(const std::string& user_id);
+  bool silence_unknown(const std::string& user_id) const {
+    return broadcasts_.silence_unknown(user_id);
+  }
   void add_candidate(app::ClientId client, std::string line);
   void restart_ice(app::ClientId client, std::string fragment);
   void stop(app::ClientId client);

@@ -1,5 +1,6 @@
 #include "api/whip.h"
 
+#include <chrono>
 #include <optional>
 
 #include <boost/asio/redirect_error.hpp>
@@ -19,6 +20,9 @@ namespace {
 
 constexpr std::string_view kSdp = "application/sdp";
 constexpr std::string_view kFragment = "application/trickle-ice-sdpfrag";
+
+// How often it is looked whether a broadcast is silent now.
+constexpr std::chrono::milliseconds kSilencePoll{50};
 
 bool has_type(const Request& request, std::string_view type) {
   const std::string_view field = request.header("content-type");
@@ -150,6 +154,18 @@ Task<> Whip::wait(Resource& resource) {
   if (!resource.reply) resource.reply = make_error(Code::kTimeout);
 }
 
+// A program that died may be back before the broadcast that it left is known to be silent.
+Task<> Whip::wait_for_silence(Resource& resource) {
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::microseconds(app::kSilenceKnown.us());
+  while (!resource.ended && live_.silence_unknown(resource.user_id) &&
+         std::chrono::steady_clock::now() < end) {
+    resource.wake.expires_after(kSilencePoll);
+    boost::system::error_code cancelled;
+    co_await resource.wake.async_wait(http::asio::redirect_error(http::use_task, cancelled));
+  }
+}
+
 Task<Response> Whip::create(Kind kind, Request request) {
   const auto user = co_await sign_in_.authenticate(std::string(request.bearer_token()));
   if (!user) co_return problem(request, user.error());
@@ -172,8 +188,11 @@ Task<Response> Whip::create(Kind kind, Request request) {
     options.address = request.remote.ip;
     options.record = request.query.get("record") != "false";
     options.whip = true;
-    live_.supersede_silent(user->id);
-    live_.present(resource->client, app::public_user(*user), std::move(options));
+    co_await wait_for_silence(*resource);
+    if (!resource->ended) {
+      live_.supersede_silent(user->id);
+      live_.present(resource->client, app::public_user(*user), std::move(options));
+    }
   } else {
     live_.watch(resource->client, app::public_user(*user), broadcast, std::move(request.body));
   }

@@ -50,6 +50,7 @@ class Whip {
   // The resource of the request's path, if it is this user's.
   http::Task<Expected<ResourcePtr>> find(Kind kind, const http::Request& request);
   http::Task<> wait(Resource& resource);
+  http::Task<> wait_for_silence(Resource& resource);
   void on_notice(Resource& resource, app::Notice& notice);
   // Its stream has ended. One that presented can be deleted still, for as long as it is waited for.
   void end(const ResourcePtr& resource);

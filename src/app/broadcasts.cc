@@ -214,6 +214,16 @@ void Broadcasts::supersede_silent(WallTime now, const std::string& user_id) {
   if (last != nullptr) supersede(now, user_id, std::string(last->id));
 }
 
+bool Broadcasts::silence_unknown(const std::string& user_id) const {
+  bool any = false, silent = false;
+  broadcasts_.for_each([&](SlabId, const Broadcast& broadcast) {
+    if (!broadcast.whip || broadcast.user.id != user_id) return;
+    any = true;
+    silent = silent || broadcast.silent_since;
+  });
+  return any && !silent;
+}
+
 Expected<BroadcastInfo> Broadcasts::find(const std::string& broadcast_id) const {
   const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
   if (broadcast == nullptr) return make_error(Code::kNotFound);

@@ -157,6 +157,9 @@ class Broadcasts {
   // the one that fell silent last is lost. It is the one whose recording goes on. No other is
   // touched: each program of theirs comes back on its own, or is heard again.
   void supersede_silent(WallTime now, const std::string& user_id);
+  // The user has broadcasts by WHIP, and none is silent: one that died less than kSilenceKnown ago
+  // may be among them.
+  bool silence_unknown(const std::string& user_id) const;
   // May come before the offer: kept, and passed on with it.
   void add_candidate(ClientId client, std::string candidate_line);
   // → Restarted, or Failed: not_active, offer_too_large, or a code of the media core.

@@ -208,6 +208,19 @@ TEST_F(BroadcastsTest, WhatIsHeardOrIsNoProgramsIsNotSuperseded) {
     EXPECT_TRUE(broadcasts.find(id));
 }
 
+TEST_F(BroadcastsTest, WhetherAProgramIsSilentIsUnknownUntilOneIs) {
+  on_air(1, "anna");
+  EXPECT_FALSE(broadcasts.silence_unknown("id-anna")) << "a page says what it replaces";
+  on_air(2, "anna", {}, true);
+  on_air(3, "anna", {}, true);
+  EXPECT_TRUE(broadcasts.silence_unknown("id-anna"));
+  EXPECT_FALSE(broadcasts.silence_unknown("id-ben"));
+  broadcasts.handle(kNow, MediaSilent{3});
+  EXPECT_FALSE(broadcasts.silence_unknown("id-anna"));
+  broadcasts.handle(kNow, MediaHeard{3});
+  EXPECT_TRUE(broadcasts.silence_unknown("id-anna"));
+}
+
 TEST_F(BroadcastsTest, OfSeveralThatAreSilentTheLastIsSuperseded) {
   std::vector<std::string> ids;
   for (ClientId client = 1; client <= 3; ++client) ids.push_back(on_air(client, "anna", {}, true));

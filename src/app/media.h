@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/expected.h"
+#include "base/time.h"
 
 namespace loopcast::app {
 
@@ -53,11 +54,12 @@ struct MediaRestarted {
 struct MediaConnected {
   MediaId id = 0;
 };
-// A publisher that has connected sends nothing any more, for two or three seconds now: it may be
-// dead, or come back.
+// A publisher that has connected sends nothing any more: it may be dead, or come back. Told
+// kSilenceKnown after its last packet at the latest.
 struct MediaSilent {
   MediaId id = 0;
 };
+inline constexpr Duration kSilenceKnown = Duration::millis(3100);
 // One that was silent sends again.
 struct MediaHeard {
   MediaId id = 0;

@@ -156,7 +156,7 @@ class Worker {
   static constexpr size_t kMaxAwaiting = 4096;
 
   // No network that works is silent for so long: sound alone is 50 packets a second, 2.5 in its
-  // pauses.
+  // pauses, and a still picture is reported on once a second.
   static constexpr Duration kSilence = Duration::seconds(2);
 
   // Ends the process if there is no cryptography: OpenSSL is broken then.

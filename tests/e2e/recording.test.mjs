@@ -225,35 +225,36 @@ test('a presenter who is lost and comes back is one recording, and a stop while 
 // Where a page's own broadcast is to be deleted, and its id.
 const published = (page) => page.evaluate(() => ({ location: window.published.location, id: window.published.broadcast }));
 
-test('a program that dies without a goodbye and offers anew is one recording', async () => {
-  const { page, session } = await present('vp8');
-  const old = await published(page);
-  const began = Date.now();
-  await sleep(2500);
-  await crash(page);
-  await sleep(4000);
-  assert.deepEqual(await onAir(session), [old.id], 'the death is noticed: this shows nothing');
+for (const [when, pause] of [['later', 4000], ['at once', 200]])
+  test(`a program that dies without a goodbye and offers anew ${when} is one recording`, async () => {
+    const { page, session } = await present('vp8');
+    const old = await published(page);
+    const began = Date.now();
+    await sleep(2500);
+    await crash(page);
+    await sleep(pause);
+    assert.deepEqual(await onAir(session), [old.id], 'the death is noticed: this shows nothing');
 
-  const { page: again } = await present('vp8', session);
-  const { id } = await published(again);
-  assert.deepEqual(await onAir(session), [id], 'the dead one is on the air still');
-  // Should the old one live after all, its goodbye is not the new one's.
-  const goodbye = await fetch(old.location, { method: 'DELETE', headers: bearer(session) });
-  assert.equal(goodbye.status, 200);
-  await sleep(2500);
-  assert.deepEqual(await onAir(session), [id]);
-  assert.deepEqual((await mine(session)).map((r) => r.state), ['recording']);
-  const lasted = (Date.now() - began) / 1000;
-  await stop(again);
-  const recording = await finished(session);
-  assert.equal((await mine(session)).length, 1);
-  assert.ok(Math.abs(recording.duration - lasted) < 1.5, `${recording.duration} of ${lasted} s`);
-  const read = await readable(fileOf(recording));
-  const turns = turnsOf(read);
-  assert.equal(turns.length, 1, `${read.map((p) => p.frame)}`);
-  assert.ok(turns[0] > 30 && read.length - turns[0] > 30, `${turns} of ${read.length}`);
-  assert.ok(read[turns[0]].time - read[turns[0] - 1].time > 3, 'there is no gap');
-});
+    const { page: again } = await present('vp8', session);
+    const { id } = await published(again);
+    assert.deepEqual(await onAir(session), [id], 'the dead one is on the air still');
+    // Should the old one live after all, its goodbye is not the new one's.
+    const goodbye = await fetch(old.location, { method: 'DELETE', headers: bearer(session) });
+    assert.equal(goodbye.status, 200);
+    await sleep(2500);
+    assert.deepEqual(await onAir(session), [id]);
+    assert.deepEqual((await mine(session)).map((r) => r.state), ['recording']);
+    const lasted = (Date.now() - began) / 1000;
+    await stop(again);
+    const recording = await finished(session);
+    assert.equal((await mine(session)).length, 1);
+    assert.ok(Math.abs(recording.duration - lasted) < 1.5, `${recording.duration} of ${lasted} s`);
+    const read = await readable(fileOf(recording));
+    const turns = turnsOf(read);
+    assert.equal(turns.length, 1, `${read.map((p) => p.frame)}`);
+    assert.ok(turns[0] > 30 && read.length - turns[0] > 30, `${turns} of ${read.length}`);
+    assert.ok(read[turns[0]].time - read[turns[0] - 1].time > Math.min(pause, 3000) / 1000, 'there is no gap');
+  });
 
 // A browser that can be frozen: with all its connections it falls silent, and does not know.
 async function launchFreezable() {
