@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 
 #include "rtc/dtls.h"
+#include "rtc/openssl_context.h"
 
 namespace loopcast::rtc {
 namespace {
@@ -97,7 +98,7 @@ DtlsIdentity DtlsIdentity::generate() {
   require(X509_digest(certificate.get(), EVP_sha256(), digest, &length) == 1, "digest");
   identity.fingerprint_ = "sha-256 " + hex({digest, length}, ":");
 
-  identity.context_.reset(SSL_CTX_new(DTLS_method()));
+  identity.context_.reset(SSL_CTX_new_ex(lean_openssl_context(), nullptr, DTLS_method()));
   SSL_CTX* c = identity.context_.get();
   require(c != nullptr, "context");
   require(SSL_CTX_set_min_proto_version(c, DTLS1_2_VERSION) == 1, "version");
