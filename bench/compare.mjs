@@ -45,7 +45,8 @@ async function measureFloor() {
       ...['--paced', '--to', LOAD_ADDRESS, '--first-port', '20000', '--viewers', String(viewers)],
       ...['--seconds', options.seconds, '--bitrate', String(bits), 'floor'],
     ]);
-    results.push({ viewers, server_us_per_packet: Number(/([\d.]+) us\/packet/.exec(output)[1]), loss: 0 });
+    const figure = (unit) => Number(new RegExp(`([\\d.]+) ${unit}`).exec(output)[1]);
+    results.push({ viewers, server_us_per_packet: figure('us/packet'), latency_ms_p99: figure('ms p99'), loss: 0 });
   }
   return results;
 }

@@ -13,11 +13,13 @@ using namespace loopcast;
 
 void print(const char* name, const bench::Cost& cost, const bench::Options& options) {
   const auto packets = static_cast<double>(cost.packets);
-  std::printf("%-7s %7zu viewers %10llu packets %6.3f us/packet %5.2f packets/send %llu unsent\n",
+  std::printf("%-7s %7zu viewers %10llu packets %6.3f us/packet %5.2f packets/send %llu unsent",
               name, options.viewers, static_cast<unsigned long long>(cost.packets),
               static_cast<double>(cost.cpu.us()) / packets,
               packets / static_cast<double>(cost.sends),
               static_cast<unsigned long long>(cost.unsent));
+  if (cost.latency > Duration()) std::printf(" %5.1f ms p99", cost.latency.as_seconds() * 1000);
+  std::printf("\n");
 }
 
 }  // namespace

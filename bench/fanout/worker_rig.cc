@@ -67,7 +67,7 @@ class Rig final : private TransmitSink {
     Pace pace(options_.paced);
     pace_ = &pace;
     run_until(now_ + options_.duration);
-    return {watch_.total(), forwarded() - before, exit_.sends(), exit_.unsent()};
+    return {watch_.total(), forwarded() - before, exit_.sends(), exit_.unsent(), {}};
   }
 
  private:
