@@ -11,8 +11,8 @@ inline void prefetch(const void* at, size_t size = 1) {
   constexpr size_t kCacheLine = 64;
   const char* const begin = static_cast<const char*>(at);
   for (size_t offset = 0; offset < size; offset += kCacheLine) __builtin_prefetch(begin + offset);
-  // GCC (12 to 14 at least) takes a function that does nothing but prefetch for one without an
-  // effect, and removes calls of it.
+  // GCC 12 takes a function that does nothing but prefetch for one without an effect, and removes
+  // calls of it.
   asm volatile("");
 }
 
