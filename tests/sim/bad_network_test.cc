@@ -160,9 +160,7 @@ TEST_P(BadNetwork, FeedbackShowsThatTheWayToAViewerIsFull) {
   const ClientId good =
       simulation.add_viewer(id, telling, both_ways(lossy(Duration::millis(20), 0.05)));
   simulation.run_for(Duration::seconds(4));
-  // Of 100 seeds the worst has 0.90: what is sent again gets lost as well. Half of all frames lose
-  // a packet.
-  EXPECT_GE(simulation.browser(good).video().in_time_share(), 0.85);
+  EXPECT_GE(simulation.browser(good).video().in_time_share(), 0.99);
 }
 
 // LOOPCAST_SIM_SEEDS=N runs the seeds 1 to N, to look for rare luck.
