@@ -68,17 +68,15 @@ class Slab {
 
   size_t size() const { return size_; }
 
-  // Calls f(SlabId, const T&) for every object.
-  template <typename F>
-  void for_each(F&& f) const {
-    for (uint32_t i = 0; i < slots_.size(); ++i)
-      if (slots_[i].holds()) f(SlabId{i, slots_[i].generation}, *slots_[i].value);
-  }
   // Calls f(SlabId, T&) for every object. f may remove the object that it is given.
   template <typename F>
   void for_each(F&& f) {
     for (uint32_t i = 0; i < slots_.size(); ++i)
       if (slots_[i].holds()) f(SlabId{i, slots_[i].generation}, *slots_[i].value);
+  }
+  template <typename F>
+  void for_each(F&& f) const {
+    const_cast<Slab*>(this)->for_each([&](SlabId id, const T& object) { f(id, object); });
   }
 
  private:

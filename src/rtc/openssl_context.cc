@@ -1,6 +1,5 @@
 #include "rtc/openssl_context.h"
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 #include <vector>
