@@ -16,6 +16,8 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '1' },
     bitrate: { type: 'string', default: '2500k' },
+    // The presenter sends keyframes at once, as hardware may, not spread as browsers do.
+    'whole-frames': { type: 'boolean', default: false },
     build: { type: 'string', default: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../build/bench') },
     offload: { type: 'boolean', default: false },
     realtime: { type: 'boolean', default: false },
@@ -32,6 +34,7 @@ const servers = options.servers.split(',').filter((name) => name !== 'floor' || 
 // and makes up what it did not see; a few decrypt and check everything, spread over the order of service.
 const THIN = { lean: 256, browser: 128 };
 const SAMPLE = '4';
+const FRAMES = options['whole-frames'] ? ['--whole-frames'] : [];
 
 const testbed = openTestbed({ build, offload: options.offload, realtime: options.realtime });
 const progress = (text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`);
@@ -43,7 +46,7 @@ async function measureFloor() {
   for (const viewers of steps) {
     const output = await testbed.runBeside(FLOOR, [
       ...['--paced', '--to', LOAD_ADDRESS, '--first-port', '20000', '--viewers', String(viewers)],
-      ...['--seconds', options.seconds, '--bitrate', String(bits), 'floor'],
+      ...['--seconds', options.seconds, '--bitrate', String(bits), ...FRAMES, 'floor'],
     ]);
     const figure = (unit) => Number(new RegExp(`([\\d.]+) ${unit}`).exec(output)[1]);
     results.push({ viewers, server_us_per_packet: figure('us/packet'), latency_ms_p99: figure('ms p99'), loss: 0 });
@@ -57,7 +60,7 @@ async function measureServer(name, profile) {
   try {
     const report = await testbed.load(server, [
       ...['--viewers', options.viewers, '--profile', profile, '--thin', String(THIN[profile]), '--sample', SAMPLE],
-      ...['--seconds', options.seconds, '--bitrate', options.bitrate],
+      ...['--seconds', options.seconds, '--bitrate', options.bitrate, ...FRAMES],
     ]);
     if (report.violations.length > 0) process.stderr.write(`${name}, ${profile}: ${report.violations.join('; ')}\n`);
     return report.steps;

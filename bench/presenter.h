@@ -6,8 +6,9 @@
 
 namespace loopcast::bench {
 
-// Frames of `video` bits a second, keyframes included, and sound beside it.
-inline sim::SenderOptions presenter(Bitrate video) {
+// Frames of `video` bits a second, keyframes included, and sound beside it. A browser spreads its
+// keyframes (sim/burst_pacer.h); an encoder that speaks WHIP may send `whole_frames`.
+inline sim::SenderOptions presenter(Bitrate video, bool whole_frames) {
   constexpr int64_t kFramesPerSecond = 30;
   constexpr int64_t kKeyframeSeconds = 2;
   constexpr int64_t kFrames = kFramesPerSecond * kKeyframeSeconds;
@@ -20,6 +21,8 @@ inline sim::SenderOptions presenter(Bitrate video) {
   options.keyframe_bytes = options.frame_bytes * kKeyframeSize;
   options.keyframe_interval = Duration::seconds(kKeyframeSeconds);
   options.packet_bytes = 1150;
+  // libwebrtc's factor.
+  if (!whole_frames) options.pacing.bps = video.bps * 5 / 2;
   return options;
 }
 

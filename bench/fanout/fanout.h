@@ -17,6 +17,7 @@ struct Options {
   size_t workers = 1;  // that the viewers are spread over; they take turns on one processor
   Duration duration = Duration::seconds(5);
   Bitrate bitrate{2'500'000};  // of video
+  bool whole_frames = false;   // presenter.h
   // Viewer i is at port first_port + i of this address; nullopt: nothing is sent.
   std::optional<IpAddress> to;
   uint16_t first_port = 10'000;

@@ -39,7 +39,8 @@ class Frames final : public sim::PacketOut {
     std::vector<uint8_t> payload;
   };
 
-  explicit Frames(const Options& options) : sender_(agreed(), {}, presenter(options.bitrate), {}) {}
+  explicit Frames(const Options& options)
+      : sender_(agreed(), {}, presenter(options.bitrate, options.whole_frames), {}) {}
 
   sim::MediaSender& sender() { return sender_; }
   std::vector<Packet> take() { return std::exchange(packets_, {}); }

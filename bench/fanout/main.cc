@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 64));
   app.add_option("--seconds", seconds, "of media");
   app.add_option("--bitrate", options.bitrate.bps, "bit/s of video");
+  app.add_flag("--whole-frames", options.whole_frames, "keyframes are sent at once");
   app.add_option("--to", to, "address of the viewers; without it nothing is sent");
   app.add_option("--from", from, "address that the worker sends from");
   app.add_option("--first-port", options.first_port, "of viewer 0; one for each");

@@ -40,7 +40,7 @@ class Rig final : private TransmitSink {
       browser.session.send = i == 0;
       browser.session.receive = i != 0;
       browser.session.rtx = options.rtx;
-      browser.sender = presenter(options.bitrate);
+      browser.sender = presenter(options.bitrate, options.whole_frames);
       browsers_.push_back(std::make_unique<sim::Browser>(sim::BrowserContext{identity_, *crypto_},
                                                          browser, random_.fork()));
       addresses_.push_back({options.to.value_or(IpAddress::v4(10, 0, 0, 1)),

@@ -37,7 +37,7 @@ sim::BrowserOptions Options::publisher() const {
   sim::BrowserOptions options;
   options.session = session(profile, true);
   options.session.active = janus;
-  options.sender = bench::presenter(bitrate);
+  options.sender = bench::presenter(bitrate, whole_frames);
   return options;
 }
 
@@ -70,6 +70,8 @@ Options parse_options(int argc, char** argv) {
       ->transform(
           CLI::AsNumberWithUnit(std::map<std::string, uint64_t>{{"k", 1000}, {"m", 1000000}},
                                 CLI::AsNumberWithUnit::CASE_INSENSITIVE));
+  app.add_flag("--whole-frames", options.whole_frames,
+               "the publisher sends keyframes at once, as hardware may, not spread as browsers do");
   app.add_option("--profile", profile, "what viewers negotiate: lean or browser")
       ->capture_default_str()
       ->check(CLI::IsMember({"lean", "browser"}));

@@ -23,6 +23,7 @@ struct Options {
   IpAddress bind;
   std::vector<size_t> steps = {200};  // viewers, measured at each
   Bitrate bitrate = Bitrate::kbps(2500);
+  bool whole_frames = false;  // the publisher sends keyframes at once (bench/presenter.h)
   Profile profile = Profile::kLean;
   size_t sample = 8;
   // Viewers that join while media flows, to see when their picture comes, and leave again.

@@ -35,6 +35,34 @@ TEST_F(Joining, NewestKeyframeIsReplayed) {
   expect_no_violations(simulation, id);
 }
 
+TEST_F(Joining, HalfAKeyframeIsCompletedWhereverTheViewerComesIn) {
+  // Keyframes leave in two bursts, 40 ms apart.
+  BrowserOptions options = presenter();
+  options.sender.keyframe_interval = Duration::seconds(1);
+  options.sender.pacing = Bitrate::kbps(1600);
+  const ClientId source = add_connected_presenter(options);
+  simulation.run_for(Duration::seconds(1));
+  std::vector<ClientId> viewers;
+  for (int i = 0; i < 60; ++i) {
+    viewers.push_back(
+        simulation.add_viewer(source, viewer(), both_ways(link(Duration::millis(5)))));
+    simulation.run_for(Duration::millis(17));
+  }
+  simulation.run_for(Duration::seconds(3));
+  EXPECT_EQ(simulation.browser(source).sender()->keyframe_requests(), 0u);
+  for (const ClientId id : viewers) {
+    ASSERT_TRUE(connected(id));
+    const Browser& browser = simulation.browser(id);
+    EXPECT_GE(browser.video().in_time_share(), 1.0);
+    EXPECT_GE(browser.video().decoded, 85u);
+    EXPECT_EQ(browser.video().freezes, 0u);
+    EXPECT_EQ(browser.video().nacks, 0u);
+    EXPECT_EQ(browser.video().keyframe_requests, 0u);
+    EXPECT_LE(browser.video().first_at - browser.connected_at(), Duration::millis(100));
+    expect_no_violations(simulation, id);
+  }
+}
+
 TEST_F(Joining, CrowdCostsThePresenterTwoKeyframes) {
   const ClientId source = add_connected_presenter();
   simulation.run_for(Duration::seconds(5));

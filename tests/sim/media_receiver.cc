@@ -99,7 +99,7 @@ void MediaReceiver::check_neighbours(uint32_t number, const Frame& frame) {
 void MediaReceiver::note_sample(Instant now, int64_t index, const wire::RtpPacket& packet,
                                 const Sample& sample) {
   check_timestamp(packet, sample);
-  latency_.add(Duration::micros(now.us() - sample.captured_us));
+  latency_.add(Duration::micros(now.us() - sample.sent_us));
   figures_.last_seen = std::max(figures_.last_seen, sample.frame);
   if (!frames_.empty() && frames_.size() == kMaxFrames && sample.frame < frames_.begin()->first)
     return;

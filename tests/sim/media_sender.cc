@@ -18,7 +18,7 @@ constexpr uint8_t kProbePadding = 224;  // libwebrtc's
 
 MediaSender::MediaSender(const Agreed& agreed, const Sources& sources, const SenderOptions& options,
                          const Random::Seed& seed)
-    : agreed_(agreed), options_(options), random_(seed) {
+    : agreed_(agreed), options_(options), random_(seed), pacer_(options.pacing) {
   for (const AgreedMedia& media : agreed_.media) {
     if (!media.send) continue;
     const bool video = media.kind == rtc::MediaKind::kVideo;
@@ -81,7 +81,7 @@ void MediaSender::send_media(Instant now, Stream& stream, uint32_t timestamp, bo
   stream.history.push_back({index, header, std::move(payload), now});
 }
 
-void MediaSender::send_frame(Instant now, PacketOut& out) {
+void MediaSender::take_frame(Instant now) {
   ++frame_;
   Sample sample;
   sample.frame = frame_;
@@ -102,18 +102,26 @@ void MediaSender::send_frame(Instant now, PacketOut& out) {
   for (size_t i = 0; i < packets; ++i) {
     sample.packet = static_cast<uint16_t>(i);
     const bool parameters = sample.keyframe && i == 0 && video_.media->codec == wire::Codec::kH264;
-    send_media(now, video_, timestamp(video_, now), i + 1 == packets,
-               write_sample(video_.media->codec, sample,
-                            parameters ? 0 : each + (packets - i <= larger ? 1 : 0)),
-               out);
+    waiting_.push_back({sample, parameters ? 0 : each + (packets - i <= larger ? 1 : 0)});
   }
-  video_.last_capture = now;
+}
+
+void MediaSender::send_waiting(Instant now, PacketOut& out) {
+  for (; !waiting_.empty() && pacer_.next() <= now; waiting_.pop_front()) {
+    auto& [sample, bytes] = waiting_.front();
+    sample.sent_us = now.us();
+    const Instant captured = Instant::from_us(sample.captured_us);
+    send_media(now, video_, timestamp(video_, captured), sample.packet + 1 == sample.packets,
+               write_sample(video_.media->codec, sample, bytes), out);
+    pacer_.note_sent(now, bytes);
+    video_.last_capture = captured;
+  }
 }
 
 void MediaSender::send_audio(Instant now, PacketOut& out) {
   Sample sample;
   sample.frame = ++audio_packet_;
-  sample.captured_us = now.us();
+  sample.captured_us = sample.sent_us = now.us();
   send_media(now, audio_, timestamp(audio_, now), audio_packet_ == 1,
              write_sample(wire::Codec::kOpus, sample, options_.audio_bytes), out);
   audio_.last_capture = now;
@@ -154,9 +162,10 @@ void MediaSender::send_reports(Instant now, PacketOut& out) {
 
 void MediaSender::handle_timeout(Instant now, PacketOut& out) {
   if (now >= next_frame_) {
-    if (!paused_) send_frame(now, out);
+    if (!paused_) take_frame(now);
     next_frame_ = next_frame_ + options_.frame_interval;
   }
+  if (!paused_) send_waiting(now, out);
   if (now >= next_audio_) {
     if (!paused_) send_audio(now, out);
     next_audio_ = next_audio_ + kAudioInterval;
@@ -172,7 +181,8 @@ void MediaSender::handle_timeout(Instant now, PacketOut& out) {
 }
 
 Instant MediaSender::next_timeout() const {
-  return std::min({next_frame_, next_audio_, next_probe_, next_report_});
+  const Instant next_waiting = waiting_.empty() || paused_ ? Instant::never() : pacer_.next();
+  return std::min({next_frame_, next_audio_, next_probe_, next_report_, next_waiting});
 }
 
 void MediaSender::retransmit(Instant now, Ssrc media, Seq16 sequence, PacketOut& out) {

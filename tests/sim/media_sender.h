@@ -9,7 +9,10 @@
 
 #include "base/random.h"
 #include "base/time.h"
+#include "base/units.h"
+#include "sim/burst_pacer.h"
 #include "sim/session.h"
+#include "sim/synthetic_media.h"
 #include "wire/rtcp.h"
 #include "wire/rtp.h"
 
@@ -34,6 +37,7 @@ struct SenderOptions {
   Duration keyframe_interval = {};  // 0: keyframes on request only
   size_t packet_bytes = 1100;       // of payload, at most
   size_t audio_bytes = 90;
+  Bitrate pacing;                           // of video; 0: each frame leaves at once
   std::optional<uint16_t> first_sequence;   // of video and audio; random (below 2^15) if not given
   std::optional<uint32_t> first_timestamp;  // likewise
   // Bandwidth probes of padding only, 0: none. Of the RTX source if `probe_by_rtx`, else of the
@@ -102,12 +106,19 @@ class MediaSender {
     std::deque<Sent> history = {};
   };
 
+  // A packet of video that the pacer has not let go yet.
+  struct Waiting {
+    Sample sample;
+    size_t bytes;
+  };
+
   uint32_t timestamp(const Stream& stream, Instant captured) const;
   void send(Instant now, Stream& stream, const wire::RtpHeader& header, int64_t index,
             Bytes payload, PacketOut& out);
   void send_media(Instant now, Stream& stream, uint32_t timestamp, bool marker,
                   std::vector<uint8_t> payload, PacketOut& out);
-  void send_frame(Instant now, PacketOut& out);
+  void take_frame(Instant now);
+  void send_waiting(Instant now, PacketOut& out);
   void send_audio(Instant now, PacketOut& out);
   void send_probe(PacketOut& out);
   void send_reports(Instant now, PacketOut& out);
@@ -119,6 +130,8 @@ class MediaSender {
   SenderOptions options_;
   Random random_;
   Stream video_, audio_;
+  BurstPacer pacer_;
+  std::deque<Waiting> waiting_;
   int64_t transport_sequence_ = 0;
   std::vector<bool> transport_told_;
   SeqExtender transport_extender_;

@@ -103,6 +103,7 @@ std::vector<uint8_t> write_sample(Codec codec, const Sample& sample, size_t size
   w.u16(sample.packets);
   w.u8(sample.keyframe ? 1 : 0);
   w.u64(static_cast<uint64_t>(sample.captured_us));
+  w.u64(static_cast<uint64_t>(sample.sent_us));
   fill(MutableBytes(payload).subspan(w.position()), sample);
   return payload;
 }
@@ -117,6 +118,7 @@ std::optional<Sample> read_sample(Codec codec, Bytes payload) {
     sample.packets = r.u16();
     sample.keyframe = r.u8() != 0;
     sample.captured_us = static_cast<int64_t>(r.u64());
+    sample.sent_us = static_cast<int64_t>(r.u64());
     if (prefix_of(codec, sample, payload.size()).size != skip) continue;
     const std::vector<uint8_t> truth = write_sample(codec, sample, payload.size());
     if (std::equal(truth.begin(), truth.end(), payload.begin(), payload.end())) return sample;

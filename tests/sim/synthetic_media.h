@@ -20,6 +20,7 @@ struct Sample {
   uint16_t packets = 1;  // of the frame
   bool keyframe = false;
   int64_t captured_us = 0;  // Instant of capture
+  int64_t sent_us = 0;      // and when it left the presenter
   bool operator==(const Sample&) const = default;
 };
 
