@@ -1,6 +1,8 @@
 #include "rtc/openssl_context.h"
 
+#include <algorithm>
 #include <array>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -11,23 +13,35 @@
 namespace loopcast::rtc {
 namespace {
 
-// The first of an algorithm's names.
-bool is_named(const OSSL_ALGORITHM& algorithm, std::string_view name) {
-  const std::string_view names = algorithm.algorithm_names;
-  return names.substr(0, names.find(':')) == name;
-}
+// Of these operations only these algorithms are wanted, by the first of their names. DTLS 1.2 with
+// ECDHE and AEAD (DtlsIdentity), certificates with keys of EC or RSA, fingerprints of RFC 8122.
+struct Wanted {
+  int operation;
+  std::array<std::string_view, 5> names;  // as many as are not empty
+  size_t count() const { return names.size() - std::count(names.begin(), names.end(), ""); }
+};
+constexpr Wanted kWanted[] = {
+    {OSSL_OP_DIGEST, {"SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512"}},
+    {OSSL_OP_CIPHER, {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"}},
+    {OSSL_OP_MAC, {"HMAC"}},
+    {OSSL_OP_KDF, {"TLS1-PRF"}},
+    {OSSL_OP_KEYMGMT, {"EC", "RSA", "X25519"}},
+    {OSSL_OP_KEYEXCH, {"ECDH", "X25519"}},
+    {OSSL_OP_SIGNATURE, {"ECDSA", "RSA"}},
+    {OSSL_OP_DECODER, {"EC", "RSA"}},
+};
 
-bool is_wanted_key(const OSSL_ALGORITHM& key) {
-  return is_named(key, "EC") || is_named(key, "RSA") || is_named(key, "X25519");
-}
-// A certificate holds its key as SubjectPublicKeyInfo (RFC 5280, section 4.1).
-bool is_wanted_decoder(const OSSL_ALGORITHM& decoder) {
-  return (is_named(decoder, "EC") || is_named(decoder, "RSA")) &&
-         std::string_view(decoder.property_definition).find("SubjectPublicKeyInfo") !=
+bool is_wanted(const Wanted& wanted, const OSSL_ALGORITHM& algorithm) {
+  const std::string_view names = algorithm.algorithm_names;
+  const std::string_view name = names.substr(0, names.find(':'));
+  if (std::find(wanted.names.begin(), wanted.names.end(), name) == wanted.names.end()) return false;
+  // A certificate holds its key as SubjectPublicKeyInfo (RFC 5280, section 4.1).
+  return wanted.operation != OSSL_OP_DECODER ||
+         std::string_view(algorithm.property_definition).find("SubjectPublicKeyInfo") !=
              std::string_view::npos;
 }
 
-// What the default provider offers, without most keys and decoders. Its functions work with its own
+// What the default provider offers, without most algorithms. Its functions work with its own
 // context, whichever provider names them.
 class Lean {
  public:
@@ -45,21 +59,24 @@ class Lean {
     dispatch_ = {{{OSSL_FUNC_PROVIDER_QUERY_OPERATION, reinterpret_cast<void (*)()>(&query)},
                   {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, capabilities_},
                   {0, nullptr}}};
-    keys_ = filtered(OSSL_OP_KEYMGMT, is_wanted_key);
-    decoders_ = filtered(OSSL_OP_DECODER, is_wanted_decoder);
-    return keys_.size() > 1 && decoders_.size() > 1;
+    for (const Wanted& wanted : kWanted) {
+      const std::vector<OSSL_ALGORITHM>& some = some_[wanted.operation] = filtered(wanted);
+      // And the one that ends the list.
+      if (some.size() < wanted.count() + 1) return false;
+    }
+    return true;
   }
   static int init(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DISPATCH** out,
                   void** context);
 
  private:
   static const OSSL_ALGORITHM* query(void* context, int operation, int* no_cache);
-  std::vector<OSSL_ALGORITHM> filtered(int operation, bool (*wanted)(const OSSL_ALGORITHM&)) const {
+  std::vector<OSSL_ALGORITHM> filtered(const Wanted& wanted) const {
     std::vector<OSSL_ALGORITHM> some;
     int no_cache = 0;
-    for (const OSSL_ALGORITHM* a = query_(context_, operation, &no_cache); a && a->algorithm_names;
-         ++a)
-      if (wanted(*a)) some.push_back(*a);
+    for (const OSSL_ALGORITHM* a = query_(context_, wanted.operation, &no_cache);
+         a && a->algorithm_names; ++a)
+      if (is_wanted(wanted, *a)) some.push_back(*a);
     some.push_back({nullptr, nullptr, nullptr, nullptr});
     return some;
   }
@@ -68,7 +85,7 @@ class Lean {
   OSSL_FUNC_provider_query_operation_fn* query_ = nullptr;
   void (*capabilities_)() = nullptr;
   std::array<OSSL_DISPATCH, 3> dispatch_{};
-  std::vector<OSSL_ALGORITHM> keys_, decoders_;
+  std::map<int, std::vector<OSSL_ALGORITHM>> some_;  // by operation
 };
 
 Lean& lean() {
@@ -85,8 +102,8 @@ int Lean::init(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DISPATC
 
 const OSSL_ALGORITHM* Lean::query(void* context, int operation, int* no_cache) {
   *no_cache = 0;
-  if (operation == OSSL_OP_KEYMGMT) return lean().keys_.data();
-  if (operation == OSSL_OP_DECODER) return lean().decoders_.data();
+  const auto some = lean().some_.find(operation);
+  if (some != lean().some_.end()) return some->second.data();
   return lean().query_(context, operation, no_cache);
 }
 

@@ -1,12 +1,14 @@
 #include "rtc/openssl_context.h"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 namespace loopcast::rtc {
@@ -15,6 +17,8 @@ namespace {
 struct Free {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
   void operator()(X509* certificate) const { X509_free(certificate); }
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
 using Key = std::unique_ptr<EVP_PKEY, Free>;
 using Certificate = std::unique_ptr<X509, Free>;
@@ -55,6 +59,24 @@ TEST(OpenSslContext, ReadsNoOthers) {
   const auto der =
       certificate_of(Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")).get(), nullptr);
   EXPECT_FALSE(verifies(der));
+}
+
+// Those of DtlsIdentity; what a context cannot do it leaves out.
+std::vector<std::string> ciphers_in(OSSL_LIB_CTX* library) {
+  const std::unique_ptr<SSL_CTX, Free> context(SSL_CTX_new_ex(library, nullptr, DTLS_method()));
+  EXPECT_EQ(SSL_CTX_set_cipher_list(context.get(), "ECDHE+AESGCM:ECDHE+CHACHA20"), 1);
+  const std::unique_ptr<SSL, Free> ssl(SSL_new(context.get()));
+  STACK_OF(SSL_CIPHER)* const stack = SSL_get1_supported_ciphers(ssl.get());
+  std::vector<std::string> names;
+  for (int i = 0; i < sk_SSL_CIPHER_num(stack); ++i)
+    names.emplace_back(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(stack, i)));
+  sk_SSL_CIPHER_free(stack);
+  return names;
+}
+
+TEST(OpenSslContext, HasEveryCipherThatWeOffer) {
+  EXPECT_EQ(ciphers_in(nullptr).size(), 6u);
+  EXPECT_EQ(ciphers_in(lean_openssl_context()), ciphers_in(nullptr));
 }
 
 }  // namespace
