@@ -21,8 +21,9 @@ void Violations::add(std::string what) {
 }
 
 double StreamFigures::in_time_share() const {
-  if (first == 0 || last_seen < first + 2 * kUnderWay) return 0;
-  const auto expected = static_cast<double>(last_seen - kUnderWay - first + 1);
+  const uint32_t from = std::max(first, first_live);
+  if (first == 0 || first_live == 0 || last_seen < from + 2 * kUnderWay) return 0;
+  const auto expected = static_cast<double>(last_seen - kUnderWay - from + 1);
   return std::min(1.0, static_cast<double>(in_time) / expected);
 }
 
@@ -101,6 +102,8 @@ void MediaReceiver::note_sample(Instant now, int64_t index, const wire::RtpPacke
   check_timestamp(packet, sample);
   latency_.add(Duration::micros(now.us() - sample.sent_us));
   figures_.last_seen = std::max(figures_.last_seen, sample.frame);
+  const bool live = sample.captured_us >= first_packet_.us();
+  if (live && figures_.first_live == 0) figures_.first_live = sample.frame;
   if (!frames_.empty() && frames_.size() == kMaxFrames && sample.frame < frames_.begin()->first)
     return;
   auto [it, added] = frames_.try_emplace(sample.frame);
@@ -120,8 +123,7 @@ void MediaReceiver::note_sample(Instant now, int64_t index, const wire::RtpPacke
     violations_.add("the marker of frame " + std::to_string(sample.frame) + " is wrong");
   ++frame.arrived;
   if (!frame.complete()) return;
-  ++figures_.complete;
-  frame.in_time = now.us() - frame.captured_us <= StreamFigures::kInTime.us();
+  frame.in_time = live && now.us() - frame.captured_us <= StreamFigures::kInTime.us();
   if (frame.in_time) ++figures_.in_time;
   decode(now);
 }
@@ -152,11 +154,9 @@ void MediaReceiver::show(Instant now, uint32_t number, const Frame& frame) {
     figures_.first = number;
     figures_.first_at = now;
     // What came of earlier frames does not count.
-    figures_.complete = figures_.in_time = 0;
-    for (auto it = frames_.find(number); it != frames_.end(); ++it) {
-      figures_.complete += it->second.complete() ? 1 : 0;
+    figures_.in_time = 0;
+    for (auto it = frames_.find(number); it != frames_.end(); ++it)
       figures_.in_time += it->second.in_time ? 1 : 0;
-    }
   } else {
     const Duration gap = now - figures_.last_at;
     figures_.longest_gap = std::max(figures_.longest_gap, gap);
