@@ -159,7 +159,7 @@ Task<bool> CallEvents::handle(LiveLine& line, const http::Event& event,
   } else if (name == "seenmissed") {
     const auto seen = co_await parts_.history.see(line.user.id);
     answer(line, event.ack, seen);
-    co_await tell_missed(line.user.id);
+    (void)co_await tell_missed(line.user.id);
   } else {
     co_return false;
   }
@@ -219,7 +219,7 @@ Task<> CallEvents::remember(app::CallOver over) {
   const std::string callee = over.callee.id;
   const bool missed = !app::record_of(over, app::CallRole::kCallee).seen;
   const auto added = co_await parts_.history.add(std::move(over));
-  if (added && missed) co_await tell_missed(callee);
+  if (added && missed) (void)co_await tell_missed(callee);
 }
 
 void CallEvents::air_changed(const app::AirChange& change) {

@@ -65,7 +65,7 @@ Task<Response> clear_calls(SignIn& sign_in, CallHistory& history, CallEvents& ev
   if (!user) co_return problem(request, user.error());
   const auto done = co_await history.clear(user->id);
   if (!done) co_return problem(request, done.error());
-  co_await events.tell_missed(user->id);
+  (void)co_await events.tell_missed(user->id);
   co_return Response::empty(204);
 }
 
