@@ -21,9 +21,8 @@ void Violations::add(std::string what) {
 }
 
 double StreamFigures::in_time_share() const {
-  const uint32_t from = std::max(first, first_live);
-  if (first == 0 || first_live == 0 || last_seen < from + 2 * kUnderWay) return 0;
-  const auto expected = static_cast<double>(last_seen - kUnderWay - from + 1);
+  if (first == 0 || last_seen < first + 2 * kUnderWay) return 0;
+  const auto expected = static_cast<double>(last_seen - kUnderWay - first + 1);
   return std::min(1.0, static_cast<double>(in_time) / expected);
 }
 
@@ -102,8 +101,6 @@ void MediaReceiver::note_sample(Instant now, int64_t index, const wire::RtpPacke
   check_timestamp(packet, sample);
   latency_.add(Duration::micros(now.us() - sample.sent_us));
   figures_.last_seen = std::max(figures_.last_seen, sample.frame);
-  const bool live = sample.captured_us >= first_packet_.us();
-  if (live && figures_.first_live == 0) figures_.first_live = sample.frame;
   if (!frames_.empty() && frames_.size() == kMaxFrames && sample.frame < frames_.begin()->first)
     return;
   auto [it, added] = frames_.try_emplace(sample.frame);
@@ -123,7 +120,9 @@ void MediaReceiver::note_sample(Instant now, int64_t index, const wire::RtpPacke
     violations_.add("the marker of frame " + std::to_string(sample.frame) + " is wrong");
   ++frame.arrived;
   if (!frame.complete()) return;
-  frame.in_time = live && now.us() - frame.captured_us <= StreamFigures::kInTime.us();
+  // What is replayed to us when we join may have been taken long ago.
+  const Instant due = std::max(Instant::from_us(frame.captured_us), first_packet_);
+  frame.in_time = now - due <= StreamFigures::kInTime;
   if (frame.in_time) ++figures_.in_time;
   decode(now);
 }

@@ -39,10 +39,8 @@ struct StreamFigures {
   uint64_t keyframe_requests = 0;
   // Video: frames; audio: packets.
   uint64_t decoded = 0;
-  uint64_t in_time = 0;  // live ones, complete within kInTime of their capture
-  uint32_t first = 0;    // number of the first decoded one, 0 before
-  uint32_t first_live =
-      0;  // ... taken after we began; those before are replayed, and as old as that
+  uint64_t in_time = 0;    // complete within kInTime of their capture, or of our first packet
+  uint32_t first = 0;      // number of the first decoded one, 0 before
   uint32_t last_seen = 0;  // the highest number that any packet came of
   uint64_t freezes = 0;    // longer than kFreeze without a picture
   Duration longest_gap;    // between pictures
@@ -52,8 +50,8 @@ struct StreamFigures {
 
   static constexpr Duration kInTime = Duration::millis(500);
   static constexpr Duration kFreeze = Duration::millis(300);
-  // Share of the frames from the first live one on that were complete in time; the last few, which
-  // may still be under way, do not count.
+  // Share of the frames from the first on that were complete in time; the last few, which may
+  // still be under way, do not count.
   double in_time_share() const;
 };
 
