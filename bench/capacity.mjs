@@ -1,7 +1,5 @@
 // How many viewers one worker on one processor carries when every packet goes to a real socket, what a viewer takes
 // of memory, and what happens when hundreds join at once.
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { openTestbed } from './testbed.mjs';
@@ -11,7 +9,7 @@ const { values: options } = parseArgs({
     server: { type: 'string', default: 'loopcast' },
     profile: { type: 'string', default: 'lean' },
     seconds: { type: 'string', default: '5' },
-    build: { type: 'string', default: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../build/bench') },
+    build: { type: 'string' },
     offload: { type: 'boolean', default: false },
     realtime: { type: 'boolean', default: false },
     steer: { type: 'boolean', default: false },

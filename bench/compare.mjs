@@ -1,12 +1,9 @@
 // One run of all: a bare fan-out (the floor), this server and Debian's Janus, over the same veth pair, with the same
 // publisher and the same viewers, in both profiles. Prints a table with ratios; --json prints the figures. With --rounds
 // everything is measured so often, in turn, and each figure and each ratio is the median.
-import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { LOAD_ADDRESS, openTestbed } from './testbed.mjs';
+import { median, openTestbed } from './testbed.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -18,7 +15,7 @@ const { values: options } = parseArgs({
     bitrate: { type: 'string', default: '2500k' },
     // The presenter sends keyframes at once, as hardware may, not spread as browsers do.
     'whole-frames': { type: 'boolean', default: false },
-    build: { type: 'string', default: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../build/bench') },
+    build: { type: 'string' },
     offload: { type: 'boolean', default: false },
     realtime: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -26,9 +23,6 @@ const { values: options } = parseArgs({
 });
 const steps = options.viewers.split(',').map(Number);
 const profiles = options.profiles.split(',');
-const build = path.resolve(options.build);
-const FLOOR = 'bench/fanout/fanout';
-const servers = options.servers.split(',').filter((name) => name !== 'floor' || existsSync(path.join(build, FLOOR)));
 // What comes to a socket is delivered on the server's processor, and is the receiver's work: as few packets as it takes.
 // A viewer of the profile "lean" reports once a second, one of the profile "browser" tells 20 times a second what arrived
 // and makes up what it did not see; a few decrypt and check everything, spread over the order of service.
@@ -36,7 +30,8 @@ const THIN = { lean: 256, browser: 128 };
 const SAMPLE = '4';
 const FRAMES = options['whole-frames'] ? ['--whole-frames'] : [];
 
-const testbed = openTestbed({ build, offload: options.offload, realtime: options.realtime });
+const testbed = openTestbed(options);
+const servers = options.servers.split(',').filter((name) => name !== 'floor' || testbed.hasFanout);
 const progress = (text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`);
 
 async function measureFloor() {
@@ -44,11 +39,9 @@ async function measureFloor() {
   const bits = Number.parseInt(options.bitrate, 10) * (/k$/i.test(options.bitrate) ? 1000 : 1);
   const results = [];
   for (const viewers of steps) {
-    const output = await testbed.runBeside(FLOOR, [
-      ...['--paced', '--to', LOAD_ADDRESS, '--first-port', '20000', '--viewers', String(viewers)],
-      ...['--seconds', options.seconds, '--bitrate', String(bits), ...FRAMES, 'floor'],
+    const figure = await testbed.fanout([
+      ...['--viewers', String(viewers), '--seconds', options.seconds, '--bitrate', String(bits), ...FRAMES, 'floor'],
     ]);
-    const figure = (unit) => Number(new RegExp(`([\\d.]+) ${unit}`).exec(output)[1]);
     results.push({ viewers, server_us_per_packet: figure('us/packet'), latency_ms_p99: figure('ms p99'), loss: 0 });
   }
   return results;
@@ -79,8 +72,6 @@ for (let round = 0; round < Number(options.rounds); ++round)
     }
 progress('');
 testbed.close();
-
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 function table() {
   const figure = (value, digits, unit = '') => (value === undefined ? '' : `${value.toFixed(digits)}${unit}`);

@@ -10,6 +10,9 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+// Machines are noisy: of several rounds.
+export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const START_MS = 30_000;
 const STOP_MS = 15_000;
@@ -17,19 +20,21 @@ const STOP_MS = 15_000;
 const NICE = ['nice', '-n', '-15'];
 const REALTIME = ['chrt', '--rr', '1'];
 
-export const SERVER_CORE = 0;
-export const LOAD_CORE = Math.min(1, cpus().length - 1);
+const SERVER_CORE = 0;
+const LOAD_CORE = Math.min(1, cpus().length - 1);
 // Of benchmarks by RFC 2544; nobody else has them, and nobody else sees them.
-export const SERVER_ADDRESS = '198.18.0.1';
-export const LOAD_ADDRESS = '198.18.0.2';
+const SERVER_ADDRESS = '198.18.0.1';
+const LOAD_ADDRESS = '198.18.0.2';
 // loopcast-load binds viewers that are only counted from here on.
 const COUNTED_PORTS = 20_000;
+const FANOUT = 'bench/fanout/fanout';
 const HTTP_PORT = 8080;
 
 const run = (command, ...args) => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 // `build` is the folder of the programs.
-export function openTestbed({ build = path.join(root, 'build/bench'), offload = false, realtime = false } = {}) {
+export function openTestbed({ build: programs = path.join(root, 'build/bench'), offload = false, realtime = false } = {}) {
+  const build = path.resolve(programs);
   if (process.getuid() !== 0) {
     console.error('Network namespaces and priorities need root: please run this with sudo.');
     process.exit(1);
@@ -196,12 +201,18 @@ export function openTestbed({ build = path.join(root, 'build/bench'), offload = 
       return JSON.parse(child.output);
     },
 
-    // A program of the build on the server's side, its standard output.
-    async runBeside(program, args) {
-      const child = spawnIn(serverSpace, SERVER_CORE, path.join(build, program), args);
+    // Not on every processor: it needs ipsec-mb.
+    hasFanout: existsSync(path.join(build, FANOUT)),
+
+    // Runs bench/fanout on the server's side in real time, to counted viewers: reads the figure before a unit.
+    async fanout(args) {
+      const child = spawnIn(serverSpace, SERVER_CORE, path.join(build, FANOUT), [
+        ...['--paced', '--to', LOAD_ADDRESS, '--first-port', String(COUNTED_PORTS)],
+        ...args,
+      ]);
       const code = await child.ended;
-      if (code !== 0) throw new Error(`${program} ended with ${code}\n${child.errors}`);
-      return child.output;
+      if (code !== 0) throw new Error(`${FANOUT} ended with ${code}\n${child.errors}`);
+      return (unit) => Number(new RegExp(`([\\d.]+) ${unit}`).exec(child.output)[1]);
     },
 
     // What Linux calls this processor.

@@ -1,10 +1,8 @@
 // What two workers cost that share a broadcast's viewers and take turns on one processor, beside one worker that has
 // them all: two processors of such a machine would carry so many times what one does.
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { LOAD_ADDRESS, openTestbed } from './testbed.mjs';
+import { median, openTestbed } from './testbed.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -12,7 +10,7 @@ const { values: options } = parseArgs({
     workers: { type: 'string', default: '2' },
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '5' },
-    build: { type: 'string', default: path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../build/bench') },
+    build: { type: 'string' },
     realtime: { type: 'boolean', default: false },
   },
 });
@@ -20,11 +18,8 @@ const testbed = openTestbed(options);
 testbed.drop(1);
 
 async function measure(workers) {
-  const output = await testbed.runBeside('bench/fanout/fanout', [
-    ...['--paced', '--to', LOAD_ADDRESS, '--first-port', '20000', '--viewers', options.viewers],
-    ...['--seconds', options.seconds, '--workers', workers, 'worker'],
-  ]);
-  return Number(/([\d.]+) us\/packet/.exec(output)[1]);
+  const args = ['--viewers', options.viewers, '--seconds', options.seconds, '--workers', workers, 'worker'];
+  return (await testbed.fanout(args))('us/packet');
 }
 
 const counts = ['1', options.workers];
@@ -33,7 +28,6 @@ for (let round = 0; round < Number(options.rounds); ++round)
   for (const [i, count] of counts.entries()) costs[i].push(await measure(count));
 testbed.close();
 
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 for (const [i, count] of counts.entries())
   console.log(`${count} worker${count === '1' ? '' : 's'}, ${options.viewers} viewers: ${median(costs[i]).toFixed(2)} us/packet (${costs[i].map((us) => us.toFixed(2)).join(', ')})`);
 const ratios = costs[0].map((us, round) => us / costs[1][round]);
