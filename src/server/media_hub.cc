@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net/clock.h"
+#include "net/interfaces.h"
 
 namespace loopcast::server {
 namespace {
@@ -81,20 +82,15 @@ Status MediaHub::start_worker(unsigned index) {
   net::MediaThreadOptions options;
   options.index = index;
   const auto port = static_cast<uint16_t>(options_.port == 0 ? 0 : options_.port + index);
-  const SocketAddress v4{IpAddress::v4(0, 0, 0, 0), port};
-  const SocketAddress v6{IpAddress::v6({}), port};
-  options.udp = {v4, v6};
-  options.tcp = {v4, v6};
-  slot.thread = std::make_unique<Thread>(options, events_);
-  auto opened = slot.thread->open();
-  if (!opened) {
-    // A machine without IPv6.
-    options.udp = {v4};
-    options.tcp = {v4};
-    slot.thread = std::make_unique<Thread>(options, events_);
-    opened = slot.thread->open();
-    if (!opened) return opened;
+  std::vector<IpAddress> bind = options_.bind;
+  if (bind.empty()) {
+    bind.push_back(IpAddress::v4(0, 0, 0, 0));
+    if (net::has_ipv6()) bind.push_back(IpAddress::v6({}));
   }
+  for (const IpAddress& ip : bind) options.udp.push_back({ip, port});
+  options.tcp = options.udp;
+  slot.thread = std::make_unique<Thread>(options, events_);
+  if (auto opened = slot.thread->open(); !opened) return opened;
   slot.candidates = make_candidates(options_.announce, slot.thread->udp_addresses(),
                                     slot.thread->tcp_addresses());
   sfu::WorkerOptions worker_options;

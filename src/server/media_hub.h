@@ -29,6 +29,8 @@ namespace loopcast::server {
 struct MediaHubOptions {
   unsigned workers = 1;
   uint16_t port = 8444;  // worker i: port + i; 0: any
+  // At most one of each family; a family without one is not served. Empty: all of the machine.
+  std::vector<IpAddress> bind;
   std::vector<IpAddress> announce;
   std::vector<wire::Codec> video_codecs;
 };
