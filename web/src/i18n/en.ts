@@ -222,6 +222,7 @@ export const en = {
     not_active: 'Nothing is on air here. Please start again.',
     too_many_broadcasts: 'You have as many broadcasts on air as one user may have. Stop one of them first.',
     too_many_streams: 'Too many pages of your account are live or watching. Close some and try again.',
+    too_many_blocked: 'You have blocked as many people as one user may block. Unblock some of them first.',
     broadcast_full: 'This broadcast has as many viewers as it may have. Please try again later.',
     server_full: 'The server is full. Please try again later.',
     server_stopping: 'The server is restarting. Please try again in a moment.',

@@ -219,6 +219,7 @@ export const zh: Messages = {
     not_active: '当前没有正在进行的直播，请重新开始。',
     too_many_broadcasts: '你同时进行的直播已达上限，请先停止其中一个。',
     too_many_streams: '你的账号打开的直播和观看页面过多，请关闭一些后重试。',
+    too_many_blocked: '你拉黑的人已达上限，请先取消拉黑其中一些人。',
     broadcast_full: '观看人数已满，请稍后再试。',
     server_full: '服务器已满，请稍后再试。',
     server_stopping: '服务器正在重启，请稍后再试。',
