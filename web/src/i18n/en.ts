@@ -8,6 +8,12 @@ export const en = {
   app: {
     skip: 'Skip to content',
     loading: 'Loading…',
+    updated: 'Loopcast has been updated. Load the page anew once your broadcast or call is over.',
+    unreachable: 'This page could not be loaded. Check your network and try again.',
+    broken: 'A part of this page is missing on the server. Load it anew; if that does not help, tell whoever runs the server.',
+    load_anew: 'Load anew',
+    try_again: 'Try again',
+    dismiss: 'Dismiss',
   },
   nav: {
     main: 'Main',

@@ -9,6 +9,12 @@ export const zh: Messages = {
   app: {
     skip: '跳到正文',
     loading: '加载中…',
+    updated: 'Loopcast 已更新。请在直播或通话结束后重新加载页面。',
+    unreachable: '页面加载失败，请检查网络后重试。',
+    broken: '服务器上缺少此页面的一部分。请重新加载；如果仍然不行，请联系管理员。',
+    load_anew: '重新加载',
+    try_again: '重试',
+    dismiss: '关闭提示',
   },
   nav: {
     main: '主导航',
