@@ -15,7 +15,7 @@ import { useSession } from './stores/session';
 import './styles/main.css';
 
 function open_anew(path: string, by_hand = false): void {
-  const busy = (): boolean => on_air.value || useCalls().telephone_engaged;
+  const busy = (): boolean => on_air.value || useCalls().telephone.engaged;
   const load = (to: string): void => window.location.assign(to);
   void on_missing_part(path, { busy, load, now: () => Date.now() }, by_hand);
 }
