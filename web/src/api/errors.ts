@@ -62,6 +62,7 @@ export const kClientErrorCodes = [
   'unknown',
   'connection_lost',
   'webrtc_failed',
+  'webrtc_missing',
   'device_denied',
   'device_missing',
   'device_busy',
