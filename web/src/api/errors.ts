@@ -27,6 +27,7 @@ export const kServerErrorCodes = [
   'no_rtcp_mux',
   'no_fingerprint',
   'no_ice',
+  'ice_lite',
   'no_media',
   'no_common_codec',
   'offer_too_large',

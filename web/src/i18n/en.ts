@@ -248,6 +248,7 @@ export const en = {
     no_rtcp_mux: 'This browser lacks rtcp-mux. Please use a recent browser.',
     no_fingerprint: 'This browser offered no secure connection. Please use a recent browser.',
     no_ice: 'No connection could be arranged. Please start again.',
+    ice_lite: 'No connection could be arranged with this browser. Please use another one.',
     no_media: 'There is no usable sound or picture. Allow the camera or the microphone and try again.',
     no_common_codec: 'This browser has no codec in common with the broadcast. Try another browser.',
     offer_too_large: 'This browser offered too much at once. Please use another browser.',

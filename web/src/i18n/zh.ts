@@ -245,6 +245,7 @@ export const zh: Messages = {
     no_rtcp_mux: '此浏览器不支持 rtcp-mux，请使用较新的浏览器。',
     no_fingerprint: '此浏览器没有提供安全连接，请使用较新的浏览器。',
     no_ice: '无法建立连接，请重新开始。',
+    ice_lite: '无法建立连接，请换用其他浏览器。',
     no_media: '没有可用的声音或画面，请允许使用摄像头或麦克风后重试。',
     no_common_codec: '此浏览器不支持这场直播的编码格式，请换用其他浏览器。',
     offer_too_large: '此浏览器提供的媒体描述过大，请换用其他浏览器。',
