@@ -263,8 +263,12 @@ Received Peer::handle_rtp(Instant now, const Route& from, MutableBytes datagram)
       counters.add(Counter::kDropRtpOffSequence);
       return {};
     }
-    // The packet that a new sequence began with is lost, and perhaps more: no NACK can mend that.
-    if (in.stream->restarts() != restarts) in.keyframe_wanted = may_want_keyframe(*media);
+    // The packet that a new sequence began with is lost, and perhaps more: no NACK can mend that,
+    // nor does anybody know what was missing under the old numbers.
+    if (in.stream->restarts() != restarts) {
+      in.nack.restart();
+      in.keyframe_wanted = may_want_keyframe(*media);
+    }
     received.index = *index;
     counters.add(Counter::kRtpReceived);
   }
@@ -363,9 +367,11 @@ void Peer::flush_feedback(Instant now, Outlet& out) {
     Receiving& in = receiving_[i];
     if (!in.stream) continue;
     const NegotiatedMedia& agreed = negotiated_.media[i];
-    std::array<Seq16, kMaxNackBatch> missing;
+    std::array<int64_t, kMaxNackBatch> missing;
+    std::array<Seq16, kMaxNackBatch> asked;
     const size_t count = in.nack.take_due(now, round_trip(), missing);
-    if (count > 0 && wire::write_nack(w, reporter(), in.stream->ssrc(), {missing.data(), count}))
+    for (size_t k = 0; k < count; ++k) asked[k] = in.stream->wire_sequence(missing[k]);
+    if (count > 0 && wire::write_nack(w, reporter(), in.stream->ssrc(), {asked.data(), count}))
       context_.counters.add(Counter::kNackSent, count);
     if (const uint64_t abandoned = in.nack.abandoned(); abandoned != in.abandoned_counted) {
       context_.counters.add(Counter::kNackAbandoned, abandoned - in.abandoned_counted);

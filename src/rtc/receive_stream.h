@@ -35,6 +35,10 @@ class ReceiveStream {
   std::optional<int64_t> on_packet(Instant now, const wire::RtpPacket& packet);
   // The extended number of a packet of this stream that came by RFC 4588 retransmission.
   int64_t extend(Seq16 sequence) const { return sequence_.peek(sequence) + shift_; }
+  // The number that the packet with this extended number has, or had, on the wire: what feedback to
+  // the sender names it by (RFC 4585, section 6.2.1). Of the present sequence only, not of one
+  // before a new start.
+  Seq16 wire_sequence(int64_t index) const { return Seq16{static_cast<uint16_t>(index - shift_)}; }
 
   // Another source goes on in this one's place; the extended numbers go on from the highest one.
   void take_over(Ssrc ssrc);
