@@ -68,6 +68,7 @@ Received Peer::handle_stun(Instant now, const Route& from, Bytes datagram) {
   const Result result = ice_.handle_datagram(now, from, datagram);
   switch (result) {
     case Result::kHandled:
+    case Result::kIndication:
       break;
     case Result::kMalformed:
     case Result::kUnknownAttribute:
