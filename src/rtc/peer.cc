@@ -254,18 +254,29 @@ void Peer::send_reports(Instant now, WallTime wall, std::span<const std::optiona
   std::array<wire::ReportBlock, 4> blocks;
   std::span<const wire::ReportBlock> pending(blocks.data(), input_.take_reports(now, blocks));
   bool begun = false;
-  for (size_t i = 0; i < negotiated_.media.size() && i < clocks.size(); ++i) {
-    if (!negotiated_.media[i].send || !clocks[i] || output_.packets(i) == 0) continue;
-    wire::write_sender_report(w, negotiated_.media[i].local_ssrc, wire::ntp_from_wall(wall),
-                              *clocks[i], output_.packets(i), output_.octets(i), pending);
+  std::array<Ssrc, 2 * RtpOutput::kMaxMedia + 1> sources;
+  size_t named = 0;
+  const size_t media = std::min({negotiated_.media.size(), clocks.size(), RtpOutput::kMaxMedia});
+  for (size_t i = 0; i < media; ++i) {
+    const NegotiatedMedia& agreed = negotiated_.media[i];
+    if (!agreed.send || output_.packets(i) == 0) continue;
+    sources[named++] = agreed.local_ssrc;
+    if (agreed.rtx_payload_type) sources[named++] = agreed.local_rtx_ssrc;
+    if (!clocks[i]) continue;
+    wire::write_sender_report(w, agreed.local_ssrc, wire::ntp_from_wall(wall), *clocks[i],
+                              output_.packets(i), output_.octets(i), pending);
     pending = {};
     begun = true;
   }
   if (!begun) {
     if (pending.empty()) return;
     wire::write_receiver_report(w, reporter(), pending);
+    if (std::find(sources.begin(), sources.begin() + named, reporter()) == sources.begin() + named)
+      sources[named++] = reporter();
   }
-  wire::write_sdes_cname(w, reporter(), kCname);
+  // Each source that sends or reports is named (RFC 3550, sections 6.1 and 6.5.1), those of
+  // retransmissions too.
+  wire::write_sdes_cname(w, {sources.data(), named}, kCname);
   send_rtcp(out, slot, w.position());
 }
 
