@@ -4,7 +4,9 @@
 
 namespace loopcast::sfu {
 
-PacketCache::PacketCache(size_t capacity) : packets_(capacity), payloads_(capacity * kSlotSize) {}
+PacketCache::PacketCache(size_t capacity)
+    : packets_(capacity),
+      payloads_(std::make_unique_for_overwrite<uint8_t[]>(capacity * kSlotSize)) {}
 
 bool PacketCache::insert(const CachedPacket& packet, Bytes payload) {
   if (payload.size() > kMaxPayload || packet.index < 0) return false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/bytes.h"
@@ -88,7 +89,7 @@ class PacketCache {
   CachedPacket* slot_of(int64_t index) { return const_cast<CachedPacket*>(find(index)); }
 
   std::vector<CachedPacket> packets_;
-  std::vector<uint8_t> payloads_;
+  std::unique_ptr<uint8_t[]> payloads_;  // not touched before it is used
   int64_t highest_ = -1;
 };
 
