@@ -4,6 +4,7 @@
 
 #include "wire/rtcp.h"
 #include "wire/rtp.h"
+#include "wire/rtp_extensions.h"
 
 namespace loopcast::rtc {
 namespace {
@@ -277,6 +278,12 @@ void Peer::send_reports(Instant now, WallTime wall, std::span<const std::optiona
   // Each source that sends or reports is named (RFC 3550, sections 6.1 and 6.5.1), those of
   // retransmissions too.
   wire::write_sdes_cname(w, {sources.data(), named}, kCname);
+  for (size_t i = 0; i < negotiated_.media.size(); ++i) {
+    const NegotiatedMedia& agreed = negotiated_.media[i];
+    if (agreed.send && agreed.extension_id(wire::ExtensionKind::kMid) != 0 &&
+        output_.packets(i) > 0)
+      wire::write_sdes_mid(w, agreed.local_ssrc, agreed.mid);
+  }
   send_rtcp(out, slot, w.position());
 }
 

@@ -142,6 +142,7 @@ TEST(Rtcp, CanonicalName) {
   std::vector<uint8_t> out(1500);
   ByteWriter w(out);
   EXPECT_FALSE(write_sdes_cname(w, kSender, std::string(256, 'x')));
+  EXPECT_FALSE(write_sdes_mid(w, kSender, std::string(256, 'x')));
 }
 
 TEST(Rtcp, CanonicalNameBehindOtherItemsAndChunks) {
@@ -269,6 +270,16 @@ TEST(Rtcp, OneNameForSeveralSources) {
     EXPECT_EQ(as_text(packet->body.subspan(12 * i + 6, 4)), "name");
   }
   EXPECT_FALSE(write_sdes_cname(w, std::span<const Ssrc>(), "name"));
+}
+
+TEST(Sdes, TellsTheMidOfASource) {
+  const auto raw = written([&](ByteWriter& w) { return write_sdes_mid(w, kSender, "1"); });
+  ASSERT_EQ(raw.size() % 4, 0u);
+  EXPECT_EQ(raw[0], 0x81);
+  EXPECT_EQ(raw[1], 202);
+  EXPECT_EQ(raw[8], 15);
+  EXPECT_EQ(raw[9], 1);
+  EXPECT_EQ(raw[10], '1');
 }
 
 }  // namespace
