@@ -11,8 +11,11 @@ export interface RecordingList {
   list: ShallowRef<RecordingPage | null>;
   loading: Ref<boolean>;
   error: ShallowRef<ApiError | null>;
-  /** Shows that query; the last call wins. What was shown stays until the answer is there. */
-  load(query: Record<string, string>): Promise<void>;
+  /**
+   * Shows that query; the last call wins. What was shown stays until the answer is there. A query with dates is another
+   * one each day: it is asked for anew each time.
+   */
+  load(query: () => Record<string, string>): Promise<void>;
   /** Asks again for what is shown. */
   reload(): Promise<void>;
   /** Puts a changed recording in its old one's place; false if it is not in the list. */
@@ -23,12 +26,13 @@ export function useRecordingList(api: Pick<Api, 'recordings'>): RecordingList {
   const list = shallowRef<RecordingPage | null>(null);
   const loading = ref(true);
   const error = shallowRef<ApiError | null>(null);
-  let query: Record<string, string> = {};
+  let query = (): Record<string, string> => ({});
   let shown = '';
   let request = 0;
 
-  async function load(next: Record<string, string>): Promise<void> {
-    query = next;
+  async function load(ask: () => Record<string, string>): Promise<void> {
+    query = ask;
+    const next = ask();
     const mine = ++request;
     // What is shown already is renewed without a sign.
     loading.value = shown !== JSON.stringify(next);
