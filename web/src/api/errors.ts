@@ -27,6 +27,7 @@ export const kServerErrorCodes = [
   'no_rtcp_mux',
   'no_fingerprint',
   'no_ice',
+  'ice_lite',
   'no_media',
   'no_common_codec',
   'offer_too_large',
@@ -53,6 +54,7 @@ export const kServerErrorCodes = [
   'internal',
   'wrong_password',
   'image_invalid',
+  'too_many_blocked',
 ] as const;
 
 /** Failures that this app notices by itself. */

@@ -59,6 +59,7 @@ export const useCalls = defineStore('calls', () => {
   /** Hears the line from now on. To be called before the line is opened. */
   function follow(): void {
     connection.listen('connect', () => telephone.line_is_back());
+    connection.listen('disconnect', () => telephone.line_is_away());
     // A page that could not answer does not ring; the user's other pages and devices do.
     if (missing_webrtc() === null) connection.listen('call', (payload) => telephone.on_ring(payload));
     connection.listen('callstate', (payload) => telephone.on_snapshot(payload));
