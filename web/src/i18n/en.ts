@@ -169,6 +169,7 @@ export const en = {
     title: 'Audience',
     watching: '{n} watching | {n} watching | {n} watching',
     empty: 'People who come and go will appear here.',
+    unnamed: 'Nobody else is watching. | 1 more person is watching. | {n} more people are watching.',
     entry: 'joined',
     leave: 'left',
   },

@@ -167,6 +167,7 @@ export const zh: Messages = {
     title: '观众',
     watching: '{n} 人观看 | {n} 人观看 | {n} 人观看',
     empty: '观众进入和离开时会显示在这里。',
+    unnamed: '没有其他人在观看。 | 还有 {n} 人在观看。 | 还有 {n} 人在观看。',
     entry: '进入直播',
     leave: '离开直播',
   },
