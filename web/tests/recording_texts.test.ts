@@ -177,6 +177,31 @@ describe('a recorded call', () => {
 });
 
 describe('lists of recordings', () => {
+  it.each([
+    ['en', 'Broadcast by Ann', 'Ann'],
+    ['en', 'broadcast', ''],
+    ['en', 'Call with Bob', 'Bob'],
+    ['en', 'The lake by night', 'The lake night'],
+    ['zh', '小雨的直播', '小雨'],
+    ['zh', '小雨 的直播', '小雨'],
+    ['zh', '与 阿明 的通话', '阿明'],
+  ] as const)('find in %s what a card says: %s', async (language, search, names) => {
+    i18n.global.locale.value = language;
+    const { asked } = serve([]);
+    await show(RecordingsPage, `/recordings?q=${encodeURIComponent(search)}`);
+    expect(asked.map((one) => new URL(one.slice(4), 'http://a').searchParams.get('q') ?? '')).toEqual([search, names]);
+  });
+
+  it('ask once for what has nothing of the page’s own words, or is found', async () => {
+    const { asked } = serve([]);
+    await show(RecordingsPage, '/recordings?q=lake');
+    expect(asked).toHaveLength(1);
+    mounted?.unmount();
+    const found = serve([recording()]);
+    await show(RecordingsPage, '/recordings?q=Broadcast');
+    expect(found.asked).toHaveLength(1);
+  });
+
   it('say so beyond their last page, also those of one’s own', async () => {
     const { asked } = serve([], 30);
     const page = await show(MyRecordingsPage, '/recordings/mine?page=7');

@@ -19,7 +19,8 @@ export interface Sprite {
 /** The call that a recording is one side of, and who was at the other side. */
 export interface RecordedCall {
   id: string;
-  with: { nickname: string; avatar: string };
+  /** Null if that account is gone. */
+  with: { nickname: string; avatar: string } | null;
 }
 
 export interface Recording {
