@@ -70,6 +70,7 @@ enum class Code : uint8_t {
   kBusy,
   kNoAnswer,
   kInCall,
+  kTooManyBlocked,
   kCount,
 };
 
