@@ -149,6 +149,8 @@ constexpr std::array<Entry, kCodes> kTable = {{
      "Nobody answered. Try again later."},
     {Code::kInCall, "in_call", "您正在通话中，请先挂断当前通话。",
      "You are in a call already. Hang up first."},
+    {Code::kTooManyBlocked, "too_many_blocked", "您拉黑的人已达上限，请先取消拉黑其中一些人。",
+     "You have blocked as many people as one user may block. Unblock some of them first."},
 }};
 
 constexpr bool table_is_complete() {

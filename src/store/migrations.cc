@@ -104,6 +104,16 @@ CREATE INDEX calls_by_time ON calls (user_id, started_at);
 CREATE INDEX calls_by_other ON calls (other_id);
 CREATE INDEX calls_unseen ON calls (user_id) WHERE seen = 0;
 )sql"},
+    // Who does not want to be called by whom.
+    {5, R"sql(
+CREATE TABLE blocked (
+  user_id  TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  other_id TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  since    INTEGER NOT NULL,
+  PRIMARY KEY (user_id, other_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blocked_by_other ON blocked (other_id);
+)sql"},
 };
 
 }  // namespace
