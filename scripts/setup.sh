@@ -60,9 +60,13 @@ npm_ci() {
 build() {
   local preset=$1
   shift
-  [ -f "$root/build/$preset/build.ninja" ] || (cd "$root" && cmake --preset "$preset" >"/tmp/loopcast-configure.$$" 2>&1) ||
-    { cat "/tmp/loopcast-configure.$$"; return 1; }
-  rm -f "/tmp/loopcast-configure.$$"
+  if [ ! -f "$root/build/$preset/build.ninja" ]; then
+    # A name that nobody can guess: this may run as root, and the folder is everybody's.
+    local log
+    log=$(mktemp)
+    (cd "$root" && cmake --preset "$preset" >"$log" 2>&1) || { cat "$log"; rm -f "$log"; return 1; }
+    rm -f "$log"
+  fi
   (cd "$root" && cmake --build --preset "$preset" ${1:+--target "$@"})
 }
 
