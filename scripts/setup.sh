@@ -8,7 +8,7 @@ build_packages=(
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
   libssl-dev libsodium-dev libsqlite3-dev libmaxminddb-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
   libjemalloc-dev
-  libutf8proc-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
+  libutf8proc-dev libicu-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
 )
 # Intel's library exists for x86-64 only; elsewhere OpenSSL does its work.
 if [ "$(dpkg --print-architecture)" = amd64 ]; then build_packages+=(libipsec-mb-dev); fi

@@ -148,6 +148,10 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
     line.fail(ack, make_error(Code::kBadRequest));
     co_return;
   }
+  if (const Status may = live_.may_present(sign_in_.now(), line.user.id); !may) {
+    line.fail(ack, may.error());
+    co_return;
+  }
   const auto* record = request.as_object().if_contains("record");
   app::PresentOptions options;
   options.record = !record || !record->is_bool() || record->as_bool();

@@ -70,6 +70,12 @@ enum class Code : uint8_t {
   kBusy,
   kNoAnswer,
   kInCall,
+  // Accounts
+  kPasswordCommon,
+  kNicknameLooksTaken,
+  // Quotas of recordings
+  kQuotaNear,
+  kQuotaReached,
   kCount,
 };
 
