@@ -179,6 +179,7 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
   negotiate(line, request, std::move(ack), [&](std::string offer) {
     options.offer = std::move(offer);
     options.address = line.socket->remote().ip;
+    options.goodbye_stops = line.first_generation();
     live_.present(line.client, line.user, std::move(options));
   });
 }
@@ -215,7 +216,7 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
   } else if (auto* failed = std::get_if<app::Failed>(&notice.what)) {
     on_failure(line, failed->error, app::PresentingEnd::kRefused);
   } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {
-    on_failure(line, closed->error, app::PresentingEnd::kLost);
+    on_closed(line, *closed);
   } else if (std::holds_alternative<app::PresenterGone>(notice.what)) {
     socket.emit("presentorgone");
     const json::object what = line.describe(make_error(Code::kPublisherGone));
@@ -226,6 +227,16 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
   } else if (auto* left = std::get_if<app::ViewerLeft>(&notice.what)) {
     socket.emit("message", {notice_message("viewer-leave", left->user, left->at)});
   }
+}
+
+void LiveSockets::on_closed(Line& line, const app::Closed& closed) {
+  if (!closed.goodbye) return on_failure(line, closed.error, app::PresentingEnd::kLost);
+  // Who has ended it need not be told; who still waits for an answer gets none.
+  std::exchange(line.pending, {})({json::object{{"error", line.describe(closed.error)}}});
+  // A page of the first generation hangs up so. One of the second says what it means besides, and
+  // may be one that is loaded again.
+  calls_.presenting_ended(
+      line, line.first_generation() ? app::PresentingEnd::kStopped : app::PresentingEnd::kLeft);
 }
 
 void LiveSockets::on_failure(Line& line, const Error& error, app::PresentingEnd how) {

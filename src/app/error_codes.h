@@ -36,6 +36,7 @@ enum class Code : uint8_t {
   kNoRtcpMux,
   kNoFingerprint,
   kNoIce,
+  kIceLite,
   kNoMedia,
   kNoCommonCodec,
   kOfferTooLarge,

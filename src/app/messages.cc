@@ -75,6 +75,11 @@ constexpr std::array<Entry, kCodes> kTable = {{
      "recent browser."},
     {Code::kNoIce, "no_ice", "媒体描述缺少 ICE 信息，无法建立连接，请重新开始。",
      "The offer lacks ICE credentials, so that no connection is possible. Please start again."},
+    {Code::kIceLite, "ice_lite",
+     "客户端使用 ICE-lite，而服务器也是 ICE-lite，双方都在等待对方建立连接，请在客户端启用完整的 "
+     "ICE。",
+     "The offer is of an ICE-lite agent, and so is the server: each would wait for the other to "
+     "connect. Switch the client to full ICE."},
     {Code::kNoMedia, "no_media", "没有可用的音频或视频，请允许使用摄像头或麦克风后重试。",
      "The offer has no usable audio or video. Allow the camera or the microphone and try again."},
     {Code::kNoCommonCodec, "no_common_codec",

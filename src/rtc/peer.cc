@@ -420,6 +420,11 @@ void Peer::send_reports(Instant now, WallTime wall, std::span<const std::optiona
     wire::write_receiver_report(w, reporter(), pending);
   }
   wire::write_sdes_cname(w, reporter(), kCname);
+  for (size_t i = 0; i < negotiated_.media.size(); ++i) {
+    const NegotiatedMedia& agreed = negotiated_.media[i];
+    if (agreed.send && agreed.extension_id(ExtensionKind::kMid) != 0 && output_.packets(i) > 0)
+      wire::write_sdes_mid(w, agreed.local_ssrc, agreed.mid);
+  }
   send_rtcp(out, slot, w.position());
 }
 

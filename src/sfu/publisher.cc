@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "rtc/format_parameters.h"
 #include "wire/codec.h"
 #include "wire/ntp.h"
 #include "wire/rtp_extensions.h"
@@ -16,7 +17,7 @@ constexpr int64_t kClockStepUs = 2'000'000;
 
 bool is_video(const SourceStream& stream) { return stream.kind == rtc::MediaKind::kVideo; }
 
-// Raw number to the publisher's own: less the packets before it that were taken out.
+// A raw number less the packets before it that were taken out.
 int64_t compact(const SourceStream& stream, int64_t raw) {
   int64_t after = 0;
   const auto size = static_cast<int64_t>(stream.removed.size());
@@ -27,13 +28,33 @@ int64_t compact(const SourceStream& stream, int64_t raw) {
   return raw - (stream.removed_count - after);
 }
 
+// How many packets were put before a raw number; nullopt for one from before all insertions that
+// are remembered.
+std::optional<int64_t> inserted_before(const SourceStream& stream, int64_t raw) {
+  const auto size = static_cast<int64_t>(stream.inserted.size());
+  int64_t count = stream.inserted_count;
+  for (int64_t i = stream.insertions - 1; i >= 0; --i) {
+    if (stream.insertions - i > size) return std::nullopt;
+    const SourceStream::Inserted& one = stream.inserted[static_cast<size_t>(i % size)];
+    if (one.before <= raw) break;
+    count -= one.count;
+  }
+  return count;
+}
+
+// Raw number to the publisher's own; nullopt if nobody knows its place any more.
+std::optional<int64_t> number_of(const SourceStream& stream, int64_t raw) {
+  const auto inserted = inserted_before(stream, raw);
+  return inserted ? std::optional(compact(stream, raw) + *inserted) : std::nullopt;
+}
+
 void remove_number(SourceStream& stream, int64_t raw) {
   // A late probe leaves a gap that is already told: viewers will not get it, as with any loss.
   const auto size = static_cast<int64_t>(stream.removed.size());
   if (stream.removed_count > 0 &&
       raw <= stream.removed[static_cast<size_t>((stream.removed_count - 1) % size)])
     return;
-  if (compact(stream, raw) <= stream.cache.highest()) return;
+  if (number_of(stream, raw).value_or(-1) <= stream.cache.highest()) return;
   stream.removed[static_cast<size_t>(stream.removed_count % size)] = raw;
   ++stream.removed_count;
 }
@@ -63,8 +84,12 @@ SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agree
       codec(agreed.codec),
       clock_rate(agreed.clock_rate),
       fmtp(agreed.fmtp),
-      cache(agreed.kind == rtc::MediaKind::kVideo ? Publisher::kVideoCache
-                                                  : Publisher::kAudioCache) {
+      cache(agreed.kind == rtc::MediaKind::kVideo
+                ? PacketCache(Publisher::kVideoCache)
+                : PacketCache(Publisher::kAudioCache, PacketCache::kMaxSoundPayload)) {
+  if (codec == wire::Codec::kH264)
+    parameter_sets.take_offered(
+        rtc::format_parameter(fmtp, "sprop-parameter-sets").value_or(std::string_view()));
   pending.reserve(cache.capacity());
   batch.reserve(cache.capacity());
 }
@@ -96,8 +121,7 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
     remove_number(*stream, received.index);
     return false;
   }
-  CachedPacket packet{.index = compact(*stream, received.index),
-                      .timestamp = rtp.timestamp,
+  CachedPacket packet{.timestamp = rtp.timestamp,
                       .marker = rtp.marker,
                       .audio_level = received.audio_level,
                       .arrival = now};
@@ -111,7 +135,25 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
     }
     packet.keyframe = info->keyframe;
     packet.frame_start = info->frame_start;
+    if (info->parameter_sets) {
+      stream->parameter_sets.take(rtp.payload);
+      stream->parameter_sets_at = rtp.timestamp;
+    } else if (info->keyframe && info->frame_start && stream->codec == wire::Codec::kH264) {
+      complete_keyframe(now, *stream, received.index, rtp.timestamp);
+    }
   }
+  if (rtp.payload.size() > stream->cache.max_payload()) {
+    counters.add(rtc::Counter::kDropRtpTooLarge);
+    remove_number(*stream, received.index);
+    return false;
+  }
+  // After parameter sets may have been put before it.
+  const auto index = number_of(*stream, received.index);
+  if (!index) {
+    counters.add(rtc::Counter::kDropRtpOffSequence);
+    return false;
+  }
+  packet.index = *index;
   if (!insert(now, *stream, packet, rtp.payload)) {
     counters.add(rtc::Counter::kDropRtpDuplicate);
     return false;
@@ -129,21 +171,52 @@ bool Publisher::accept_relayed(Instant now, size_t stream, const CachedPacket& p
 bool Publisher::insert(Instant now, SourceStream& stream, const CachedPacket& packet,
                        Bytes payload) {
   if (!stream.cache.insert(packet, payload)) return false;
-  if (packet.keyframe) {
-    const bool newer = stream.keyframe_index < 0 || packet.index > stream.keyframe_index;
-    if (packet.timestamp == stream.keyframe_timestamp && stream.keyframe_index >= 0) {
-      stream.keyframe_index = std::min(stream.keyframe_index, packet.index);
-    } else if (newer) {
-      stream.keyframe_index = packet.index;
-      stream.keyframe_timestamp = packet.timestamp;
-      stream.keyframes.on_keyframe();
-    }
-  }
+  note_keyframe(stream, packet);
   // More than a cache in one batch would be overwritten before it is handed on.
   if (stream.pending.size() < stream.cache.capacity()) stream.pending.push_back(packet.index);
   const Instant due = now + (sound_waits_ && !is_video(stream) ? kSoundWait : kFrameWait);
   batch_due_ = std::min(batch_due_, due);
   return true;
+}
+
+// The first slice of a keyframe has come.
+void Publisher::complete_keyframe(Instant now, SourceStream& stream, int64_t raw,
+                                  uint32_t timestamp) {
+  if (stream.parameter_sets_at == timestamp || !stream.parameter_sets.complete()) return;
+  const auto first = number_of(stream, raw);
+  // What follows has its number already.
+  if (!first || *first <= stream.cache.highest()) return;
+  int64_t index = *first;
+  for (const Bytes unit : stream.parameter_sets.units())
+    insert(now, stream,
+           {.index = index++, .timestamp = timestamp, .frame_start = true, .arrival = now}, unit);
+  const int64_t count = index - *first;
+  stream.inserted[static_cast<size_t>(stream.insertions++ %
+                                      static_cast<int64_t>(stream.inserted.size()))] = {raw, count};
+  stream.inserted_count += count;
+  stream.parameter_sets_at = timestamp;
+}
+
+// A keyframe of H.264 is all packets of its timestamp: what precedes its slices may have come
+// before, and what was lost of it comes later.
+void Publisher::note_keyframe(SourceStream& stream, const CachedPacket& packet) {
+  const bool by_timestamp = stream.codec == wire::Codec::kH264;
+  const bool begun = stream.keyframe_index >= 0;
+  const bool same = begun && packet.timestamp == stream.keyframe_timestamp;
+  if (packet.keyframe && !same && (!begun || packet.index > stream.keyframe_index)) {
+    stream.keyframe_index = packet.index;
+    stream.keyframe_timestamp = packet.timestamp;
+    stream.keyframes.on_keyframe();
+  } else if (same && packet.index < stream.keyframe_index && (packet.keyframe || by_timestamp)) {
+    stream.keyframe_index = packet.index;
+  } else {
+    return;
+  }
+  while (by_timestamp) {
+    const CachedPacket* before = stream.cache.find(stream.keyframe_index - 1);
+    if (!before || before->timestamp != stream.keyframe_timestamp) return;
+    --stream.keyframe_index;
+  }
 }
 
 bool Publisher::has_pending_video() const {
@@ -165,10 +238,14 @@ void Publisher::prepare_batch() {
     for (const int64_t index : stream.pending) {
       const CachedPacket* packet = stream.cache.find(index);
       if (!packet) continue;  // overwritten
-      if (packet->keyframe && !keyframe) keyframe = stream.batch.size();
+      const bool first = packet->keyframe && !keyframe;
       stream.cache.mark_sent(index);
       stream.batch.push_back(stream.cache.plain(*packet));
       stream.batch_lowest = std::min(stream.batch_lowest, index);
+      if (!first) continue;
+      const auto same = [&](const rtc::PlainPacket& p) { return p.timestamp == packet->timestamp; };
+      keyframe =
+          static_cast<size_t>(std::ranges::find_if(stream.batch, same) - stream.batch.begin());
     }
     stream.batch_keyframe = keyframe.value_or(stream.batch.size());
   }

@@ -14,6 +14,7 @@
 #include "rtc/peer.h"
 #include "sfu/keyframe_requester.h"
 #include "sfu/packet_cache.h"
+#include "wire/h264_parameter_sets.h"
 
 namespace loopcast::sfu {
 
@@ -33,8 +34,9 @@ struct SourceStream {
   std::vector<int64_t> pending;
   // The same as they leave, see Publisher::prepare_batch().
   std::vector<rtc::PlainPacket> batch;
-  size_t batch_keyframe = 0;  // where in `batch` the first keyframe begins; its size: nowhere
-  int64_t batch_lowest = 0;   // number in `batch`
+  // Where in `batch` the first keyframe begins, or goes on; its size: nowhere.
+  size_t batch_keyframe = 0;
+  int64_t batch_lowest = 0;  // number in `batch`
   // First packet of the newest keyframe, -1 before the first one.
   int64_t keyframe_index = -1;
   uint32_t keyframe_timestamp = 0;
@@ -42,6 +44,18 @@ struct SourceStream {
   // them, so that no viewer asks for them: the raw numbers of the last ones, oldest first.
   std::array<int64_t, 64> removed{};
   int64_t removed_count = 0;
+  // H.264: a keyframe that comes without its parameter sets gets them put before it, as packets of
+  // their own, so that whoever begins there, and the recorder, can decode it. Where the numbering
+  // opens for them: before which raw numbers, the newest ones.
+  struct Inserted {
+    int64_t before = 0;
+    int64_t count = 0;
+  };
+  wire::H264ParameterSets parameter_sets;
+  std::optional<uint32_t> parameter_sets_at;  // the timestamp with which the last ones came
+  std::array<Inserted, 64> inserted{};
+  int64_t insertions = 0;
+  int64_t inserted_count = 0;  // packets of all insertions
 };
 
 class Publisher {
@@ -105,6 +119,8 @@ class Publisher {
  private:
   bool batch_complete() const;
   bool insert(Instant now, SourceStream& stream, const CachedPacket& packet, Bytes payload);
+  void complete_keyframe(Instant now, SourceStream& stream, int64_t raw, uint32_t timestamp);
+  static void note_keyframe(SourceStream& stream, const CachedPacket& packet);
 
   std::vector<SourceStream> streams_;
   Instant batch_due_ = Instant::never();

@@ -172,6 +172,141 @@ TEST_F(PublisherTest, RetransmissionDoesNotOpenAFrame) {
   EXPECT_TRUE(publisher.batch_ready(now));
 }
 
+TEST_F(PublisherTest, SoundOfLongPacketsIsKept) {
+  const std::vector<uint8_t> longest(PacketCache::kMaxSoundPayload, 0x78);
+  EXPECT_TRUE(publisher.accept(now, received(kAudio, 1, 1, longest), counters));
+  EXPECT_EQ(publisher.streams()[kAudio].cache.find(1)->payload_size, longest.size());
+  std::vector<uint8_t> longer = longest;
+  longer.push_back(0);
+  EXPECT_FALSE(publisher.accept(now, received(kAudio, 2, 2, longer), counters));
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpTooLarge), 1u);
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpDuplicate), 0u);
+}
+
+TEST_F(PublisherTest, PicturesInPacketsThatAreTooLongAreTakenOut) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  std::vector<uint8_t> payload = vp8(Part::kDelta);
+  payload.resize(PacketCache::kMaxPayload + 1);
+  EXPECT_FALSE(publisher.accept(now, received(kVideo, 101, 2, payload), counters));
+  EXPECT_TRUE(video(102, 3, Part::kDelta));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101}));
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpTooLarge), 1u);
+}
+
+class H264PublisherTest : public PublisherTest {
+ protected:
+  H264PublisherTest() { publisher = Publisher(publishing_h264()); }
+  void nal(int64_t index, uint32_t timestamp, Nal nal, bool marker = false) {
+    const auto payload = h264(nal);
+    publisher.accept(now, received(kVideo, index, timestamp, payload, marker), counters);
+  }
+};
+
+TEST_F(H264PublisherTest, ParameterSetsBeforeAnOrdinaryPictureAreNoKeyframe) {
+  nal(100, 1, Nal::kSps);
+  nal(101, 1, Nal::kPps);
+  nal(102, 1, Nal::kSlice, true);
+  EXPECT_EQ(stream().keyframe_index, -1);
+  EXPECT_FALSE(publisher.replay_start(stream(), now));
+  publisher.prepare_batch();
+  EXPECT_EQ(stream().batch_keyframe, stream().batch.size());
+}
+
+TEST_F(H264PublisherTest, AKeyframeBeginsWithItsParameterSets) {
+  nal(99, 1, Nal::kSlice, true);
+  nal(100, 2, Nal::kSps);
+  nal(101, 2, Nal::kPps);
+  nal(102, 2, Nal::kIdr, true);
+  EXPECT_EQ(stream().keyframe_index, 100);
+  publisher.prepare_batch();
+  EXPECT_EQ(stream().batch_keyframe, 1u);
+}
+
+TEST_F(H264PublisherTest, WhatWasLostOfAKeyframesBeginningIsFoundLater) {
+  nal(99, 1, Nal::kSlice, true);
+  nal(100, 2, Nal::kSps);
+  nal(102, 2, Nal::kIdr, true);
+  EXPECT_EQ(stream().keyframe_index, 102);
+  nal(103, 3, Nal::kSlice, true);
+  nal(101, 2, Nal::kPps);
+  EXPECT_EQ(stream().keyframe_index, 100);
+}
+
+// With the sets of the offer, "1" as identifiers.
+class BareH264PublisherTest : public H264PublisherTest {
+ protected:
+  BareH264PublisherTest() {
+    publisher =
+        Publisher(publishing_h264("packetization-mode=1;sprop-parameter-sets=Z0LgH4xo,aM48gA=="));
+  }
+  std::vector<uint8_t> types() {
+    std::vector<uint8_t> types;
+    for (const int64_t index : stream().pending)
+      types.push_back(stream().cache.payload(*stream().cache.find(index))[0]);
+    return types;
+  }
+};
+
+TEST_F(BareH264PublisherTest, AKeyframeWithoutParameterSetsGetsThoseOfTheOffer) {
+  nal(100, 1, Nal::kIdr, true);
+  nal(101, 2, Nal::kSlice, true);
+  EXPECT_EQ(types(), (std::vector<uint8_t>{0x67, 0x68, 0x65, 0x41}));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102, 103}));
+  EXPECT_EQ(stream().keyframe_index, 100);
+  for (int64_t index = 100; index <= 102; ++index) {
+    EXPECT_EQ(stream().cache.find(index)->timestamp, 1u);
+    EXPECT_EQ(stream().cache.find(index)->marker, index == 102);
+  }
+}
+
+TEST_F(BareH264PublisherTest, OnceForEachKeyframeThatLacksThem) {
+  nal(100, 1, Nal::kIdr);
+  nal(101, 1, Nal::kIdr, true);
+  nal(102, 2, Nal::kSps);
+  nal(103, 2, Nal::kPps);
+  nal(104, 2, Nal::kIdr, true);
+  nal(105, 3, Nal::kIdr, true);
+  EXPECT_EQ(types(),
+            (std::vector<uint8_t>{0x67, 0x68, 0x65, 0x65, 0x67, 0x68, 0x65, 0x67, 0x68, 0x65}));
+}
+
+TEST_F(BareH264PublisherTest, LatePacketsKeepTheirPlace) {
+  nal(98, 1, Nal::kSlice, true);
+  nal(100, 2, Nal::kIdr, true);
+  nal(102, 3, Nal::kSlice, true);
+  nal(99, 1, Nal::kSlice, true);
+  nal(101, 3, Nal::kSlice);
+  nal(103, 4, Nal::kSlice, true);
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{98, 100, 101, 102, 104, 99, 103, 105}));
+}
+
+TEST_F(BareH264PublisherTest, ProbesAndInsertionsTogether) {
+  nal(100, 1, Nal::kIdr, true);  // 100 to 102
+  EXPECT_FALSE(padding(101));
+  nal(102, 2, Nal::kSlice, true);
+  nal(103, 3, Nal::kIdr, true);  // 104 to 106
+  EXPECT_FALSE(padding(104));
+  nal(105, 4, Nal::kSlice, true);
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102, 103, 104, 105, 106, 107}));
+}
+
+TEST_F(BareH264PublisherTest, NothingIsPutWhereTheNextPacketStands) {
+  nal(99, 1, Nal::kSlice, true);
+  nal(101, 2, Nal::kIdr, true);  // a later slice came first
+  nal(100, 2, Nal::kIdr);
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{99, 101, 102, 103, 100}));
+}
+
+TEST_F(H264PublisherTest, SetsOfTheStreamsBeginningAreThereForThoseWhoComeLater) {
+  nal(100, 1, Nal::kSps);
+  nal(101, 1, Nal::kPps);
+  nal(102, 1, Nal::kIdr, true);
+  nal(103, 2, Nal::kIdr, true);
+  EXPECT_EQ(stream().keyframe_index, 103);
+  EXPECT_EQ(stream().cache.payload(*stream().cache.find(103))[0], 0x67);
+  EXPECT_EQ(stream().cache.highest(), 105);
+}
+
 TEST_F(PublisherTest, PendingIsBounded) {
   for (int64_t i = 0; i < 5000; ++i) video(100 + i, 1, Part::kInside, false);
   EXPECT_EQ(stream().pending.size(), Publisher::kVideoCache);

@@ -161,6 +161,9 @@ bool write_pli(ByteWriter& w, Ssrc sender, Ssrc media);
 // At least one entry.
 bool write_fir(ByteWriter& w, Ssrc sender, std::span<const FirEntry> entries);
 // At most 255 sources. The bitrate loses precision downwards, to 18 significant bits.
+// The section that a source belongs to, in a packet of its own (RFC 9143, section 15). `mid`: at
+// most 255 bytes.
+bool write_sdes_mid(ByteWriter& w, Ssrc ssrc, std::string_view mid);
 bool write_remb(ByteWriter& w, Ssrc sender, Bitrate bitrate, std::span<const Ssrc> ssrcs);
 // At most 31 sources.
 bool write_bye(ByteWriter& w, std::span<const Ssrc> ssrcs);

@@ -215,3 +215,27 @@ test('WHIP and WHEP: an answer with everything, and the end', async () => {
   await problem(await post('/whip', 'v=0', 'text/plain'), 415, 'unsupported_media_type');
   await problem(await post('/whip', 'v=0'), 400, 'bad_sdp');
 });
+
+test('WHIP: what is wrong with an offer, in English for a program that names no language', async () => {
+  const refused = async (body, language) => {
+    const response = await fetch(`${server.url}/whip?record=false`, {
+      method: 'POST', body,
+      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/sdp',
+        // fetch adds one of its own otherwise.
+        'accept-language': language } });
+    assert.equal(response.headers.get('content-type'), 'application/problem+json');
+    return response.json();
+  };
+  const line = offer('obs_whip').split('\n').findIndex((text) => text.startsWith('a=setup')) + 1;
+  const nonsense = offer('obs_whip').replace('a=setup:actpass', 'a=setup:perhaps');
+  const told = await refused(nonsense, '');
+  assert.equal(told.code, 'bad_sdp');
+  assert.match(told.title, /^The media description/);
+  assert.equal(told.detail, `Line ${line}: a=setup is malformed.`);
+  assert.match((await refused(nonsense, 'zh-CN')).title, /媒体描述/);
+  const lite = await refused(offer('obs_whip').replace('t=0 0', 't=0 0\r\na=ice-lite'), '');
+  assert.equal(lite.code, 'ice_lite');
+  const format = await refused(offer('obs_whip').replaceAll('H264/', 'H265/'), '');
+  assert.equal(format.code, 'no_common_codec');
+  assert.match(format.detail, /H264 or VP9 or AV1 or VP8; the offer has: H265/);
+});

@@ -29,6 +29,7 @@ export const kServerErrorCodes = [
   'no_rtcp_mux',
   'no_fingerprint',
   'no_ice',
+  'ice_lite',
   'no_media',
   'no_common_codec',
   'offer_too_large',
@@ -55,6 +56,7 @@ export const kServerErrorCodes = [
   'internal',
   'wrong_password',
   'image_invalid',
+  'too_many_blocked',
 ] as const;
 
 /** Failures that this app notices by itself. */
@@ -63,6 +65,7 @@ export const kClientErrorCodes = [
   'unknown',
   'connection_lost',
   'webrtc_failed',
+  'webrtc_missing',
   'device_denied',
   'device_missing',
   'device_busy',
