@@ -43,6 +43,7 @@ struct ClientEvents {
   std::vector<Instant> heard_at;
   Instant ended_at = Instant::never();
   std::string end_reason;
+  bool goodbye = false;
 };
 
 class Simulation {

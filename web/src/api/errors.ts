@@ -3,8 +3,10 @@ export const kServerErrorCodes = [
   'nickname_taken',
   'nickname_invalid',
   'nickname_too_long',
+  'nickname_looks_taken',
   'password_too_short',
   'password_too_long',
+  'password_common',
   'bad_credentials',
   'unauthorized',
   'rate_limited',
@@ -54,6 +56,7 @@ export const kServerErrorCodes = [
   'internal',
   'wrong_password',
   'image_invalid',
+  'too_many_blocked',
 ] as const;
 
 /** Failures that this app notices by itself. */
@@ -62,6 +65,7 @@ export const kClientErrorCodes = [
   'unknown',
   'connection_lost',
   'webrtc_failed',
+  'webrtc_missing',
   'device_denied',
   'device_missing',
   'device_busy',
