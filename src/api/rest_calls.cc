@@ -14,8 +14,6 @@ namespace json = boost::json;
 constexpr size_t kDefaultSize = 24;
 constexpr size_t kMaxSize = 100;
 constexpr size_t kMaxPage = 1'000'000;
-// Longer than any nickname: what it finds is nothing.
-constexpr size_t kMaxQuery = 256;
 
 struct Paging {
   size_t page;
@@ -32,9 +30,10 @@ Task<Response> list_people(SignIn& sign_in, CallHistory& history, Request reques
   const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
   if (!user) co_return problem(request, user.error());
   const Paging paging = paging_of(request);
-  std::string part(request.query.get("q").substr(0, kMaxQuery));
-  const auto found = co_await history.people(user->id, std::move(part), paging.offset(),
-                                             static_cast<uint32_t>(paging.size));
+  // One that is longer than any nickname is a part of none.
+  std::string part(request.query.get("q"));
+  const auto found = co_await history.people(sign_in.now(), user->id, std::move(part),
+                                             paging.offset(), static_cast<uint32_t>(paging.size));
   if (!found) co_return problem(request, found.error());
   json::array people;
   for (const auto& person : found->people) people.push_back(person_json(person));

@@ -109,6 +109,7 @@ struct RecordBroadcast {
   std::string owner_id;
   std::string co_owner_id;
   bool on = false;
+  std::string call_id = {};
 };
 // For the history. Who was never rung because he was not there or busy has missed the call all the
 // same.

@@ -449,7 +449,8 @@ void Calls::side_lost(const Moment& at, Call& call, CallRole role) {
 }
 
 void Calls::end_presenting(Call& call, CallSide& side) {
-  if (side.recorded) set_recorded(side, &side == &call.caller ? call.callee : call.caller, false);
+  if (side.recorded)
+    set_recorded(call, side, &side == &call.caller ? call.callee : call.caller, false);
   side.broadcast_id.clear();
   if (side.client == 0) return;
   if (!side.borrowed) outputs_.emplace_back(EndBroadcast{side.client});
@@ -518,15 +519,16 @@ void Calls::arm(Call& call) {
 void Calls::update_recording(Call& call) {
   const bool agreed = limits_.can_record && call.accepted() && call.caller.agrees_to_record &&
                       call.callee.agrees_to_record;
-  set_recorded(call.caller, call.callee, agreed);
-  set_recorded(call.callee, call.caller, agreed);
+  set_recorded(call, call.caller, call.callee, agreed);
+  set_recorded(call, call.callee, call.caller, agreed);
 }
 
-void Calls::set_recorded(CallSide& side, const CallSide& other, bool on) {
+void Calls::set_recorded(const Call& call, CallSide& side, const CallSide& other, bool on) {
   const bool possible = on && !side.broadcast_id.empty();
   if (side.recorded == possible) return;
   side.recorded = possible;
-  outputs_.emplace_back(RecordBroadcast{side.broadcast_id, side.user.id, other.user.id, possible});
+  outputs_.emplace_back(
+      RecordBroadcast{side.broadcast_id, side.user.id, other.user.id, possible, call.id});
 }
 
 void Calls::tell_states(const Call& call) {

@@ -157,7 +157,7 @@ class Calls {
   void enter(const Moment& at, Call& call, CallState state, Instant deadline);
   void arm(Call& call);
   void update_recording(Call& call);
-  void set_recorded(CallSide& side, const CallSide& other, bool on);
+  void set_recorded(const Call& call, CallSide& side, const CallSide& other, bool on);
 
   void tell_states(const Call& call);
   template <typename What>

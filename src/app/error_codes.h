@@ -36,6 +36,7 @@ enum class Code : uint8_t {
   kNoRtcpMux,
   kNoFingerprint,
   kNoIce,
+  kIceLite,
   kNoMedia,
   kNoCommonCodec,
   kOfferTooLarge,
@@ -71,6 +72,12 @@ enum class Code : uint8_t {
   kNoAnswer,
   kInCall,
   kTooManyBlocked,
+  // Accounts
+  kPasswordCommon,
+  kNicknameLooksTaken,
+  // Quotas of recordings
+  kQuotaNear,
+  kQuotaReached,
   kCount,
 };
 

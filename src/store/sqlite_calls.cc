@@ -31,12 +31,13 @@ constexpr char kCountBlocked[] = "SELECT COUNT(*) FROM blocked WHERE user_id = ?
 constexpr char kListBlocked[] =
     "SELECT u.id, u.nickname, u.created_at, u.avatar FROM blocked b JOIN users u ON u.id = "
     "b.other_id WHERE b.user_id = ? ORDER BY u.nickname_key";
+// Along the index of the keys, which is their order and has all that is looked at: rows are read
+// for those who are found only.
 constexpr char kFindUsers[] =
-    "SELECT id, nickname, created_at, avatar FROM users WHERE instr(nickname_key, ?) > 0 "
-    "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY nickname_key LIMIT ? OFFSET ?";
-constexpr char kCountUsers[] =
-    "SELECT COUNT(*) FROM users WHERE instr(nickname_key, ?) > 0 "
-    "AND id NOT IN (SELECT value FROM json_each(?))";
+    "SELECT nickname_key FROM users WHERE instr(nickname_key, ?) > 0 "
+    "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY nickname_key";
+constexpr char kFoundUser[] =
+    "SELECT id, nickname, created_at, avatar FROM users WHERE nickname_key = ?";
 
 // Ids are of characters that need no escaping.
 std::string json_list(const std::vector<std::string>& ids) {
@@ -152,14 +153,17 @@ Expected<app::UserPage> SqliteCalls::find_users(const std::string& part,
   app::UserPage page;
   const std::string excluded = json_list(except);
   Query list = db_.query(kFindUsers);
-  list.bind(part).bind(excluded).bind(int64_t{limit}).bind(static_cast<int64_t>(offset));
+  list.bind(part).bind(excluded);
   int rc = list.step();
-  for (; rc == SQLITE_ROW; rc = list.step())
-    page.users.push_back({list.text(0), list.text(1), WallTime{list.number(2)}, list.text(3)});
+  for (; rc == SQLITE_ROW; rc = list.step()) {
+    const uint64_t place = page.total++;
+    if (place < offset || place - offset >= limit) continue;
+    const std::string key = list.text(0);
+    Query user = db_.query(kFoundUser);
+    if (user.bind(key).step() != SQLITE_ROW) return db_.error();
+    page.users.push_back({user.text(0), user.text(1), WallTime{user.number(2)}, user.text(3)});
+  }
   if (rc != SQLITE_DONE) return db_.error();
-  Query total = db_.query(kCountUsers);
-  if (total.bind(part).bind(excluded).step() != SQLITE_ROW) return db_.error();
-  page.total = static_cast<uint64_t>(total.number(0));
   return page;
 }
 

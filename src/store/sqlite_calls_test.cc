@@ -165,7 +165,11 @@ TEST_F(SqliteCallsTest, PagesAndBounds) {
 
 TEST_F(SqliteCallsTest, OfWhoIsGoneNothingIsKept) {
   ASSERT_TRUE(calls_->add_call(over(EndReason::kHungUp, true)));
-  ASSERT_TRUE(store_->remove_user(id("bob")));
+  const app::PasswordProof proof{"hash"};
+  app::Session session;
+  session.user_id = id("bob");
+  ASSERT_TRUE(store_->add_session(session, 1, proof, ""));
+  ASSERT_TRUE(store_->remove_user(id("bob"), proof, session.token_hash));
   EXPECT_TRUE(outcomes("alice").empty());
   EXPECT_TRUE(calls_->add_call(over(EndReason::kHungUp, true))) << "between two who are gone";
   EXPECT_TRUE(outcomes("alice").empty());
