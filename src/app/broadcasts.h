@@ -58,7 +58,7 @@ struct PresentOptions {
   // By a program that has no way to say which broadcast it replaces: see supersede_silent().
   bool whip = false;
   // The goodbye of its media is a stop: this client does not come back to what it has left.
-  // Otherwise it is a loss, since a page that is loaded again says goodbye as well.
+  // Otherwise it is a loss, since a page that is loaded again may say so too.
   bool goodbye_stops = false;
 };
 

@@ -66,7 +66,7 @@ struct MediaHeard {
 };
 // The session is over without our asking. `goodbye`: the client closed it and said so ("closed
 // intentionally as the result of receipt of a close_notify alert": W3C WebRTC,
-// RTCDtlsTransportState). A page does so when it stops, and browsers do when a page is left or
+// RTCDtlsTransportState). A page does so when it stops, and a browser may when its page is left or
 // loaded again. Otherwise the client fell silent or failed DTLS. `reason` is for the log.
 struct MediaEnded {
   MediaId id = 0;

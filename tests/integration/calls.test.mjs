@@ -5,104 +5,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { GENERATIONS, MANY_ADDRESSES, Page, account, makeNetwork, offer } from '../support/pages.mjs';
-import { startServer } from '../support/server.mjs';
+import {
+  answer, call, figures, history, leave, NEW, OLD, open, otherDevice, person, quiet, reasonFor, SDP, server, socket,
+  start, talk, use, watches,
+} from '../support/call_people.mjs';
+import { Page, account, makeNetwork, offer } from '../support/pages.mjs';
 import { sleep, until } from '../support/until.mjs';
 
-const OLD = GENERATIONS['first generation'];
-const NEW = GENERATIONS['second generation'];
-
-let server;
-const open = [];
-const lines = [];
-before(async () => {
-  server = await startServer({ args: MANY_ADDRESSES });
-});
+before(() => start());
 after(() => server.stop());
-afterEach(async () => {
-  // A call whose pages only go is kept for 10 s, so that they may come back.
-  await Promise.all(lines.splice(0).map((line) => line.socket.connected && line.ask('hangup', {})));
-  open.splice(0).forEach((thing) => thing.close());
-});
-
-// Somebody with a call line. Each test has people of its own, so that no test is in another's way.
-async function person(kind, who) {
-  who ??= await account(server);
-  const line = new Page(server, who.token, kind);
-  open.push(line);
-  lines.push(line);
-  await line.ask('online');
-  return { ...who, kind, line };
-}
-
-// The same user on another device: a session of its own.
-async function otherDevice(who, kind = who.kind) {
-  const login = await fetch(`${server.url}/api/v2/sessions`, {
-    method: 'POST', body: JSON.stringify({ nickname: who.nickname, password: who.password }) });
-  const { token } = await login.json();
-  return person(kind, { ...who, token });
-}
-
-function socket(who, options) {
-  const page = new Page(server, who.token, who.kind, options);
-  open.push(page);
-  return page;
-}
-
-const SDP = { sdpOffer: offer('chromium_presenter') };
-
-async function call(from, to, options) {
-  const page = socket(from, options);
-  page.emit('createPresentor', { ...SDP, invite: to.nickname, record: false });
-  const [{ presentorId, callId }] = await page.next('startResponse');
-  return { page, id: presentorId, callId };
-}
-
-async function watches(who, presentorId) {
-  const page = socket(who, { presentorId });
-  page.emit('createViewer', { sdpOffer: offer('chromium_viewer') });
-  await page.next('startResponse');
-  return page;
-}
-
-// As the first generation answers: presents, says so on that socket, and watches.
-async function answer(who, ring, options) {
-  const viewer = await watches(who, ring.linkId);
-  const page = socket(who, options);
-  const named = who.kind.generation === 2 ? {} : { callId: ring.callId };
-  page.emit('createPresentor', { ...SDP, record: false, ...named });
-  const [{ presentorId }] = await page.next('startResponse');
-  page.emit('acceptcall', { from: ring.from });
-  return { page, viewer, id: presentorId };
-}
-
-// A call that is connected: both ends, with their sockets.
-async function talk(a, b) {
-  const made = await call(a, b);
-  const [ring] = await b.line.next('call');
-  const taken = await answer(b, ring);
-  const [accepted] = await a.line.next('callaccepted');
-  const viewer = await watches(a, accepted.linkId);
-  return { callId: made.callId, caller: { ...made, viewer }, callee: taken };
-}
-
-async function figures() {
-  const all = await server.metrics();
-  return { calls: all.loopcast_calls, on_air: all.loopcast_broadcasts, viewers: all.loopcast_viewers };
-}
-
-// No call, broadcast or viewer is left on the server.
-const quiet = () =>
-  until(async () => {
-    const { calls, on_air, viewers } = await figures();
-    return calls === 0 && on_air === 0 && viewers === 0;
-  }, async () => `quiet: ${JSON.stringify(await figures())}`, 20_000);
-
-async function history(who) {
-  const response = await fetch(`${server.url}/api/v2/calls`, { headers: { authorization: `Bearer ${who.token}` } });
-  assert.equal(response.status, 200);
-  return (await response.json()).calls;
-}
+afterEach(leave);
 
 const PAIRS = {
   'first generation calls first generation': [OLD, OLD],
@@ -142,7 +54,6 @@ for (const [name, [from, to]] of Object.entries(PAIRS)) {
   });
 }
 
-const reasonFor = async (who) => (await who.line.next('callended'))[0].reason;
 
 describe('ends', () => {
   test('declined', async () => {
@@ -242,52 +153,6 @@ describe('ends', () => {
   });
 });
 
-describe('what is meant', () => {
-  const list = async (who) => {
-    const answer = await fetch(`${server.url}/api/v2/broadcasts?page=1&size=100`, {
-      headers: { authorization: `Bearer ${who.token}` } });
-    return (await answer.json()).broadcasts.map(({ id }) => id);
-  };
-
-  test('an unrecorded broadcast of the second generation is for everybody, also while somebody rings', async () => {
-    const [alice, bob] = [await person(NEW), await person(NEW)];
-    const { callId, page } = await call(alice, bob);
-    await bob.line.next('call');
-    for (const extra of [{}, { kind: 'public' }]) {
-      const live = socket(bob);
-      const { presentorId, callId: none } = await live.ask('createPresentor', { ...SDP, record: false, ...extra });
-      assert.equal(none, undefined);
-      assert.ok((await list(alice)).includes(presentorId));
-      // The end of the ringing is not its end.
-      if (extra.kind) page.emit('stopPresentor');
-      await alice.line.settle();
-      assert.ok((await list(alice)).includes(presentorId));
-      live.close();
-    }
-    const answering = socket(bob);
-    const refused = await answering.ask('createPresentor', { ...SDP, kind: 'call', callId });
-    assert.equal(refused.error.code, 'cannot_be_reached');
-  });
-
-  test('who says that it is for a call need not say for which', async () => {
-    const [alice, bob] = [await person(NEW), await person(NEW)];
-    const { callId } = await call(alice, bob);
-    const [ring] = await bob.line.next('call');
-    const page = socket(bob);
-    const answered = await page.ask('createPresentor', { ...SDP, kind: 'call' });
-    assert.equal(answered.callId, callId);
-    assert.ok((await page.ask('acceptcall', { from: ring.from })).ok);
-    assert.equal((await alice.line.next('callaccepted'))[0].linkId, answered.presentorId);
-  });
-
-  test('the acknowledgement of a line tells the time of the server', async () => {
-    const { line } = await person(NEW);
-    const before = Date.now();
-    const { time } = await line.ask('online');
-    assert.ok(time >= before - 5 && time <= Date.now() + 5, `${time - before}`);
-  });
-});
-
 describe('devices and pages', () => {
   test('every device rings, and the others stop when one answers', async () => {
     const [alice, bob] = [await person(OLD), await person(OLD)];
@@ -384,27 +249,6 @@ describe('devices and pages', () => {
     assert.ok(took > 9000 && took < 11_500, `${took} ms`);
     await quiet();
     assert.equal((await history(bob))[0].outcome, 'lost');
-  });
-
-  test('a hangup that comes after the loss ends the call at once, and says whose it was', async () => {
-    const [alice, bob] = [await person(NEW), await person(NEW)];
-    const { caller, callId } = await talk(alice, bob);
-    caller.page.close();
-    await until(() => bob.line.events.some((e) => e.name === 'callstate' && e.args[0].state === 'connected' && !e.args[0].linkId), 'the loss');
-    await alice.line.ask('hangup', { callId });
-    const [[at_alice], [at_bob]] = [await alice.line.next('callended'), await bob.line.next('callended')];
-    assert.deepEqual([at_alice.reason, at_alice.by, at_bob.reason, at_bob.by], ['hung_up', 'you', 'hung_up', 'other']);
-    assert.ok((await call(alice, bob)).callId, 'a new call at once');
-  });
-
-  test('what each has on is told to the other', async () => {
-    const [alice, bob] = [await person(NEW), await person(OLD)];
-    const { callId } = await talk(alice, bob);
-    const shown = (who) => who.line.events.filter((e) => e.name === 'callstate').at(-1).args[0].shown;
-    assert.deepEqual(shown(alice), { microphone: true, camera: true, screen: false }, 'the first generation says nothing');
-    assert.ok((await alice.line.ask('callmedia', { callId, microphone: false, camera: true, screen: true })).ok);
-    await until(() => shown(bob).microphone === false, () => JSON.stringify(shown(bob)));
-    assert.deepEqual(shown(bob), { microphone: false, camera: true, screen: true });
   });
 
   test('a device that dies is offline within 30 s', async () => {
@@ -516,48 +360,6 @@ describe('privacy and bad input', () => {
     assert.ok((await call(other, bob)).callId, 'others may still call');
   });
 
-  test('one who is blocked is told what everybody is told of who is away, and the callee hears nothing', async () => {
-    const [alice, bob] = [await person(NEW), await person(NEW)];
-    const blocked = (who, method = 'GET', id = '') => fetch(`${server.url}/api/v2/blocked${id && `/${id}`}`, {
-      method, headers: { authorization: `Bearer ${who.token}` } });
-    assert.equal((await blocked(bob, 'PUT', alice.user.id)).status, 204);
-    assert.equal((await blocked(bob, 'PUT', alice.user.id)).status, 204);
-    assert.equal((await blocked(bob, 'PUT', 'nobody')).status, 404);
-    assert.equal((await blocked({ token: 'x' }, 'PUT', alice.user.id)).status, 401);
-    assert.deepEqual((await (await blocked(bob)).json()).people, [alice.user]);
-    assert.deepEqual((await (await blocked(alice)).json()).people, []);
-    const offline = await account(server);
-    const errors = [];
-    for (const to of [bob, offline]) {
-      errors.push((await socket(alice).ask('createPresentor', { ...SDP, invite: to.nickname, record: false })).error);
-    }
-    assert.deepEqual(errors[0], errors[1]);
-    await bob.line.settle();
-    assert.equal(bob.line.count('call'), 0);
-    assert.deepEqual(await history(bob), []);
-    assert.equal((await history(alice)).length, 2);
-    // He may call whom he has blocked.
-    await call(bob, alice);
-    await alice.line.next('call');
-    await bob.line.ask('hangup', {});
-    assert.equal((await blocked(bob, 'DELETE', alice.user.id)).status, 204);
-    await call(alice, bob);
-    await bob.line.next('call');
-  });
-
-  test('the same person is rung a few times only, and others still', async () => {
-    const [alice, bob, carol] = [await person(NEW), await person(NEW), await person(NEW)];
-    for (let i = 0; i < 4; ++i) {
-      const { page } = await call(alice, bob);
-      await bob.line.next('call');
-      page.emit('stopPresentor');
-      await reasonFor(bob);
-    }
-    const { error } = await socket(alice).ask('createPresentor', { ...SDP, invite: bob.nickname, record: false });
-    assert.equal(error.code, 'rate_limited');
-    assert.ok((await call(alice, carol)).callId);
-  });
-
   test('an offer that is no good calls nobody', async () => {
     const [alice, bob] = [await person(NEW), await person(NEW)];
     const page = socket(alice);
@@ -644,9 +446,8 @@ describe('people and history', () => {
   });
 
   test('a call that goes on when the server stops is in the history', async () => {
-    const other = await startServer({ args: MANY_ADDRESSES, data: await mkdtemp(path.join(tmpdir(), 'loopcast-calls-')) });
     const main = server;
-    server = other;
+    const other = await start({ data: await mkdtemp(path.join(tmpdir(), 'loopcast-calls-')) });
     try {
       const [alice, bob] = [await person(NEW), await person(NEW)];
       await talk(alice, bob);
@@ -654,7 +455,7 @@ describe('people and history', () => {
       const rows = execFileSync('sqlite3', [path.join(other.data, 'loopcast.db'), 'SELECT outcome FROM calls'], { encoding: 'utf8' });
       assert.equal(rows, '0\n0\n');
     } finally {
-      server = main;
+      use(main);
       await rm(other.data, { recursive: true, force: true });
     }
   });

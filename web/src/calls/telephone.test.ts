@@ -1,93 +1,31 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { choice, FakeTrack, FakeWorld, named, settle, type FakeSocket } from '../../tests/fakes';
-import type { Memory, Remembered } from './memory';
-import { kLineAwayMs, kRingCheckMs, kStateLimitMs, Telephone, type CallState } from './telephone';
-
-const kBob = { id: 'u2', nickname: 'bob', avatar: '/avatars/u2.svg' };
-const kQuiet = { mine: false, theirs: false, on: false };
-
-let world: FakeWorld;
-let said: [string, object][];
-let stored: Remembered | null;
-let states: CallState[];
-let telephone: Telephone;
-
-function make(): Telephone {
-  const memory: Memory = {
-    read: () => stored,
-    write: (call) => {
-      stored = call;
-    },
-  };
-  return new Telephone(
-    {
-      ...world.environment,
-      say: (event, payload) => said.push([event, payload]),
-      token: () => 'token',
-      choice,
-      memory,
-    },
-    (state) => states.push(state),
-  );
-}
-
-const phases = (): string[] => states.map(({ phase }) => phase).filter((phase, i, all) => phase !== all[i - 1]);
-
-/** The open sockets of the own broadcast and of the other's. */
-const open_sockets = (): FakeSocket[] => world.sockets.filter((socket) => !socket.disconnected_by_us);
-const own_socket = (): FakeSocket => {
-  const found = open_sockets().find(({ options }) => options.presentorId === undefined);
-  if (found === undefined) throw new Error('nothing is presented');
-  return found;
-};
-const watched = (): (string | undefined)[] =>
-  open_sockets().flatMap(({ options }) => (options.presentorId === undefined ? [] : [options.presentorId]));
-
-function connect(): void {
-  for (const peer of world.peers) if (!peer.closed) peer.become('connected');
-}
-
-async function presenting(answer: object): Promise<void> {
-  await settle();
-  own_socket().request('createPresentor').ack({ ok: true, presentorId: 'mine', ...answer });
-  own_socket().receive('startResponse', { sdpAnswer: 'the answer' });
-  await settle();
-}
-
-function snapshot(changes: object = {}): object {
-  return {
-    callId: 'c1',
-    user: kBob,
-    role: 'caller',
-    state: 'ringing',
-    linkId: null,
-    since: new Date(world.clock).toISOString(),
-    recording: kQuiet,
-    ...changes,
-  };
-}
-
-async function dial(): Promise<void> {
-  telephone.call(kBob);
-  await presenting({ callId: 'c1' });
-  telephone.on_snapshot(snapshot());
-}
-
-async function talk(): Promise<void> {
-  await dial();
-  telephone.on_accepted({ to: kBob, linkId: 'theirs', callId: 'c1' });
-  await settle();
-  connect();
-  telephone.on_snapshot(snapshot({ state: 'connected', linkId: 'theirs' }));
-}
+import { choice, FakeTrack, named, settle } from '../../tests/fakes';
+import {
+  begin,
+  connect,
+  dial,
+  kBob,
+  kQuiet,
+  open_sockets,
+  own_socket,
+  phases,
+  presenting,
+  reload,
+  remember,
+  said,
+  snapshot,
+  states,
+  stored,
+  talk,
+  telephone,
+  watched,
+  world,
+} from '../../tests/telephone_world';
+import { kLineAwayMs, kRingCheckMs, kStateLimitMs } from './telephone';
 
 beforeEach(() => {
   vi.useFakeTimers();
-  world = new FakeWorld();
-  said = [];
-  stored = null;
-  states = [];
-  telephone = make();
+  begin();
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -470,11 +408,10 @@ describe('talking', () => {
     telephone.presenter?.set_microphone(false);
     expect(stored).toEqual({ call_id: 'c1', use: 'camera', microphone: false, camera: true });
     const since = world.clock - 42_000;
-    world = new FakeWorld();
+    reload();
     const open = world.media.open;
     const microphone = new FakeTrack('microphone');
     open.mockResolvedValue({ audio: microphone, video: new FakeTrack('camera') });
-    telephone = make();
     telephone.on_snapshot(
       snapshot({ state: 'connected', linkId: 'theirs', since: new Date(since).toISOString(), role: 'callee' }),
     );
@@ -489,7 +426,7 @@ describe('talking', () => {
   });
 
   it('leaves the call to the tab that it was duplicated from, unless that goes', async () => {
-    stored = { call_id: 'c1', use: 'camera', microphone: true, camera: true };
+    remember({ call_id: 'c1', use: 'camera', microphone: true, camera: true });
     telephone.on_snapshot(snapshot({ state: 'connected', linkId: 'theirs', ownId: 'mine' }));
     expect(telephone.state.phase).toBe('elsewhere');
     expect(world.sockets).toEqual([]);
@@ -500,7 +437,7 @@ describe('talking', () => {
   });
 
   it('only tells of a call that another page is in', () => {
-    stored = { call_id: 'another', use: 'camera', microphone: true, camera: true };
+    remember({ call_id: 'another', use: 'camera', microphone: true, camera: true });
     telephone.on_snapshot(snapshot({ state: 'connected', linkId: 'theirs' }));
     expect(telephone.state).toMatchObject({ phase: 'elsewhere', user: kBob });
     expect(world.sockets).toEqual([]);
