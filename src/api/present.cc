@@ -76,6 +76,7 @@ unsigned status_of(std::string_view code) {
     case Code::kRateLimited:
     case Code::kTooManyBroadcasts:
     case Code::kTooManyStreams:
+    case Code::kTooManyBlocked:
       return 429;
     case Code::kStoreUnavailable:
     case Code::kServerFull:

@@ -71,6 +71,13 @@ enum class Code : uint8_t {
   kBusy,
   kNoAnswer,
   kInCall,
+  kTooManyBlocked,
+  // Accounts
+  kPasswordCommon,
+  kNicknameLooksTaken,
+  // Quotas of recordings
+  kQuotaNear,
+  kQuotaReached,
   kCount,
 };
 

@@ -36,7 +36,7 @@ export function serve(recordings: Recording[], total?: number): { asked: string[
     const refusal = refuse.get(request.split('?')[0] ?? '');
     if (refusal !== undefined) return new Response(JSON.stringify({ code: refusal[1] }), { status: refusal[0] });
     const answer = (body: unknown): Response => new Response(JSON.stringify(body));
-    if (url.includes('/usage')) return answer({ bytes: 95, count: recordings.length, limit_bytes: 100 });
+    if (url.includes('/usage')) return answer({ bytes: 95, count: recordings.length, limit_bytes: 100, seconds: 60, limit_seconds: null });
     const name = /recordings\/(\w+)$/.exec(url)?.[1];
     if (name === undefined) {
       const page = Number(new URL(url, 'http://a').searchParams.get('page'));

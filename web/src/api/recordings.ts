@@ -65,7 +65,10 @@ export interface RecordingPage {
 export interface RecordingUsage {
   bytes: number;
   count: number;
+  /** Both are the user's own; null is no limit. */
   limit_bytes: number | null;
+  seconds: number;
+  limit_seconds: number | null;
 }
 
 export type RecordingChange = Partial<Pick<Recording, 'title' | 'comments' | 'visibility'>>;

@@ -60,7 +60,7 @@ export const en = {
     nickname: 'Nickname',
     nickname_hint: 'Up to 32 characters. Everybody can see it.',
     password: 'Password',
-    password_hint: 'At least 6 characters.',
+    password_hint: 'At least 8 characters.',
     show_password: 'Show password',
     hide_password: 'Hide password',
     login_submit: 'Sign in',
@@ -221,10 +221,12 @@ export const en = {
   errors: {
     nickname_taken: 'This nickname is taken. Please choose another one.',
     nickname_invalid:
-      'A nickname must not be empty or contain control or invisible characters. Please change it.',
+      'A nickname needs something that can be seen, and no control or invisible characters. Please change it.',
+    nickname_looks_taken: 'This nickname looks like somebody else’s. Please choose another one.',
     nickname_too_long: 'A nickname has at most 32 characters. Please shorten it.',
-    password_too_short: 'A password needs at least 6 characters. Please choose a longer one.',
-    password_too_long: 'This password is too long. Please choose a shorter one.',
+    password_too_short: 'A password needs at least 8 characters. Please choose a longer one.',
+    password_too_long: 'A password has at most 128 characters. Please shorten it.',
+    password_common: 'Many people use this password, so it is easily guessed. Please choose another one.',
     bad_credentials: 'The nickname or the password is wrong. Please check both and try again.',
     unauthorized: 'Your session has ended. Please sign in again.',
     rate_limited: 'Too many attempts. Please wait a moment and try again.',
@@ -272,6 +274,10 @@ export const en = {
     recording_storage: 'The server cannot write the recording. Please tell whoever runs it.',
     recording_overloaded: 'The disk of the server is too slow: parts of the recording are missing.',
     disk_full: 'The disk of the server is full, so recording has stopped. Please tell whoever runs it.',
+    quota_near:
+      'Your recordings take 90% of the room that you have. When it is used up, recording stops. Delete some that you do not need.',
+    quota_reached:
+      'Your recordings take all the room that you have, so recording has stopped. Delete some that you do not need.',
     internal: 'Something unexpected went wrong on the server. Please try again later.',
     wrong_password: 'This password is wrong. Please check it and try again.',
     image_invalid: 'This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels.',
