@@ -56,6 +56,7 @@ class Live {
   void shutdown();
 
   app::Broadcasts& broadcasts() { return broadcasts_; }
+  const app::Broadcasts& broadcasts() const { return broadcasts_; }
   size_t clients() const { return sinks_.size(); }
 
  private:
