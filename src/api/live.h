@@ -21,7 +21,7 @@ class Live {
 
   // How often one user goes live: pages that come back after each loss of a bad network do it
   // often, and nobody does it twice a second for long.
-  static constexpr app::RateLimit kGoingLive{30, Duration::seconds(2)};
+  static constexpr app::RateLimit kGoingLive{60, Duration::seconds(1)};
 
   // `broadcasts` outlives this. `wall_now`: the wall clock. `seed`: see app::RateLimiter.
   Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now, const Random::Seed& seed)

@@ -23,7 +23,7 @@ TEST(Live, GoingLiveHasARateForEachUser) {
   uint32_t allowed = 0;
   for (int i = 0; i < 6000; ++i)  // a hundred times a second
     allowed += live.may_present(start + Duration::millis(10 * i), "alice").has_value();
-  EXPECT_LE(allowed, Live::kGoingLive.burst + 60 / 2);
+  EXPECT_LE(allowed, Live::kGoingLive.burst + 60);
   EXPECT_EQ(live.may_present(start, "alice").error().code, "rate_limited");
   EXPECT_TRUE(live.may_present(start, "bob"));
   EXPECT_EQ(live.rate_limited(), 6001u - allowed);
