@@ -37,6 +37,26 @@ Task<Status> CallHistory::clear(std::string user_id) {
   co_return co_await offload(database_, std::move(work));
 }
 
+Task<Status> CallHistory::block(std::string user_id, std::string other_id, WallTime now) {
+  auto work = [this, user_id, other_id, now] { return store_.block(user_id, other_id, now); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Status> CallHistory::unblock(std::string user_id, std::string other_id) {
+  auto work = [this, user_id, other_id] { return store_.unblock(user_id, other_id); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Expected<std::vector<app::User>>> CallHistory::blocked_by(std::string user_id) {
+  auto work = [this, user_id] { return store_.blocked_by(user_id); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Expected<bool>> CallHistory::blocks(std::string user_id, std::string other_id) {
+  auto work = [this, user_id, other_id] { return store_.blocks(user_id, other_id); };
+  co_return co_await offload(database_, std::move(work));
+}
+
 Task<Expected<PeoplePage>> CallHistory::people(Instant now, std::string user_id, std::string part,
                                                uint64_t offset, uint32_t limit) {
   if (!searches_.take(now, user_id).allowed) co_return app::make_error(app::Code::kRateLimited);

@@ -41,6 +41,11 @@ class CallHistory {
   http::Task<Expected<uint64_t>> unseen(std::string user_id);
   http::Task<Status> see(std::string user_id);
   http::Task<Status> clear(std::string user_id);
+  http::Task<Status> block(std::string user_id, std::string other_id, WallTime now);
+  http::Task<Status> unblock(std::string user_id, std::string other_id);
+  // By nickname.
+  http::Task<Expected<std::vector<app::User>>> blocked_by(std::string user_id);
+  http::Task<Expected<bool>> blocks(std::string user_id, std::string other_id);
   // Everybody but `user_id` whose nickname contains `part`; those who are here first. Error:
   // rate_limited.
   http::Task<Expected<PeoplePage>> people(Instant now, std::string user_id, std::string part,

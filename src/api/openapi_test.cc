@@ -70,7 +70,7 @@ TEST(OpenApi, DescribesEveryRoute) {
   CallHistory history((*store)->calls(), presence, database, random.fork());
   const CallEvents::Parts parts{sign_in, live, presence, calls, history, {}};
   CallEvents events(context, parts, {[] { return Instant(); }, [] { return WallTime(); }});
-  add_rest_calls(router, sign_in, history, events);
+  add_rest_calls(router, sign_in, history, events, [] { return WallTime(); });
   std::set<std::string> routes;
   for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);
 

@@ -77,6 +77,7 @@ unsigned status_of(std::string_view code) {
     case Code::kRateLimited:
     case Code::kTooManyBroadcasts:
     case Code::kTooManyStreams:
+    case Code::kTooManyBlocked:
       return 429;
     case Code::kStoreUnavailable:
     case Code::kServerFull:

@@ -71,6 +71,7 @@ enum class Code : uint8_t {
   kBusy,
   kNoAnswer,
   kInCall,
+  kTooManyBlocked,
   // Accounts
   kPasswordCommon,
   kNicknameLooksTaken,

@@ -154,6 +154,8 @@ constexpr std::array<Entry, kCodes> kTable = {{
      "Nobody answered. Try again later."},
     {Code::kInCall, "in_call", "您正在通话中，请先挂断当前通话。",
      "You are in a call already. Hang up first."},
+    {Code::kTooManyBlocked, "too_many_blocked", "您拉黑的人已达上限，请先取消拉黑其中一些人。",
+     "You have blocked as many people as one user may block. Unblock some of them first."},
     {Code::kPasswordCommon, "password_common", "这个密码太容易被猜到，请换一个更特别的。",
      "Many people use this password, so that it is easily guessed. Please choose another one."},
     {Code::kNicknameLooksTaken, "nickname_looks_taken",

@@ -47,6 +47,13 @@ RateLimiter::Decision RateLimiter::take(Instant now, std::string_view key) {
   return {true, {}};
 }
 
+void RateLimiter::forgive(std::string_view key) {
+  const auto found = index_.find(hash(key));
+  if (found == index_.end()) return;
+  buckets_.erase(found->second);
+  index_.erase(found);
+}
+
 std::string host_key(const IpAddress& address) {
   const size_t length = address.is_v4() ? 4 : address.is_v6() ? 8 : 0;
   std::string key(1, static_cast<char>(address.family));

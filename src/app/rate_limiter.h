@@ -31,6 +31,8 @@ class RateLimiter {
   RateLimiter(RateLimit limit, size_t capacity, const Random::Seed& seed);
 
   Decision take(Instant now, std::string_view key);
+  // What was taken of `key` is made good: it has all of its burst again.
+  void forgive(std::string_view key);
 
   size_t size() const { return buckets_.size(); }
   uint64_t refused() const { return refused_; }

@@ -27,6 +27,18 @@ TEST(RateLimiter, RefusalsCostNothing) {
   EXPECT_TRUE(limiter.take(kStart + Duration::seconds(10), "a").allowed);
 }
 
+TEST(RateLimiter, ForgivesOneKey) {
+  RateLimiter limiter(kLimit, 10, kSeed);
+  for (const char* key : {"a", "b"})
+    for (int i = 0; i < 3; ++i) (void)limiter.take(kStart, key);
+  limiter.forgive("a");
+  limiter.forgive("never heard of");
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(limiter.take(kStart, "a").allowed);
+  EXPECT_FALSE(limiter.take(kStart, "a").allowed);
+  EXPECT_FALSE(limiter.take(kStart, "b").allowed);
+  EXPECT_EQ(limiter.size(), 2u);
+}
+
 TEST(RateLimiter, FillsUpToTheBurstOnly) {
   RateLimiter limiter(kLimit, 10, kSeed);
   (void)limiter.take(kStart, "a");

@@ -358,7 +358,8 @@ class Server {
     api::add_rest_v1(router_, *sign_in_, live_, *library_);
     api::add_rest_v2(router_, *sign_in_, live_);
     api::add_rest_accounts(router_, *sign_in_, *changes_);
-    api::add_rest_calls(router_, *sign_in_, *call_history_, *call_events_);
+    api::add_rest_calls(router_, *sign_in_, *call_history_, *call_events_,
+                        [] { return net::wall_now(); });
     api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
     whip_->add_routes(router_);
     router_.add("GET", "/healthz", [this](const Request&) { return show_health(); });

@@ -5,7 +5,9 @@
 namespace loopcast::sfu {
 
 PacketCache::PacketCache(size_t capacity, size_t max_payload)
-    : slot_size_(kHeadroom + max_payload), packets_(capacity), payloads_(capacity * slot_size_) {}
+    : slot_size_(kHeadroom + max_payload),
+      packets_(capacity),
+      payloads_(std::make_unique_for_overwrite<uint8_t[]>(capacity * slot_size_)) {}
 
 bool PacketCache::insert(const CachedPacket& packet, Bytes payload) {
   if (payload.size() > max_payload() || packet.index < 0) return false;

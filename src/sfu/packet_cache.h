@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/bytes.h"
@@ -91,7 +92,7 @@ class PacketCache {
 
   size_t slot_size_;
   std::vector<CachedPacket> packets_;
-  std::vector<uint8_t> payloads_;
+  std::unique_ptr<uint8_t[]> payloads_;  // not touched before it is used
   int64_t highest_ = -1;
 };
 

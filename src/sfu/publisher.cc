@@ -17,14 +17,18 @@ constexpr int64_t kClockStepUs = 2'000'000;
 
 bool is_video(const SourceStream& stream) { return stream.kind == rtc::MediaKind::kVideo; }
 
-// A raw number less the packets before it that were taken out.
-int64_t compact(const SourceStream& stream, int64_t raw) {
+// A raw number less the packets before it that were taken out; nullopt for one from before all that
+// are remembered.
+std::optional<int64_t> compact(const SourceStream& stream, int64_t raw) {
   int64_t after = 0;
   const auto size = static_cast<int64_t>(stream.removed.size());
-  for (int64_t i = stream.removed_count - 1; i >= 0 && stream.removed_count - i <= size; --i) {
-    if (stream.removed[static_cast<size_t>(i % size)] <= raw) break;
+  const int64_t remembered = std::min(stream.removed_count, size);
+  while (after < remembered) {
+    const int64_t newest = stream.removed_count - 1 - after;
+    if (stream.removed[static_cast<size_t>(newest % size)] <= raw) break;
     ++after;
   }
+  if (after == size && stream.removed_count > size) return std::nullopt;
   return raw - (stream.removed_count - after);
 }
 
@@ -44,19 +48,29 @@ std::optional<int64_t> inserted_before(const SourceStream& stream, int64_t raw) 
 
 // Raw number to the publisher's own; nullopt if nobody knows its place any more.
 std::optional<int64_t> number_of(const SourceStream& stream, int64_t raw) {
+  const auto kept = compact(stream, raw);
   const auto inserted = inserted_before(stream, raw);
-  return inserted ? std::optional(compact(stream, raw) + *inserted) : std::nullopt;
+  return kept && inserted ? std::optional(*kept + *inserted) : std::nullopt;
 }
 
-void remove_number(SourceStream& stream, int64_t raw) {
-  // A late probe leaves a gap that is already told: viewers will not get it, as with any loss.
+bool is_removed(const SourceStream& stream, int64_t raw) {
+  const auto used = static_cast<size_t>(
+      std::min(stream.removed_count, static_cast<int64_t>(stream.removed.size())));
+  return std::find(stream.removed.begin(), stream.removed.begin() + used, raw) !=
+         stream.removed.begin() + used;
+}
+
+// False if packets behind it have their numbers already, or may have.
+bool remove_number(SourceStream& stream, int64_t raw) {
   const auto size = static_cast<int64_t>(stream.removed.size());
   if (stream.removed_count > 0 &&
       raw <= stream.removed[static_cast<size_t>((stream.removed_count - 1) % size)])
-    return;
-  if (number_of(stream, raw).value_or(-1) <= stream.cache.highest()) return;
+    return is_removed(stream, raw);
+  const auto number = number_of(stream, raw);
+  if (!number || *number <= stream.cache.highest()) return false;
   stream.removed[static_cast<size_t>(stream.removed_count % size)] = raw;
   ++stream.removed_count;
+  return true;
 }
 
 // Pads what is pending, frame by frame.
@@ -76,6 +90,13 @@ void equalise(SourceStream& stream) {
   }
 }
 
+void take_offered_parameter_sets(SourceStream& stream) {
+  if (stream.codec != wire::Codec::kH264) return;
+  stream.parameter_sets = {};
+  stream.parameter_sets.take_offered(
+      rtc::format_parameter(stream.fmtp, "sprop-parameter-sets").value_or(std::string_view()));
+}
+
 }  // namespace
 
 SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agreed)
@@ -87,9 +108,7 @@ SourceStream::SourceStream(size_t media_index, const rtc::NegotiatedMedia& agree
       cache(agreed.kind == rtc::MediaKind::kVideo
                 ? PacketCache(Publisher::kVideoCache)
                 : PacketCache(Publisher::kAudioCache, PacketCache::kMaxSoundPayload)) {
-  if (codec == wire::Codec::kH264)
-    parameter_sets.take_offered(
-        rtc::format_parameter(fmtp, "sprop-parameter-sets").value_or(std::string_view()));
+  take_offered_parameter_sets(*this);
   pending.reserve(cache.capacity());
   batch.reserve(cache.capacity());
 }
@@ -117,10 +136,10 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
   SourceStream* stream = stream_of(received.media);
   if (!stream) return false;
   const wire::RtpPacket& rtp = received.rtp;
-  if (rtp.payload.empty()) {
-    remove_number(*stream, received.index);
-    return false;
-  }
+  // Those of the source before would decode the pictures of this one into anything.
+  if (stream->source && *stream->source != rtp.ssrc) take_offered_parameter_sets(*stream);
+  stream->source = rtp.ssrc;
+  if (rtp.payload.empty()) return take_out(now, *stream, received);
   CachedPacket packet{.timestamp = rtp.timestamp,
                       .marker = rtp.marker,
                       .audio_level = received.audio_level,
@@ -130,8 +149,7 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
     if (!info) {
       // Handed on would be garbage to a decoder. The number is taken out like a probe's.
       counters.add(rtc::Counter::kDropRtpMalformed);
-      remove_number(*stream, received.index);
-      return false;
+      return take_out(now, *stream, received);
     }
     packet.keyframe = info->keyframe;
     packet.frame_start = info->frame_start;
@@ -144,8 +162,7 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
   }
   if (rtp.payload.size() > stream->cache.max_payload()) {
     counters.add(rtc::Counter::kDropRtpTooLarge);
-    remove_number(*stream, received.index);
-    return false;
+    return take_out(now, *stream, received);
   }
   // After parameter sets may have been put before it.
   const auto index = number_of(*stream, received.index);
@@ -163,6 +180,15 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
   return true;
 }
 
+// Viewers are to miss nothing under this number. True if that takes a packet.
+bool Publisher::take_out(Instant now, SourceStream& stream, const rtc::Received& received) {
+  if (remove_number(stream, received.index)) return false;
+  const auto index = number_of(stream, received.index);
+  return index &&
+         insert(now, stream, {.index = *index, .timestamp = received.rtp.timestamp, .arrival = now},
+                {});
+}
+
 bool Publisher::accept_relayed(Instant now, size_t stream, const CachedPacket& packet,
                                Bytes payload) {
   return stream < streams_.size() && insert(now, streams_[stream], packet, payload);
@@ -171,6 +197,7 @@ bool Publisher::accept_relayed(Instant now, size_t stream, const CachedPacket& p
 bool Publisher::insert(Instant now, SourceStream& stream, const CachedPacket& packet,
                        Bytes payload) {
   if (!stream.cache.insert(packet, payload)) return false;
+  if (payload.empty()) stream.cache.pad(packet.index);  // RTP has no packets of nothing at all
   note_keyframe(stream, packet);
   // More than a cache in one batch would be overwritten before it is handed on.
   if (stream.pending.size() < stream.cache.capacity()) stream.pending.push_back(packet.index);
@@ -264,12 +291,26 @@ std::optional<int64_t> Publisher::replay_start(const SourceStream& stream, Insta
   return stream.keyframe_index;
 }
 
+void Publisher::note_clock(SourceStream& stream, const std::optional<rtc::ClockMark>& mark) {
+  if (!mark) {
+    stream.clock.reset();
+    return;
+  }
+  if (mark->at == stream.clock_seen) return;
+  stream.clock_seen = mark->at;
+  const int64_t offset = mark->at.us() - wire::wall_from_ntp(mark->ntp).us;
+  if (!clock_offset_ || std::abs(*clock_offset_ - offset) > kClockStepUs) {
+    clock_offset_ = offset;
+    // By the clock before it was set, the others are not in time with this one.
+    for (SourceStream& other : streams_) other.clock.reset();
+  }
+  stream.clock = mark;
+}
+
 std::optional<uint32_t> Publisher::timestamp_at(const SourceStream& stream, Instant now) const {
   const auto& mark = stream.clock;
-  if (!mark) return std::nullopt;
+  if (!mark || !clock_offset_) return std::nullopt;
   const int64_t sent = wire::wall_from_ntp(mark->ntp).us;
-  const int64_t offset = mark->at.us() - sent;
-  if (!clock_offset_ || std::abs(*clock_offset_ - offset) > kClockStepUs) clock_offset_ = offset;
   const int64_t elapsed_us = now.us() - (sent + *clock_offset_);
   const int64_t ticks = elapsed_us * stream.clock_rate / 1'000'000;
   return mark->rtp_timestamp + static_cast<uint32_t>(ticks);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sfu/media_testing.h"
+#include "wire/ntp.h"
 
 namespace loopcast::sfu {
 namespace {
@@ -56,12 +57,51 @@ TEST_F(PublisherTest, LatePacketKeepsItsPlaceBeforeThePadding) {
   EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 102, 101}));
 }
 
-TEST_F(PublisherTest, PaddingThatComesLateLeavesItsGap) {
+TEST_F(PublisherTest, PaddingThatComesLateFillsItsGap) {
   EXPECT_TRUE(video(100, 1, Part::kKeyframe));
   EXPECT_TRUE(video(102, 2, Part::kDelta));
-  EXPECT_FALSE(padding(101));
+  EXPECT_TRUE(padding(101));
+  EXPECT_FALSE(padding(101)) << "once";
   EXPECT_TRUE(video(103, 3, Part::kDelta));
-  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 102, 103}));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 102, 101, 103}));
+  const CachedPacket* filler = stream().cache.find(101);
+  ASSERT_TRUE(filler);
+  EXPECT_EQ(filler->payload_size, 0);
+  const rtc::PlainPacket plain = stream().cache.plain(*filler);
+  EXPECT_EQ(plain.padding, 1);
+  ASSERT_EQ(plain.payload.size(), 1u);
+  EXPECT_EQ(plain.payload[0], 1) << "the count, which counts itself";
+}
+
+TEST_F(PublisherTest, PaddingThatOthersOvertookLeavesNoGap) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_FALSE(padding(102));
+  EXPECT_TRUE(padding(101)) << "what follows it may have its number by now";
+  EXPECT_FALSE(padding(102)) << "a duplicate";
+  EXPECT_TRUE(video(103, 2, Part::kDelta));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102}));
+}
+
+TEST_F(PublisherTest, MalformedVideoThatComesLateFillsItsGap) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_TRUE(video(102, 2, Part::kDelta));
+  const std::vector<uint8_t> broken{0x80};
+  EXPECT_TRUE(publisher.accept(now, received(kVideo, 101, 1, broken), counters));
+  EXPECT_EQ(stream().cache.find(101)->payload_size, 0);
+}
+
+TEST_F(PublisherTest, APacketFromBeforeAllRememberedPaddingTakesNobodysPlace) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  int64_t raw = 102;  // 101 is missing
+  for (uint32_t i = 0; i < 70; ++i) {
+    EXPECT_FALSE(padding(raw++));
+    EXPECT_TRUE(video(raw++, 2 + i, Part::kDelta));
+  }
+  const size_t before = stream().pending.size();
+  EXPECT_FALSE(video(101, 1, Part::kDelta));
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpOffSequence), 1u);
+  EXPECT_FALSE(padding(101));
+  EXPECT_EQ(stream().pending.size(), before);
 }
 
 TEST_F(PublisherTest, MorePaddingThanIsRememberedStaysRight) {
@@ -307,9 +347,66 @@ TEST_F(H264PublisherTest, SetsOfTheStreamsBeginningAreThereForThoseWhoComeLater)
   EXPECT_EQ(stream().cache.highest(), 105);
 }
 
+TEST_F(H264PublisherTest, AnotherSourceIsNotGivenTheSetsOfTheOneBefore) {
+  nal(100, 1, Nal::kSps);
+  nal(101, 1, Nal::kPps);
+  nal(102, 1, Nal::kIdr, true);
+  const auto payload = h264(Nal::kIdr);
+  auto other = received(kVideo, 103, 2, payload);
+  other.rtp.ssrc = Ssrc{9};
+  EXPECT_TRUE(publisher.accept(now, other, counters));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102, 103}));
+}
+
 TEST_F(PublisherTest, PendingIsBounded) {
   for (int64_t i = 0; i < 5000; ++i) video(100 + i, 1, Part::kInside, false);
   EXPECT_EQ(stream().pending.size(), Publisher::kVideoCache);
+}
+
+// Sender reports.
+
+class PublisherClocks : public PublisherTest {
+ protected:
+  static constexpr int64_t kWall = 1'790'000'000'000'000;
+  void report(size_t media, Instant at, int64_t wall_us, uint32_t timestamp) {
+    publisher.note_clock(*publisher.stream_of(media),
+                         rtc::ClockMark{wire::ntp_from_wall(WallTime{wall_us}), timestamp, at});
+  }
+  std::optional<uint32_t> timestamp(size_t media, Instant at) {
+    return publisher.timestamp_at(*publisher.stream_of(media), at);
+  }
+};
+
+TEST_F(PublisherClocks, PlacesBothStreamsByOneWallClock) {
+  EXPECT_FALSE(timestamp(kVideo, now));
+  report(kAudio, now, kWall, 1000);
+  EXPECT_FALSE(timestamp(kVideo, now));
+  EXPECT_EQ(timestamp(kAudio, now + Duration::seconds(1)), 49'000u);
+  // This report took 300 ms longer on its way: that is not its stream's fault.
+  report(kVideo, now + Duration::millis(1300), kWall + 1'000'000, 500'000);
+  EXPECT_EQ(timestamp(kVideo, now + Duration::seconds(2)), 590'000u);
+}
+
+TEST_F(PublisherClocks, AClockThatWasSetPlacesNothingByTheOneBefore) {
+  report(kAudio, now, kWall, 1000);
+  report(kVideo, now, kWall, 500'000);
+  const Instant later = now + Duration::seconds(1);
+  report(kAudio, later, kWall + 3'600'000'000, 49'000);
+  EXPECT_EQ(timestamp(kAudio, later), 49'000u);
+  EXPECT_FALSE(timestamp(kVideo, later)) << "it is in time with the old clock";
+  // The same report once more, as after any compound of the presenter, changes nothing.
+  report(kVideo, now, kWall, 500'000);
+  EXPECT_FALSE(timestamp(kVideo, later));
+  EXPECT_EQ(timestamp(kAudio, later), 49'000u);
+  report(kVideo, later, kWall + 3'600'000'000, 590'000);
+  EXPECT_EQ(timestamp(kVideo, later), 590'000u);
+  EXPECT_EQ(timestamp(kAudio, later), 49'000u);
+}
+
+TEST_F(PublisherClocks, ASourceThatTellsNoTimeIsNotPlaced) {
+  report(kVideo, now, kWall, 500'000);
+  publisher.note_clock(stream(), std::nullopt);
+  EXPECT_FALSE(timestamp(kVideo, now));
 }
 
 }  // namespace

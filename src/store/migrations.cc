@@ -104,10 +104,20 @@ CREATE INDEX calls_by_time ON calls (user_id, started_at);
 CREATE INDEX calls_by_other ON calls (other_id);
 CREATE INDEX calls_unseen ON calls (user_id) WHERE seen = 0;
 )sql"},
+    // Who does not want to be called by whom.
+    {5, R"sql(
+CREATE TABLE blocked (
+  user_id  TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  other_id TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  since    INTEGER NOT NULL,
+  PRIMARY KEY (user_id, other_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blocked_by_other ON blocked (other_id);
+)sql"},
     // skeleton(): as app::confusable_skeleton() makes it; two who looked the same before keep their
     // names. A quota that is NULL is the one of the options. A recording of a call has its call_id
     // for ever, so that what was agreed between two holds also when one of them is gone.
-    {5, R"sql(
+    {6, R"sql(
 ALTER TABLE users ADD COLUMN sign_outs INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE users ADD COLUMN nickname_shape TEXT NOT NULL DEFAULT '';
 ALTER TABLE users ADD COLUMN quota_bytes INTEGER;

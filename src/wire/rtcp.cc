@@ -177,17 +177,19 @@ bool write_receiver_report(ByteWriter& w, Ssrc ssrc, std::span<const ReportBlock
   return true;
 }
 
-bool write_sdes_cname(ByteWriter& w, Ssrc ssrc, std::string_view cname) {
-  if (cname.size() > 255) return false;
+bool write_sdes_cname(ByteWriter& w, std::span<const Ssrc> ssrcs, std::string_view cname) {
+  if (ssrcs.empty() || cname.size() > 255) return false;
   const size_t chunk = kSsrcSize + 2 + cname.size();
   // One to four zeros: the end of the items, and up to the end of the word.
   const size_t zeros = 4 - chunk % 4;
-  if (!start(w, 1, kRtcpSdes, chunk + zeros)) return false;
-  w.u32(ssrc.value);
-  w.u8(kSdesCname);
-  w.u8(static_cast<uint8_t>(cname.size()));
-  w.bytes(as_bytes(cname));
-  w.zeros(zeros);
+  if (!start(w, ssrcs.size(), kRtcpSdes, ssrcs.size() * (chunk + zeros))) return false;
+  for (const Ssrc ssrc : ssrcs) {
+    w.u32(ssrc.value);
+    w.u8(kSdesCname);
+    w.u8(static_cast<uint8_t>(cname.size()));
+    w.bytes(as_bytes(cname));
+    w.zeros(zeros);
+  }
   return true;
 }
 

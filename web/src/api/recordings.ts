@@ -16,9 +16,19 @@ export interface Sprite {
   count: number;
 }
 
+/** The call that a recording is one side of, and who was at the other side. */
+export interface RecordedCall {
+  id: string;
+  /** Null if that account is gone. */
+  with: { nickname: string; avatar: string } | null;
+}
+
 export interface Recording {
   id: string;
+  /** Whose picture and sound it is. */
   user: User;
+  /** Absent or null for a broadcast. */
+  call?: RecordedCall | null;
   title: string;
   /** ISO 8601, UTC. */
   started_at: string;
