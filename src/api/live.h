@@ -20,7 +20,7 @@ class Live {
   using AirSink = std::function<void(app::AirChange&)>;
 
   // How often one user goes live: pages that come back after each loss of a bad network do it
-  // often, and nobody does it twice a second for long.
+  // often, and nobody does it more than once a second for long.
   static constexpr app::RateLimit kGoingLive{60, Duration::seconds(1)};
 
   // `broadcasts` outlives this. `wall_now`: the wall clock. `seed`: see app::RateLimiter.
