@@ -414,8 +414,9 @@ class Server {
   Task<Response> show_metrics(Request request) {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
-    auto response = Response::text(metrics_text(broadcasts_, counters_, *sign_in_, *changes_,
-                                                media_, *library_, recorder_, presence_, calls_));
+    auto response =
+        Response::text(metrics_text(live_, counters_, *sign_in_, *changes_, media_, *library_,
+                                    recorder_, presence_, calls_, *call_history_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
