@@ -52,8 +52,8 @@ class Rig final : private TransmitSink {
         workers_[0]->handle(now_, sfu::Publish{kPublisher, browsers_[0]->offer()}, out_);
       else
         worker_of(i).handle(now_, sfu::Watch{i + 1, kPublisher, browsers_[i]->offer()}, out_);
-      if (i == 0) relay();
       flush();
+      if (i == 0) relay();
       run_until(now_ + Duration::millis(20));
     }
     run_until(now_ + Duration::seconds(1));
@@ -84,7 +84,7 @@ class Rig final : private TransmitSink {
   sfu::Worker& worker_of(size_t browser) { return *workers_[browser % workers_.size()]; }
   void relay() {
     for (size_t w = 1; w < workers_.size(); ++w) {
-      workers_[w]->handle(now_, sfu::Relay{kPublisher}, out_);
+      workers_[w]->handle(now_, sfu::Relay{kPublisher, streams_}, out_);
       workers_[0]->handle(now_, sfu::Tap{kPublisher, static_cast<sfu::TargetId>(w), {}}, out_);
     }
   }
@@ -177,6 +177,7 @@ class Rig final : private TransmitSink {
         if (const auto* answered = std::get_if<sfu::Answered>(&event)) {
           const size_t i = static_cast<size_t>(answered->id - 1);
           if (!browsers_[i]->set_answer(now_, answered->sdp)) std::abort();
+          if (!answered->streams.empty()) streams_ = answered->streams;
           collect(i);
         } else if (std::get_if<sfu::KeyframeWanted>(&event)) {
           workers_[0]->handle(now_, sfu::RequestKeyframe{kPublisher}, out_);
@@ -219,6 +220,7 @@ class Rig final : private TransmitSink {
   Outlet out_{batch_, *this};
   std::vector<std::unique_ptr<sim::Browser>> browsers_;
   std::vector<SocketAddress> addresses_;
+  std::vector<sfu::HandoverStream> streams_;  // of the presenter
   std::unordered_map<SocketAddress, size_t> by_address_;
   std::vector<Kept> to_worker_, to_browsers_, kept_;
   bool measuring_ = false;

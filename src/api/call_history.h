@@ -51,6 +51,8 @@ class CallHistory {
   http::Task<Expected<PeoplePage>> people(Instant now, std::string user_id, std::string part,
                                           uint64_t offset, uint32_t limit);
 
+  uint64_t rate_limited() const { return searches_.refused(); }
+
  private:
   app::CallStore& store_;
   const app::Presence& presence_;

@@ -20,8 +20,8 @@ class Live {
   using AirSink = std::function<void(app::AirChange&)>;
 
   // How often one user goes live: pages that come back after each loss of a bad network do it
-  // often, and nobody does it twice a second for long.
-  static constexpr app::RateLimit kGoingLive{30, Duration::seconds(2)};
+  // often, and nobody does it more than once a second for long.
+  static constexpr app::RateLimit kGoingLive{60, Duration::seconds(1)};
 
   // `broadcasts` outlives this. `wall_now`: the wall clock. `seed`: see app::RateLimiter.
   Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now, const Random::Seed& seed)
@@ -56,6 +56,7 @@ class Live {
   void shutdown();
 
   app::Broadcasts& broadcasts() { return broadcasts_; }
+  const app::Broadcasts& broadcasts() const { return broadcasts_; }
   size_t clients() const { return sinks_.size(); }
 
  private:

@@ -57,6 +57,7 @@ unsigned status_of(std::string_view code) {
     case Code::kMethodNotAllowed:
       return 405;
     case Code::kNicknameTaken:
+    case Code::kNicknameLooksTaken:
     case Code::kAlreadyPresenting:
     case Code::kAlreadyWatching:
     case Code::kConflict:

@@ -58,7 +58,7 @@ class SignIn {
   http::Task<Expected<app::User>> find_user_by_nickname(std::string nickname);
 
   Instant now() const { return clocks_.now(); }
-  AuditLog& audit() { return audit_; }
+  AuditLog& audit() const { return audit_; }
   uint64_t rate_limited() const { return limiter_.refused(); }
   uint64_t overloaded() const { return overloaded_; }
 

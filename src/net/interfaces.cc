@@ -11,6 +11,7 @@
 #include <linux/if_addr.h>
 #include <net/if.h>
 
+#include "net/fd.h"
 #include "net/sockaddr.h"
 
 namespace loopcast::net {
@@ -38,6 +39,13 @@ IpAddress address_of(const ifaddrs& entry) {
 }
 
 }  // namespace
+
+bool has_ipv6() {
+  const Fd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  Sockaddr all;
+  const socklen_t length = to_sockaddr({IpAddress::v6({}), 0}, all);
+  return fd && ::bind(fd.get(), &all.any, length) == 0;
+}
 
 std::vector<IpAddress> unfit_ipv6_addresses(std::string_view if_inet6) {
   std::vector<IpAddress> unfit;

@@ -15,6 +15,9 @@ namespace loopcast::net {
 // Loopback only if there is nothing else.
 std::vector<IpAddress> local_addresses();
 
+// Whether a socket can be bound to all IPv6 addresses: not where IPv6 is switched off.
+bool has_ipv6();
+
 // The IPv6 addresses that /proc/net/if_inet6 (its whole text) shows as unfit: see above.
 std::vector<IpAddress> unfit_ipv6_addresses(std::string_view if_inet6);
 

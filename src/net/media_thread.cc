@@ -193,7 +193,7 @@ void MediaThreadBase::on_datagram(const Route& from, MutableBytes data) {
   worker_datagrams({&datagram, 1});
 }
 
-void MediaThreadBase::on_closed(uint32_t tcp) { worker_route_closed(tcp); }
+void MediaThreadBase::on_closed(const Route& route) { worker_route_closed(route); }
 
 void MediaThreadBase::publish() {
   for (size_t i = 0; i < udp_.size(); ++i) counters_.udp[i] = udp_[i]->counters();

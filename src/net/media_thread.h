@@ -7,7 +7,7 @@
 //     void flush(Instant now, Outlet& out);            // after each batch received, and each turn
 //     Instant next_timeout() const;
 //     void handle_timeout(Instant now, Outlet& out);   // at next_timeout() or later
-//     void route_closed(Instant now, uint32_t tcp);    // an ICE-TCP connection is gone
+//     void route_closed(Instant now, const Route& route);  // an ICE-TCP connection is gone
 //     void handle(Instant now, Command&& command, Outlet& out);
 //     bool poll_event(Event& event);                   // false: there is none
 //   };
@@ -109,7 +109,7 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   virtual void worker_flush() = 0;
   virtual Instant worker_next_timeout() const = 0;
   virtual void worker_timeout() = 0;
-  virtual void worker_route_closed(uint32_t tcp) = 0;
+  virtual void worker_route_closed(const Route& route) = 0;
   // True: commands are, or may be, left for the next turn, which comes at once. False: the
   // mailboxes were empty when they were looked at last (see Mailbox, the reader's duty).
   virtual bool worker_commands() = 0;
@@ -119,7 +119,7 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
 
   void send(TransmitBatch& batch) override;
   void on_datagram(const Route& from, MutableBytes data) override;
-  void on_closed(uint32_t tcp) override;
+  void on_closed(const Route& route) override;
 
   void run();
   void take_turn(std::span<const EventLoop::Ready> ready);
@@ -199,7 +199,7 @@ class MediaThread final : public MediaThreadBase {
   void worker_flush() override { worker_->flush(turn(), out()); }
   Instant worker_next_timeout() const override { return worker_->next_timeout(); }
   void worker_timeout() override { worker_->handle_timeout(turn(), out()); }
-  void worker_route_closed(uint32_t tcp) override { worker_->route_closed(turn(), tcp); }
+  void worker_route_closed(const Route& route) override { worker_->route_closed(turn(), route); }
   bool worker_commands() override {
     if constexpr (kHandsOver) {
       handed_.take(taken_over_);

@@ -68,7 +68,7 @@ class EchoWorker {
     tell(now >= timeout_ ? "timeout" : "timeout too early");
     timeout_ = Instant::never();
   }
-  void route_closed(Instant, uint32_t tcp) { tell("closed " + std::to_string(tcp)); }
+  void route_closed(Instant, const Route& route) { tell("closed " + std::to_string(route.tcp)); }
   void handle(Instant now, Command&& command, Outlet& out) {
     if (command.text == "timer")
       timeout_ = now + Duration::millis(3);

@@ -39,11 +39,10 @@ bool set_option(int fd, int level, int name, int value) {
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
-// Whether two addresses are likely to be one household.
-bool same_remote(const IpAddress& a, const IpAddress& b) {
-  if (a.family != b.family) return false;
-  const size_t significant = a.is_v4() ? 4 : 8;
-  return std::equal(a.octets.begin(), a.octets.begin() + significant, b.octets.begin());
+// The same for all addresses that are likely to be one household: an IPv4 address, an IPv6 /64.
+SocketAddress household_of(IpAddress remote) {
+  if (!remote.is_v4()) std::fill(remote.octets.begin() + 8, remote.octets.end(), uint8_t{0});
+  return {remote, 0};
 }
 
 }  // namespace
@@ -132,16 +131,15 @@ void TcpListener::accept(Instant now, size_t listener) {
   }
 }
 
-bool TcpListener::has_place(const IpAddress& remote) const {
+bool TcpListener::has_place(const SocketAddress& household) const {
   if (connections_.size() >= limits_.connections || last_number_ == UINT32_MAX) return false;
-  const auto same = std::count_if(connections_.begin(), connections_.end(), [&](const auto& entry) {
-    return same_remote(entry.second->route.remote.ip, remote);
-  });
-  return static_cast<size_t>(same) < limits_.connections_per_remote;
+  const auto same = by_household_.find(household);
+  return same == by_household_.end() || same->second < limits_.connections_per_remote;
 }
 
 void TcpListener::start(Instant now, Fd fd, const SocketAddress& remote) {
-  if (!has_place(remote.ip)) {
+  const SocketAddress household = household_of(remote.ip);
+  if (!has_place(household)) {
     ++counters_.refused;
     return;
   }
@@ -154,6 +152,7 @@ void TcpListener::start(Instant now, Fd fd, const SocketAddress& remote) {
     return;
   }
   ++counters_.accepted;
+  ++by_household_[household];
   connections_.emplace(last_number_, std::move(c));
   counters_.open = connections_.size();
   next_sweep_ = std::min(next_sweep_, now + kSweep);
@@ -273,7 +272,11 @@ void TcpListener::reap(Receiver& receiver) {
     broken_.pop_back();
     const auto node = connections_.extract(number);
     counters_.open = connections_.size();
-    if (!node.empty() && node.mapped()->greeted) receiver.on_closed(number);
+    if (node.empty()) continue;
+    const Route route = node.mapped()->route;
+    const auto same = by_household_.find(household_of(route.remote.ip));
+    if (--same->second == 0) by_household_.erase(same);
+    if (node.mapped()->greeted) receiver.on_closed(route);
   }
 }
 

@@ -38,8 +38,8 @@ class TcpListener {
    public:
     virtual ~Receiver() = default;
     virtual void on_datagram(const Route& from, MutableBytes data) = 0;
-    // The connection `tcp` is gone; only for one of which a datagram was delivered.
-    virtual void on_closed(uint32_t tcp) = 0;
+    // The connection that `route` names is gone; only for one of which a datagram was delivered.
+    virtual void on_closed(const Route& route) = 0;
   };
 
   struct Limits {
@@ -85,7 +85,7 @@ class TcpListener {
 
   void accept(Instant now, size_t listener);
   void start(Instant now, Fd fd, const SocketAddress& remote);
-  bool has_place(const IpAddress& remote) const;
+  bool has_place(const SocketAddress& household) const;
   void read(Instant now, Connection& c, Receiver& receiver);
   void send_run(Connection& c, const Transmit& t, Bytes run);
   void drain(Connection& c);
@@ -98,6 +98,7 @@ class TcpListener {
   std::vector<Fd> listeners_;
   bool paused_ = false;  // out of descriptors: accept no more until the next sweep
   std::unordered_map<uint32_t, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<SocketAddress, size_t> by_household_;  // how many connections; never 0
   std::vector<uint32_t> broken_;  // to be closed when nobody works on them any more
   uint32_t last_number_ = 0;
   Instant next_sweep_ = Instant::never();

@@ -27,9 +27,13 @@ struct Recorder : TcpListener::Receiver {
   void on_datagram(const Route& from, MutableBytes data) override {
     datagrams.emplace_back(from, as_text(data));
   }
-  void on_closed(uint32_t tcp) override { closed.push_back(tcp); }
+  void on_closed(const Route& route) override {
+    closed.push_back(route.tcp);
+    closed_routes.push_back(route);
+  }
   std::vector<std::pair<Route, std::string>> datagrams;
   std::vector<uint32_t> closed;
+  std::vector<Route> closed_routes;
 };
 
 class TcpListenerTest : public testing::Test {

@@ -84,7 +84,10 @@ bool matches(const X509* certificate, const DtlsFingerprint& expected) {
   unsigned length = 0;
   return certificate != nullptr && algorithm != nullptr &&
          X509_digest(certificate, algorithm, digest, &length) == 1 &&
-         equal_secret({digest, length}, expected.digest);
+         (equal_secret({digest, length}, expected.digest) ||
+          std::ranges::any_of(expected.others, [&](const std::vector<uint8_t>& other) {
+            return equal_secret({digest, length}, other);
+          }));
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ struct DtlsFingerprint {
   std::string
       algorithm;  // "sha-256", "sha-384" or "sha-512", in any case; nothing else is accepted
   std::vector<uint8_t> digest;
+  // Further ones by the same algorithm: the certificate has any of them.
+  std::vector<std::vector<uint8_t>> others = {};
 };
 
 // SRTP protection profiles, by their number in RFC 5764 section 4.1.2 and RFC 7714 section 14.2.

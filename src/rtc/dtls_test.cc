@@ -404,6 +404,11 @@ TEST(Dtls, AcceptsOnlyStrongFingerprintsOfTheRightLength) {
   EXPECT_FALSE(connects(cut));
   EXPECT_FALSE(connects(longer));
   EXPECT_FALSE(connects(empty));
+  // One of several that were told.
+  DtlsFingerprint among = fingerprint_of(client_identity());
+  EXPECT_FALSE(connects(among));
+  among.others = {cut.digest, good.digest};
+  EXPECT_TRUE(connects(among));
 }
 
 TEST(Dtls, GarbageBeforeBetweenAndAfterIsIgnored) {

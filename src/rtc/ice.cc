@@ -63,6 +63,12 @@ bool IceAgent::is_validated(const Route& route) const {
   return entry != nullptr && entry->generation != 0;
 }
 
+bool IceAgent::has_route(const SocketAddress& remote, uint32_t tcp) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) {
+    return e.route.remote == remote && e.route.tcp == tcp;
+  });
+}
+
 IceAgent::Result IceAgent::handle_datagram(Instant now, const Route& from, Bytes datagram) {
   if (state_ == State::kFailed) return Result::kFailed;
   const auto message = StunMessage::parse(datagram);

@@ -91,6 +91,8 @@ class IceAgent {
   // Whether this address ever answered a check: what DTLS and media are accepted from. (What they
   // are sent to must have answered within kConsentTimeout as well.)
   bool is_validated(const Route& route) const;
+  // Whether a check or an answer from there is taken down, whatever address of ours it came to.
+  bool has_route(const SocketAddress& remote, uint32_t tcp) const;
 
   // ICE restart (RFC 8445, section 9), by new credentials of both sides. The old selected route
   // carries media until a route is validated under the new ones, and requests for the old ones are

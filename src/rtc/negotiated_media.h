@@ -59,7 +59,8 @@ struct Negotiated {
   // Of the peer's certificate: "sha-256", "sha-384" or "sha-512", and 32, 48 or 64 bytes.
   std::string fingerprint_algorithm;
   std::vector<uint8_t> fingerprint;
-  bool dtls_active = false;            // we are the DTLS client
+  std::vector<std::vector<uint8_t>> other_fingerprints = {};  // that will do as well
+  bool dtls_active = false;                                   // we are the DTLS client
   std::string bundle_mid;              // of the section that all others are bundled with
   std::vector<NegotiatedMedia> media;  // one or two, in the order of the m-lines
 

@@ -91,6 +91,7 @@ Expected<Answer> complete_answer(const SessionDescription& offer,
   negotiated.remote_ice = std::move(peer->ice);
   negotiated.fingerprint_algorithm = std::move(peer->fingerprint.algorithm);
   negotiated.fingerprint = std::move(peer->fingerprint.value);
+  negotiated.other_fingerprints = std::move(peer->other_fingerprints);
   negotiated.dtls_active = peer->dtls_active;
   negotiated.bundle_mid = offer.media[tagged].mid;
   negotiated.media = std::move(media);

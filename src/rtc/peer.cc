@@ -32,7 +32,8 @@ Peer::Peer(Instant now, const PeerContext& context, IceCredentials local, Negoti
       ice_(now, std::move(local), negotiated_.remote_ice, Random(seed).fork()),
       dtls_(std::make_unique<Dtls>(
           context.identity, role_of(negotiated_),
-          DtlsFingerprint{negotiated_.fingerprint_algorithm, negotiated_.fingerprint})),
+          DtlsFingerprint{negotiated_.fingerprint_algorithm, negotiated_.fingerprint,
+                          negotiated_.other_fingerprints})),
       random_(seed) {
   random_.fork();  // what ICE got
   output_.choose_numbers(random_);

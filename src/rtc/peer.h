@@ -70,6 +70,9 @@ class Peer {
   // Where media goes now; nullptr before an address is validated.
   const Route* route() const { return ice_.selected(); }
   bool is_validated(const Route& route) const { return ice_.is_validated(route); }
+  bool has_route(const SocketAddress& remote, uint32_t tcp) const {
+    return ice_.has_route(remote, tcp);
+  }
 
   // See RtpOutput.
   size_t send_rtp(Instant now, Outlet& out, size_t media, std::span<const PlainPacket> packets,

@@ -88,6 +88,10 @@ Expected<PeerTransport> peer_transport(const SessionDescription& offer, size_t i
     return Error{"no_fingerprint",
                  "The offer has no certificate fingerprint of SHA-256, SHA-384 or SHA-512."};
   peer.fingerprint = *fingerprint;
+  for (const Fingerprint& other : *fingerprints)
+    if (other.algorithm == fingerprint->algorithm && other.value != fingerprint->value &&
+        other.value.size() == fingerprint->value.size())
+      peer.other_fingerprints.push_back(other.value);
 
   if (setup == SetupRole::kHoldConn)
     return Error{"bad_sdp", "The offer holds its connection back (a=setup:holdconn)."};

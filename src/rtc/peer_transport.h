@@ -19,7 +19,10 @@ Expected<std::vector<std::string>> answered_bundle(const wire::SessionDescriptio
 
 struct PeerTransport {
   IceCredentials ice;
+  // By the strongest hash of the offer. A peer that may use one of several certificates gives one
+  // of each (RFC 8122, section 5): any will do.
   wire::Fingerprint fingerprint;
+  std::vector<std::vector<uint8_t>> other_fingerprints;
   bool dtls_active = false;  // we are the DTLS client
 };
 

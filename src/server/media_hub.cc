@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net/clock.h"
+#include "net/interfaces.h"
 
 namespace loopcast::server {
 namespace {
@@ -81,20 +82,15 @@ Status MediaHub::start_worker(unsigned index) {
   net::MediaThreadOptions options;
   options.index = index;
   const auto port = static_cast<uint16_t>(options_.port == 0 ? 0 : options_.port + index);
-  const SocketAddress v4{IpAddress::v4(0, 0, 0, 0), port};
-  const SocketAddress v6{IpAddress::v6({}), port};
-  options.udp = {v4, v6};
-  options.tcp = {v4, v6};
-  slot.thread = std::make_unique<Thread>(options, events_);
-  auto opened = slot.thread->open();
-  if (!opened) {
-    // A machine without IPv6.
-    options.udp = {v4};
-    options.tcp = {v4};
-    slot.thread = std::make_unique<Thread>(options, events_);
-    opened = slot.thread->open();
-    if (!opened) return opened;
+  std::vector<IpAddress> bind = options_.bind;
+  if (bind.empty()) {
+    bind.push_back(IpAddress::v4(0, 0, 0, 0));
+    if (net::has_ipv6()) bind.push_back(IpAddress::v6({}));
   }
+  for (const IpAddress& ip : bind) options.udp.push_back({ip, port});
+  options.tcp = options.udp;
+  slot.thread = std::make_unique<Thread>(options, events_);
+  if (auto opened = slot.thread->open(); !opened) return opened;
   slot.candidates = make_candidates(options_.announce, slot.thread->udp_addresses(),
                                     slot.thread->tcp_addresses());
   sfu::WorkerOptions worker_options;
@@ -118,6 +114,7 @@ void MediaHub::stop() {
   boost::system::error_code ignored;
   wake_.cancel(ignored);
   figures_timer_.cancel();
+  send_unsent();
   for (WorkerSlot& slot : workers_)
     if (slot.thread) slot.thread->stop();
 }
@@ -152,18 +149,26 @@ unsigned MediaHub::place_viewer(app::MediaId publisher) {
   unsigned best = home;
   for (unsigned i = 0; i < workers_.size(); ++i)
     if (load_of(i) < load_of(best)) best = i;
-  if (best != home) relay(publisher, home, best);
-  return best;
+  return best == home || relay(publisher, home, best) ? best : home;
 }
 
-void MediaHub::relay(app::MediaId publisher, unsigned from, unsigned to) {
-  auto& relays = relays_[publisher];
-  if (std::find(relays.begin(), relays.end(), to) != relays.end()) return;
+// False if it cannot be relayed: nothing is known of it yet, or it has ended.
+bool MediaHub::relay(app::MediaId publisher, unsigned from, unsigned to) {
+  const auto it = publications_.find(publisher);
+  if (it == publications_.end()) return false;
+  std::vector<unsigned>& relays = it->second.relays;
+  if (std::find(relays.begin(), relays.end(), to) != relays.end()) return true;
   relays.push_back(to);
-  sfu::Command expect = sfu::Relay{publisher};
-  sfu::Command tap = sfu::Tap{publisher, to, {}};
-  if (!workers_[to].thread->post(std::move(expect))) ++commands_refused_;
-  if (!workers_[from].thread->post(std::move(tap))) ++commands_refused_;
+  // In this order, so that the first batch, the newest keyframe, finds somebody who knows it.
+  tell(to, sfu::Relay{publisher, it->second.streams});
+  tell(from, sfu::Tap{publisher, to, {}});
+  return true;
+}
+
+void MediaHub::end_publication(app::MediaId publisher) {
+  const auto ended = publications_.extract(publisher);
+  if (ended.empty()) return;
+  for (const unsigned worker : ended.mapped().relays) tell(worker, sfu::EndRelay{publisher});
 }
 
 void MediaHub::measure_load() {
@@ -193,11 +198,9 @@ void MediaHub::stop(app::MediaId id) {
   if (it == worker_of_.end()) return;
   const unsigned worker = it->second;
   worker_of_.erase(it);
-  relays_.erase(id);  // the workers end it by themselves
   --workers_[worker].sessions;
-  sfu::Command command = sfu::Stop{id};
-  // A stop that is lost would leave a peer that nobody owns, until it falls silent.
-  if (!workers_[worker].thread->post(std::move(command))) ++commands_refused_;
+  end_publication(id);
+  tell(worker, sfu::Stop{id});
 }
 
 void MediaHub::tap(app::MediaId publisher, Duration keyframe_interval) {
@@ -209,18 +212,43 @@ void MediaHub::untap(app::MediaId publisher) {
 }
 
 void MediaHub::request_keyframe(app::MediaId publisher) {
-  tell_worker_of(publisher, sfu::RequestKeyframe{publisher});
+  const auto it = worker_of_.find(publisher);
+  // Whoever needs one asks again.
+  if (it != worker_of_.end()) offer_command(it->second, sfu::RequestKeyframe{publisher});
+}
+
+// False, and the command untouched, if the worker has no room for it.
+bool MediaHub::offer_command(unsigned worker, sfu::Command&& command) {
+  WorkerSlot& slot = workers_[worker];
+  if (slot.unsent.empty() && slot.thread->post(std::move(command))) return true;
+  ++commands_refused_;
+  return false;
+}
+
+// Nobody waits for an answer to it, or asks again. If it were lost, a peer or a relay would stay
+// that nobody owns, or a recording would have nothing in it.
+void MediaHub::tell(unsigned worker, sfu::Command command) {
+  WorkerSlot& slot = workers_[worker];
+  slot.unsent.send(std::move(command), [&](sfu::Command&& c) {
+    const bool taken = slot.thread->post(std::move(c));
+    if (!taken) ++commands_refused_;
+    return taken;
+  });
 }
 
 void MediaHub::tell_worker_of(app::MediaId publisher, sfu::Command command) {
   const auto it = worker_of_.find(publisher);
-  if (it == worker_of_.end()) return;
-  if (!workers_[it->second].thread->post(std::move(command))) ++commands_refused_;
+  if (it != worker_of_.end()) tell(it->second, std::move(command));
+}
+
+void MediaHub::send_unsent() {
+  for (WorkerSlot& slot : workers_)
+    if (slot.thread)
+      slot.unsent.flush([&](sfu::Command&& c) { return slot.thread->post(std::move(c)); });
 }
 
 void MediaHub::post(app::MediaId id, unsigned worker, sfu::Command command) {
-  if (workers_[worker].thread->post(std::move(command))) return;
-  ++commands_refused_;
+  if (offer_command(worker, std::move(command))) return;
   // Later, as every event: the caller is not prepared for it now.
   boost::asio::post(context_, [this, id] {
     handler_(app::MediaRefused{id, {"overloaded", "The media workers cannot keep up."}});
@@ -241,10 +269,13 @@ void MediaHub::take_events() {
   events_.take(taken_);
   for (sfu::Event& event : taken_) deliver(event);
   taken_.clear();
+  send_unsent();
 }
 
 void MediaHub::deliver(sfu::Event& event) {
   if (auto* answered = std::get_if<sfu::Answered>(&event)) {
+    if (!answered->streams.empty() && worker_of_.contains(answered->id))
+      publications_[answered->id].streams = std::move(answered->streams);
     handler_(app::MediaAnswered{answered->id, std::move(answered->sdp)});
   } else if (auto* refused = std::get_if<sfu::Refused>(&event)) {
     handler_(app::MediaRefused{refused->id, std::move(refused->error)});
@@ -257,6 +288,7 @@ void MediaHub::deliver(sfu::Event& event) {
   } else if (auto* heard = std::get_if<sfu::Heard>(&event)) {
     handler_(app::MediaHeard{heard->id});
   } else if (auto* ended = std::get_if<sfu::Ended>(&event)) {
+    end_publication(ended->id);
     handler_(app::MediaEnded{ended->id, std::move(ended->reason), ended->goodbye});
   } else if (auto* figures = std::get_if<sfu::Figures>(&event)) {
     WorkerSlot& slot = workers_.at(figures->tag);
@@ -265,18 +297,15 @@ void MediaHub::deliver(sfu::Event& event) {
     slot.figures.publishers = figures->publishers;
     slot.figures.slow_viewers = figures->slow_viewers;
   } else if (auto* wanted = std::get_if<sfu::KeyframeWanted>(&event)) {
-    const auto it = worker_of_.find(wanted->publisher);
-    if (it == worker_of_.end()) return;
-    sfu::Command command = sfu::RequestKeyframe{wanted->publisher};
-    if (!workers_[it->second].thread->post(std::move(command))) ++commands_refused_;
+    request_keyframe(wanted->publisher);
   }
 }
 
 void MediaHub::ask_figures() {
   measure_load();
+  send_unsent();
   for (unsigned i = 0; i < workers_.size(); ++i) {
-    sfu::Command command = sfu::GetFigures{i};
-    workers_[i].thread->post(std::move(command));
+    offer_command(i, sfu::GetFigures{i});
   }
   figures_timer_.expires_after(kFiguresInterval);
   figures_timer_.async_wait([this](const boost::system::error_code& error) {

@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "net/mailbox.h"
 #include "net/media_thread.h"
+#include "net/outbox.h"
 #include "sfu/worker.h"
 #include "wire/candidate.h"
 
@@ -28,6 +29,8 @@ namespace loopcast::server {
 struct MediaHubOptions {
   unsigned workers = 1;
   uint16_t port = 8444;  // worker i: port + i; 0: any
+  // At most one of each family; a family without one is not served. Empty: all of the machine.
+  std::vector<IpAddress> bind;
   std::vector<IpAddress> announce;
   std::vector<wire::Codec> video_codecs;
 };
@@ -70,6 +73,8 @@ class MediaHub final : public app::MediaControl {
 
   // As of the last second.
   std::vector<WorkerFigures> figures() const;
+  // Commands that found a worker's mailbox full. Those that begin something fail then, those that
+  // end something go later.
   uint64_t commands_refused() const { return commands_refused_; }
   // Batches of packets for another worker that could not keep up.
   uint64_t handovers_refused() const;
@@ -82,6 +87,7 @@ class MediaHub final : public app::MediaControl {
   struct WorkerSlot {
     std::unique_ptr<Thread> thread;
     std::vector<wire::Candidate> candidates;
+    net::Outbox<sfu::Command> unsent;
     size_t sessions = 0;
     WorkerFigures figures;
     // Share of its time that the worker was busy in the last interval, and joins since then.
@@ -90,11 +96,21 @@ class MediaHub final : public app::MediaControl {
     size_t joins = 0;
   };
 
+  // What a publisher sends, and which workers get it relayed, until it ends.
+  struct Publication {
+    std::vector<sfu::HandoverStream> streams;
+    std::vector<unsigned> relays;
+  };
+
+  bool offer_command(unsigned worker, sfu::Command&& command);
+  void tell(unsigned worker, sfu::Command command);
   void tell_worker_of(app::MediaId publisher, sfu::Command command);
+  void send_unsent();
   Status start_worker(unsigned index);
   double load_of(unsigned worker) const;
   unsigned place_viewer(app::MediaId publisher);
-  void relay(app::MediaId publisher, unsigned from, unsigned to);
+  bool relay(app::MediaId publisher, unsigned from, unsigned to);
+  void end_publication(app::MediaId publisher);
   void measure_load();
   void post(app::MediaId id, unsigned worker, sfu::Command command);
   void receive_events();
@@ -113,8 +129,7 @@ class MediaHub final : public app::MediaControl {
   boost::asio::steady_timer figures_timer_;
   std::vector<WorkerSlot> workers_;
   std::unordered_map<app::MediaId, unsigned> worker_of_;
-  // Which workers get the packets of a publisher relayed, until it ends.
-  std::unordered_map<app::MediaId, std::vector<unsigned>> relays_;
+  std::unordered_map<app::MediaId, Publication> publications_;
   std::vector<sfu::Event> taken_;
   std::string crypto_name_;
   uint64_t commands_refused_ = 0;

@@ -40,7 +40,8 @@ class Families {
   std::vector<MetricFamily> families_;
 };
 
-void add_broadcasts(Families& out, const app::Broadcasts& broadcasts) {
+void add_broadcasts(Families& out, const api::Live& live) {
+  const app::Broadcasts& broadcasts = live.broadcasts();
   out.gauge("broadcasts", "Broadcasts on air", static_cast<double>(broadcasts.on_air()));
   out.gauge("viewers", "Viewers of all broadcasts", static_cast<double>(broadcasts.viewers()));
   const auto& c = broadcasts.counters();
@@ -54,6 +55,7 @@ void add_broadcasts(Families& out, const app::Broadcasts& broadcasts) {
       {"media_closed", c.media_closed},
       {"media_refused", c.media_refused},
       {"request_refused", c.requests_refused},
+      {"going_live_rate_limited", live.rate_limited()},
       {"presenter_not_found", c.presenter_not_found},
       {"candidate_dropped", c.candidates_dropped},
       {"stale_media_event", c.stale_media_events},
@@ -99,7 +101,7 @@ void add_calls(Families& out, const app::Presence& presence, const app::Calls& c
 }
 
 void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sign_in,
-              const api::AccountChanges& changes) {
+              const api::AccountChanges& changes, const api::CallHistory& history) {
   out.gauge("http_connections", "HTTP connections", static_cast<double>(c.connections));
   out.gauge("http_websockets", "WebSocket connections", static_cast<double>(c.websockets));
   out.gauge("socketio_sockets", "Socket.IO sockets", static_cast<double>(c.sockets));
@@ -133,6 +135,9 @@ void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sig
       {"account_rate_limited", changes.rate_limited()},
       {"account_overloaded", changes.overloaded()},
       {"picture_refused", changes.pictures_refused()},
+      {"people_search_rate_limited", history.rate_limited()},
+      {"audit_line_written", sign_in.audit().written()},
+      {"audit_line_left_out", sign_in.audit().left_out()},
   };
   for (const auto& [name, value] : events)
     out.counter("http_events", "What happened in HTTP and Socket.IO", value, {{"event", name}});
@@ -222,6 +227,9 @@ void add_recordings(Families& out, api::Library& library) {
       {"removed", c.removed},
       {"removal_failed", c.removals_failed},
       {"trouble", c.troubles},
+      {"quota_warning", c.quota_warnings},
+      {"quota_end", c.quota_ends},
+      {"quota_refusal", c.quota_refusals},
       {"stale_event", c.stale_events},
       {"write_failed", library.writes_failed()},
   };
@@ -259,14 +267,15 @@ void add_recorder(Families& out, const RecordingHub& recorder) {
 
 }  // namespace
 
-std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
+std::string metrics_text(const api::Live& live, const http::HttpCounters& http,
                          const api::SignIn& sign_in, const api::AccountChanges& changes,
                          const MediaHub& media, api::Library& library, const RecordingHub& recorder,
-                         const app::Presence& presence, const app::Calls& calls) {
+                         const app::Presence& presence, const app::Calls& calls,
+                         const api::CallHistory& history) {
   Families out;
-  add_broadcasts(out, broadcasts);
+  add_broadcasts(out, live);
   add_calls(out, presence, calls);
-  add_http(out, http, sign_in, changes);
+  add_http(out, http, sign_in, changes, history);
   add_media(out, media);
   add_recordings(out, library);
   add_recorder(out, recorder);

@@ -4,9 +4,10 @@
 #include <string>
 
 #include "api/account_changes.h"
+#include "api/call_history.h"
 #include "api/library.h"
+#include "api/live.h"
 #include "api/sign_in.h"
-#include "app/broadcasts.h"
 #include "app/calls.h"
 #include "app/presence.h"
 #include "http/counters.h"
@@ -15,9 +16,10 @@
 
 namespace loopcast::server {
 
-std::string metrics_text(const app::Broadcasts& broadcasts, const http::HttpCounters& http,
+std::string metrics_text(const api::Live& live, const http::HttpCounters& http,
                          const api::SignIn& sign_in, const api::AccountChanges& changes,
                          const MediaHub& media, api::Library& library, const RecordingHub& recorder,
-                         const app::Presence& presence, const app::Calls& calls);
+                         const app::Presence& presence, const app::Calls& calls,
+                         const api::CallHistory& history);
 
 }  // namespace loopcast::server

@@ -23,6 +23,7 @@ struct Raw {
   std::string tls_cert;
   std::string tls_key;
   uint16_t media_port = 8444;
+  std::vector<std::string> media_bind;
   std::vector<std::string> announce;
   unsigned workers = 0;
   std::string data = "data";
@@ -64,6 +65,10 @@ void add_options(CLI::App& app, Raw& raw) {
   app.add_option("--media-port", raw.media_port,
                  "UDP and TCP port of media; worker i uses this port + i")
       ->capture_default_str();
+  app.add_option("--media-bind", raw.media_bind,
+                 "Address of this machine that media is served on; twice for IPv4 and IPv6")
+      ->delimiter(',')
+      ->default_str("all");
   app.add_option("--announce", raw.announce,
                  "Address that clients reach this machine at; may be given several times")
       ->delimiter(',')
@@ -185,6 +190,11 @@ Expected<Options> check(const Raw& raw) {
       raw.workers > 0 ? raw.workers : std::max(1u, std::thread::hardware_concurrency());
   if (raw.media_port != 0 && raw.media_port + options.workers > 65536)
     return Error{"bad_option", "--media-port + --workers goes beyond port 65535."};
+  const auto bind = addresses("--media-bind", raw.media_bind);
+  if (!bind) return bind.error();
+  options.media_bind = *bind;
+  if (bind->size() > 2 || (bind->size() == 2 && (*bind)[0].family == (*bind)[1].family))
+    return Error{"bad_option", "--media-bind: one IPv4 and one IPv6 address at most."};
   const auto announce = addresses("--announce", raw.announce);
   if (!announce) return announce.error();
   options.announce = *announce;

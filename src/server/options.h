@@ -17,7 +17,8 @@ struct Options {
   std::string tls_certificate;  // with tls_key; both empty: self-signed, in the data folder
   std::string tls_key;
   uint16_t media_port = 8444;
-  std::vector<IpAddress> announce;  // empty: the machine's own
+  std::vector<IpAddress> media_bind;  // at most one of each family; empty: all of the machine
+  std::vector<IpAddress> announce;    // empty: the machine's own
   unsigned workers = 1;
   std::string data;
   std::string web;

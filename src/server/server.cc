@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <system_error>
@@ -91,7 +92,19 @@ spdlog::level::level_enum level_of(const std::string& name) {
 }
 
 std::vector<IpAddress> announced(const Options& options) {
-  return options.announce.empty() ? net::local_addresses() : options.announce;
+  if (!options.announce.empty()) return options.announce;
+  // Of one that is bound alone nothing else can be reached.
+  std::vector<IpAddress> ips;
+  for (const IpAddress& own : net::local_addresses()) {
+    const auto bound = [&](const IpAddress& ip) {
+      return ip == own || (ip.is_unspecified() && ip.family == own.family);
+    };
+    if (options.media_bind.empty() || std::ranges::any_of(options.media_bind, bound))
+      ips.push_back(own);
+  }
+  for (const IpAddress& ip : options.media_bind)
+    if (!ip.is_unspecified() && std::ranges::find(ips, ip) == ips.end()) ips.push_back(ip);
+  return ips;
 }
 
 // Descriptors for 10,000 connections and more.
@@ -143,7 +156,8 @@ class Server {
       : options_(options),
         random_(system_seed()),
         media_(context_,
-               {options.workers, options.media_port, announced(options), options.video_codecs},
+               {options.workers, options.media_port, options.media_bind, announced(options),
+                options.video_codecs},
                random_),
         broadcasts_(media_, limits(options), random_.fork()),
         live_(
@@ -400,8 +414,9 @@ class Server {
   Task<Response> show_metrics(Request request) {
     if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
-    auto response = Response::text(metrics_text(broadcasts_, counters_, *sign_in_, *changes_,
-                                                media_, *library_, recorder_, presence_, calls_));
+    auto response =
+        Response::text(metrics_text(live_, counters_, *sign_in_, *changes_, media_, *library_,
+                                    recorder_, presence_, calls_, *call_history_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }

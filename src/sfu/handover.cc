@@ -26,6 +26,13 @@ std::optional<Instant> replay_from(const Publisher& source, Instant now) {
 
 }  // namespace
 
+std::vector<HandoverStream> describe_streams(const Publisher& publisher) {
+  std::vector<HandoverStream> streams;
+  for (const SourceStream& stream : publisher.streams())
+    streams.push_back({stream.kind, stream.codec, stream.clock_rate, stream.fmtp});
+  return streams;
+}
+
 void Handover::add(Instant now, MediaId publisher, TargetId target, Duration keyframe_interval,
                    Publisher& source, const rtc::Peer& peer, std::deque<PacketBatch>& out) {
   for (const Tap& tap : taps_)
@@ -33,12 +40,10 @@ void Handover::add(Instant now, MediaId publisher, TargetId target, Duration key
   taps_.push_back({target, keyframe_interval});
   seen_.assign(source.streams().size(), {Instant(), -1, now});
   PacketBatch batch{.target = target, .publisher = publisher, .at = now};
-  const auto& agreed = peer.negotiated().media;
+  batch.streams = describe_streams(source);
   const auto from = replay_from(source, now);
   for (uint32_t i = 0; i < source.streams().size(); ++i) {
     SourceStream& stream = source.streams()[i];
-    batch.streams.push_back(
-        {stream.kind, stream.codec, stream.clock_rate, agreed[stream.media].fmtp});
     if (!from) {
       if (stream.kind == rtc::MediaKind::kVideo) stream.keyframes.want(now);
       continue;

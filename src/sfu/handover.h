@@ -29,6 +29,9 @@ struct HandoverStream {
   std::string fmtp;         // as the presenter offered it
 };
 
+// All streams of a publisher, in their order.
+std::vector<HandoverStream> describe_streams(const Publisher& publisher);
+
 struct PacketBatch {
   struct Packet {
     uint32_t stream = 0;  // index into the publisher's streams
@@ -43,7 +46,7 @@ struct PacketBatch {
   TargetId target = 0;
   MediaId publisher = 0;
   Instant at;
-  // Not empty in the first batch of a publisher only: all its streams.
+  // Not empty in the first batch for a target only: all streams of the publisher.
   std::vector<HandoverStream> streams = {};
   // Sender reports that came since the batch before.
   std::vector<Clock> clocks = {};

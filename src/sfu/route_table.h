@@ -65,14 +65,6 @@ class RouteTable {
     slots_[hole] = {};
   }
 
-  // Of an ICE-TCP connection.
-  void erase_connection(uint32_t tcp) {
-    std::vector<RouteKey> keys;
-    for (const Slot& slot : slots_)
-      if (slot.member && slot.key.tcp == tcp) keys.push_back(slot.key);
-    for (const RouteKey& key : keys) erase(key);
-  }
-
  private:
   static constexpr size_t kFewest = 64;
 

@@ -20,7 +20,6 @@ TEST(RouteTable, FindsNothingAtFirst) {
   EXPECT_FALSE(table.find(key_of(1)));
   table.prefetch(key_of(1));
   table.erase(key_of(1));
-  table.erase_connection(0);
   EXPECT_EQ(table.size(), 0u);
 }
 
@@ -36,7 +35,7 @@ TEST(RouteTable, TellsFamiliesPortsAndConnectionsApart) {
   EXPECT_EQ(table.find({v6, 0}), (SlabId{2, 1}));
   EXPECT_EQ(table.find({v4, 9}), (SlabId{3, 1}));
   EXPECT_EQ(table.find({{v4.ip, 6}, 0}), (SlabId{4, 1}));
-  table.erase_connection(9);
+  table.erase({v4, 9});
   EXPECT_FALSE(table.find({v4, 9}));
   EXPECT_EQ(table.find({v4, 0}), (SlabId{1, 1}));
   EXPECT_EQ(table.size(), 3u);
@@ -69,9 +68,6 @@ TEST(RouteTable, HoldsWhatAMapHolds) {
     const auto it = expected.find(number);
     ASSERT_EQ(table.find(key_of(number)), it == expected.end() ? SlabId{} : it->second);
   }
-  table.erase_connection(3);
-  for (const auto& [number, member] : expected)
-    ASSERT_EQ(table.find(key_of(number)), number % 5 == 3 ? SlabId{} : member);
 }
 
 }  // namespace

@@ -33,6 +33,9 @@ constexpr size_t kManyViewers = 500;
 // Addresses of one peer: as many as its ICE agent keeps.
 constexpr size_t kMaxRoutes = rtc::IceAgent::kMaxRoutes;
 
+// A viewer who loses more, or whose packets queue up, has too slow a network.
+constexpr double kSlowLoss = 0.05;
+
 std::unique_ptr<rtc::SrtpCrypto> make_crypto(const WorkerOptions& options) {
   auto crypto = options.best_srtp_backend ? rtc::SrtpCrypto::make_best()
                                           : rtc::SrtpCrypto::make(options.srtp_backend);
@@ -111,7 +114,7 @@ void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagr
     return;
   }
   if (!member->connected && wire::classify(datagram) == wire::DatagramKind::kDtls) {
-    wait_for_turn(handle, from, datagram);
+    wait_for_turn(handle, *member, from, datagram);
     return;
   }
   const rtc::Received received = member->peer.handle_datagram(now, from, datagram);
@@ -171,30 +174,55 @@ bool Worker::feed_stun(Instant now, SlabId handle, const Route& from, MutableByt
 void Worker::learn_route(SlabId handle, Member& member, const Route& from) {
   const RouteKey key(from);
   const SlabId owner = by_route_.find(key);
-  if (owner == handle) return;
+  // What the agent did not take down (a check with credentials from before a restart) leads
+  // nowhere.
+  if (owner == handle || !member.peer.has_route(key.remote, key.tcp)) return;
   if (Member* other = members_.find(owner)) {
     if (!member.peer.is_validated(from)) {
-      counters_.add(Counter::kDropRouteChallenged);
-      challengers_.set(key, handle);
-      member.challenges.push_back(key);
-      if (member.challenges.size() > kMaxRoutes) {
-        challengers_.erase(member.challenges.front());
-        member.challenges.erase(member.challenges.begin());
-      }
+      challenge(handle, member, key);
       return;
     }
     std::erase(other->routes, key);
     challengers_.erase(key);
   }
+  // The agent has as many places, and this one is among them: it has given up another.
+  if (member.routes.size() >= kMaxRoutes) {
+    std::erase_if(member.routes, [&](const RouteKey& known) {
+      if (member.peer.has_route(known.remote, known.tcp)) return false;
+      by_route_.erase(known);
+      return true;
+    });
+  }
   by_route_.set(key, handle);
   member.routes.push_back(key);
-  if (member.routes.size() > kMaxRoutes) {
-    by_route_.erase(member.routes.front());
-    member.routes.erase(member.routes.begin());
-  }
+}
+
+void Worker::challenge(SlabId handle, Member& member, const RouteKey& key) {
+  counters_.add(Counter::kDropRouteChallenged);
+  challengers_.set(key, handle);
+  if (std::ranges::count(member.challenges, key) > 0) return;
+  member.challenges.push_back(key);
+  if (member.challenges.size() <= kMaxRoutes) return;
+  // Somebody else may claim it by now.
+  if (challengers_.find(member.challenges.front()) == handle)
+    challengers_.erase(member.challenges.front());
+  member.challenges.erase(member.challenges.begin());
+}
+
+// What the peer's feedback has told of the way to it.
+void Worker::note_way(Member& member) {
+  const rtc::BandwidthEstimator* way = member.peer.estimator();
+  const bool slow = way && (way->overused() || way->loss() > kSlowLoss);
+  if (slow == member.slow) return;
+  member.slow = slow;
+  if (slow)
+    ++slow_members_;
+  else
+    --slow_members_;
 }
 
 void Worker::handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out) {
+  note_way(member);
   if (Source* own = sources_.find(member.publishes))
     for (SourceStream& stream : own->publisher.streams())
       own->publisher.note_clock(stream, member.peer.clock_mark(stream.media));
@@ -248,12 +276,13 @@ void Worker::note_silence(Instant now, const Member& member, Source& source) {
 
 // Handshakes, and viewers that begin.
 
-void Worker::wait_for_turn(SlabId member, const Route& from, Bytes datagram) {
-  if (handshakes_.size() >= kMaxHandshakes) {
+void Worker::wait_for_turn(SlabId handle, Member& member, const Route& from, Bytes datagram) {
+  if (handshakes_.size() >= kMaxHandshakes || member.handshakes >= kMaxHandshakesOfPeer) {
     counters_.add(Counter::kDropHandshakeLimit);
     return;
   }
-  handshakes_.push_back({member, from, {datagram.begin(), datagram.end()}});
+  ++member.handshakes;
+  handshakes_.push_back({handle, from, {datagram.begin(), datagram.end()}});
 }
 
 void Worker::take_handshake_steps(Instant now, Outlet& out) {
@@ -262,6 +291,7 @@ void Worker::take_handshake_steps(Instant now, Outlet& out) {
     handshakes_.pop_front();
     Member* member = members_.find(next.member);
     if (!member) continue;
+    --member->handshakes;
     member->peer.handle_datagram(now, next.from, next.datagram);
     drive(now, next.member, *member, out);
   }
@@ -402,10 +432,13 @@ void Worker::handle_timeout(Instant now, Outlet& out) {
   take_handshake_steps(now, out);
 }
 
-void Worker::route_closed(Instant, uint32_t tcp) {
+void Worker::route_closed(Instant, const Route& route) {
   // The peer may come back by another connection or by UDP within the consent timeout.
-  by_route_.erase_connection(tcp);
-  challengers_.erase_connection(tcp);
+  const RouteKey key(route);
+  if (Member* owner = members_.find(by_route_.find(key))) std::erase(owner->routes, key);
+  by_route_.erase(key);
+  if (Member* claims = members_.find(challengers_.find(key))) std::erase(claims->challenges, key);
+  challengers_.erase(key);
 }
 
 bool Worker::poll_handover(PacketBatch& batch) {
@@ -426,6 +459,7 @@ void Worker::remove(Instant now, SlabId handle) {
   Member* member = members_.find(handle);
   if (!member) return;
   remove_source(now, member->publishes);
+  if (member->slow) --slow_members_;
   by_id_.erase(member->id);
   for (const std::string& ufrag : member->ufrags) by_ufrag_.erase(ufrag);
   const auto forget = [&](RouteTable& table, const std::vector<RouteKey>& keys) {

@@ -76,16 +76,24 @@ struct Untap {
 struct RequestKeyframe {
   MediaId publisher = 0;
 };
-// Another worker will hand over what `publisher` sends: who watches until then waits for it.
+// Another worker will hand over what `publisher` sends, these streams: it can be watched here from
+// now on, until EndRelay. Beginning and end are commands, since what is handed over may be lost on
+// its way.
 struct Relay {
   MediaId publisher = 0;
+  std::vector<HandoverStream> streams;
 };
-using Command =
-    std::variant<Publish, Watch, RestartIce, Stop, GetFigures, Tap, Untap, RequestKeyframe, Relay>;
+// The publisher has ended. The subscribers here are to be stopped as well, as those of Stop.
+struct EndRelay {
+  MediaId publisher = 0;
+};
+using Command = std::variant<Publish, Watch, RestartIce, Stop, GetFigures, Tap, Untap,
+                             RequestKeyframe, Relay, EndRelay>;
 
 struct Answered {
   MediaId id = 0;
   std::string sdp;
+  std::vector<HandoverStream> streams = {};  // of Publish: for Relay
 };
 struct Refused {
   MediaId id = 0;
@@ -147,6 +155,9 @@ class Worker {
   // Datagrams of handshakes that wait for their turn; more are dropped, and repeated by their
   // sender.
   static constexpr size_t kMaxHandshakes = 4096;
+  // Those of one peer: its longest flight, a chain of certificates, has half as many. A peer that
+  // sends without end then neither fills the queue nor holds up the others.
+  static constexpr uint8_t kMaxHandshakesOfPeer = 16;
   // Steps of handshakes in one turn. One with two signatures takes half a millisecond, and media
   // waits meanwhile.
   static constexpr int kHandshakeSteps = 2;
@@ -154,8 +165,6 @@ class Worker {
   // and that of others with it. 200 a millisecond are about 2 Gbit/s.
   static constexpr int64_t kReplayPerMs = 200;
   static constexpr int64_t kReplayBurst = 1000;
-  // Viewers of one publisher that wait for its first batch from another worker.
-  static constexpr size_t kMaxAwaiting = 4096;
 
   // No network that works is silent for so long: sound alone is 50 packets a second, 2.5 in its
   // pauses, and a still picture is reported on once a second.
@@ -174,8 +183,8 @@ class Worker {
   void flush(Instant now, Outlet& out);
   Instant next_timeout() const;
   void handle_timeout(Instant now, Outlet& out);
-  // An ICE-TCP connection is gone.
-  void route_closed(Instant now, uint32_t tcp);
+  // The ICE-TCP connection that `route` names is gone.
+  void route_closed(Instant now, const Route& route);
   bool poll_event(Event& event);
   // What publishers that are tapped have sent; to be drained each turn.
   bool poll_handover(PacketBatch& batch);
@@ -190,13 +199,15 @@ class Worker {
   struct Member {
     MediaId id;
     bool connected;
-    SlabId publishes;  // its own source
-    SlabId watches;    // the source that `subscriber` listens to
+    bool slow;           // counted in slow_members_
+    uint8_t handshakes;  // of its datagrams in handshakes_
+    SlabId publishes;    // its own source
+    SlabId watches;      // the source that `subscriber` listens to
     // With the beginning of `peer` it is what each packet touches: see Slab::prefetch().
     std::optional<Subscriber> subscriber;
     rtc::Peer peer;
     std::vector<std::string> ufrags = {};
-    std::vector<RouteKey> routes = {};      // that lead here by by_route_, the newest last
+    std::vector<RouteKey> routes = {};      // that lead here by by_route_
     std::vector<RouteKey> challenges = {};  // in challengers_
     Instant scheduled = Instant::never();
   };
@@ -214,6 +225,7 @@ class Worker {
   void handle_command(Instant now, Untap&& command, Outlet& out);
   void handle_command(Instant now, RequestKeyframe&& command, Outlet& out);
   void handle_command(Instant now, Relay&& command, Outlet& out);
+  void handle_command(Instant now, EndRelay&& command, Outlet& out);
 
   rtc::AnswerOptions answer_options(const rtc::IceCredentials& ice);
   rtc::IceCredentials new_credentials();
@@ -228,16 +240,18 @@ class Worker {
   void handle_stun(Instant now, const Route& from, MutableBytes datagram, Outlet& out);
   bool feed_stun(Instant now, SlabId handle, const Route& from, MutableBytes datagram, Outlet& out);
   void learn_route(SlabId handle, Member& member, const Route& from);
+  void challenge(SlabId handle, Member& member, const RouteKey& key);
   void handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out);
   void drive(Instant now, SlabId handle, Member& member, Outlet& out);
   void fan_out(Instant now, Source& source, Outlet& out);
   void forward_batch(Instant now, Source& source, Outlet& out);
-  void wait_for_turn(SlabId member, const Route& from, Bytes datagram);
+  void wait_for_turn(SlabId handle, Member& member, const Route& from, Bytes datagram);
   void take_handshake_steps(Instant now, Outlet& out);
   void start_subscribers(Instant now, Outlet& out);
   void request_keyframes(Instant now, Source& source);
   void serve_keyframes(Instant now, Source& source, Outlet& out);
   void send_reports(Instant now, Member& member, Outlet& out);
+  void note_way(Member& member);
   void note_silence(Instant now, const Member& member, Source& source);
   void schedule(SlabId handle, Member& member);
   void remove(Instant now, SlabId handle);
@@ -251,7 +265,6 @@ class Worker {
   Slab<Source> sources_;
   std::vector<SlabId> relayed_;  // sources that another worker hands over
   std::unordered_map<MediaId, SlabId> source_by_id_;
-  std::unordered_map<MediaId, std::vector<Watch>> awaiting_;  // by publisher
   std::unordered_map<MediaId, SlabId> by_id_;
   std::unordered_map<std::string, SlabId> by_ufrag_;
   RouteTable by_route_;
@@ -263,6 +276,7 @@ class Worker {
   std::deque<SlabId> starting_;  // connected viewers whose replay has to wait
   int64_t replay_budget_ = kReplayBurst;
   Instant replay_budget_at_;
+  size_t slow_members_ = 0;
   DeadlineHeap<SlabId> deadlines_;
   std::deque<Event> events_;
   std::deque<PacketBatch> handovers_;

@@ -16,8 +16,6 @@ constexpr size_t kUfragLength = 12;
 constexpr size_t kPasswordLength = 24;
 // ICE restarts whose old user name fragments still lead to the peer.
 constexpr size_t kMaxUfrags = 4;
-// A viewer who loses more, or whose packets queue up, has too slow a network.
-constexpr double kSlowLoss = 0.05;
 
 Error unknown_publisher() { return {"publisher_gone", "The broadcast has ended."}; }
 
@@ -49,7 +47,7 @@ Worker::Member* Worker::add_member(Instant now, MediaId id, rtc::IceCredentials 
   const rtc::PeerContext context{identity_, *crypto_, counters_};
   const std::string ufrag = ice.ufrag;
   handle = members_.emplace(
-      id, false, SlabId{}, SlabId{}, std::nullopt,
+      id, false, false, uint8_t{0}, SlabId{}, SlabId{}, std::nullopt,
       rtc::Peer(now, context, std::move(ice), std::move(negotiated), random_.fork()));
   Member* member = members_.find(handle);
   member->ufrags.push_back(ufrag);
@@ -89,18 +87,14 @@ void Worker::handle_command(Instant now, Publish&& command, Outlet& out) {
     member->watches = member->publishes;
     source.subscribers.push_back(handle);
   }
-  events_.push_back(Answered{command.id, std::move(answer->sdp)});
+  events_.push_back(Answered{command.id, std::move(answer->sdp),
+                             describe_streams(sources_.find(member->publishes)->publisher)});
   drive(now, handle, *member, out);
 }
 
 void Worker::handle_command(Instant now, Watch&& command, Outlet& out) {
   SlabId source_handle;
   Source* source = find_source(command.publisher, &source_handle);
-  const auto awaited = awaiting_.find(command.publisher);
-  if (!source && awaited != awaiting_.end() && awaited->second.size() < kMaxAwaiting) {
-    awaited->second.push_back(std::move(command));
-    return;
-  }
   if (!source) {
     events_.push_back(Refused{command.id, unknown_publisher()});
     return;
@@ -165,24 +159,15 @@ void Worker::handle_command(Instant now, RestartIce&& command, Outlet& out) {
 void Worker::handle_command(Instant now, Stop&& command, Outlet& out) {
   SlabId handle;
   Member* member = find(command.id, &handle);
-  if (!member) {
-    for (auto& [publisher, waiting] : awaiting_)
-      std::erase_if(waiting, [&](const Watch& watch) { return watch.id == command.id; });
-    return;
-  }
+  if (!member) return;
   member->peer.close();
   member->peer.flush(now, out);
   remove(now, handle);
 }
 
 void Worker::handle_command(Instant, GetFigures&& command, Outlet&) {
-  size_t slow = 0;
-  members_.for_each([&](SlabId, const Member& member) {
-    const rtc::BandwidthEstimator* way = member.peer.estimator();
-    slow += way && (way->overused() || way->loss() > kSlowLoss) ? 1 : 0;
-  });
-  events_.push_back(
-      Figures{command.tag, counters_, members_.size(), sources_.size() - relayed_.size(), slow});
+  events_.push_back(Figures{command.tag, counters_, members_.size(),
+                            sources_.size() - relayed_.size(), slow_members_});
 }
 
 void Worker::handle_command(Instant now, Tap&& command, Outlet& out) {
@@ -212,46 +197,42 @@ void Worker::handle_command(Instant now, RequestKeyframe&& command, Outlet& out)
 }
 
 void Worker::handle_command(Instant, Relay&& command, Outlet&) {
-  if (!find_source(command.publisher)) awaiting_.try_emplace(command.publisher);
+  if (find_source(command.publisher)) return;
+  rtc::Negotiated negotiated;
+  for (HandoverStream& stream : command.streams) {
+    rtc::NegotiatedMedia media;
+    media.receive = true;
+    media.kind = stream.kind;
+    media.codec = stream.codec;
+    media.clock_rate = stream.clock_rate;
+    media.fmtp = std::move(stream.fmtp);
+    negotiated.media.push_back(std::move(media));
+  }
+  relayed_.push_back(add_source(command.publisher, {}, negotiated));
 }
 
-void Worker::handle_handover(Instant now, PacketBatch&& batch, Outlet& out) {
+void Worker::handle_command(Instant now, EndRelay&& command, Outlet&) {
+  SlabId handle;
+  const Source* source = find_source(command.publisher, &handle);
+  if (source && source->relayed()) remove_source(now, handle);
+}
+
+// A batch that comes before Relay, or after EndRelay, is of no use to anybody here. `last` is not
+// looked at: EndRelay tells of the end.
+void Worker::handle_handover(Instant now, PacketBatch&& batch, Outlet&) {
   SlabId handle;
   Source* source = find_source(batch.publisher, &handle);
-  if (source && !source->relayed()) return;
-  std::vector<Watch> waiting;
-  if (batch.last || (!source && !batch.streams.empty()))
-    if (auto awaited = awaiting_.extract(batch.publisher)) waiting = std::move(awaited.mapped());
-  if (batch.last) {
-    remove_source(now, handle);
-  } else if (!source && !batch.streams.empty()) {
-    rtc::Negotiated negotiated;
-    for (const HandoverStream& stream : batch.streams) {
-      rtc::NegotiatedMedia media;
-      media.receive = true;
-      media.kind = stream.kind;
-      media.codec = stream.codec;
-      media.clock_rate = stream.clock_rate;
-      media.fmtp = stream.fmtp;
-      negotiated.media.push_back(std::move(media));
-    }
-    handle = add_source(batch.publisher, {}, negotiated);
-    relayed_.push_back(handle);
-    source = sources_.find(handle);
-  }
-  if (source && !batch.last) {
-    auto& streams = source->publisher.streams();
-    for (const PacketBatch::Clock& clock : batch.clocks)
-      if (clock.stream < streams.size())
-        source->publisher.note_clock(streams[clock.stream], clock.mark);
-    const bool idle = !source->publisher.has_pending();
-    for (const PacketBatch::Packet& packet : batch.packets)
-      source->publisher.accept_relayed(now, packet.stream, packet.meta, batch.payload(packet));
-    // It was collected over there already.
-    source->publisher.end_frame();
-    if (idle && source->publisher.has_pending()) pending_.push_back(handle);
-  }
-  for (Watch& watch : waiting) handle_command(now, std::move(watch), out);
+  if (!source || !source->relayed()) return;
+  auto& streams = source->publisher.streams();
+  for (const PacketBatch::Clock& clock : batch.clocks)
+    if (clock.stream < streams.size())
+      source->publisher.note_clock(streams[clock.stream], clock.mark);
+  const bool idle = !source->publisher.has_pending();
+  for (const PacketBatch::Packet& packet : batch.packets)
+    source->publisher.accept_relayed(now, packet.stream, packet.meta, batch.payload(packet));
+  // It was collected over there already.
+  source->publisher.end_frame();
+  if (idle && source->publisher.has_pending()) pending_.push_back(handle);
 }
 
 }  // namespace loopcast::sfu

@@ -41,6 +41,14 @@ class SqliteCallsTest : public testing::Test {
             WallTime{1000 + made_},
             accepted ? Duration::seconds(90) : Duration()};
   }
+  // By a session of their own, as an account is.
+  void remove(const std::string& name) {
+    const app::PasswordProof proof{"hash"};
+    app::Session session;
+    session.user_id = id(name);
+    ASSERT_TRUE(store_->add_session(session, 1, proof, ""));
+    ASSERT_TRUE(store_->remove_user(id(name), proof, session.token_hash));
+  }
   std::vector<CallOutcome> outcomes(const std::string& name) {
     std::vector<CallOutcome> all;
     const auto page = calls_->calls_of(id(name), 0, 100);
@@ -130,7 +138,7 @@ TEST_F(SqliteCallsTest, BlocksInOneDirectionUntilItIsTakenBackOrOneIsGone) {
   EXPECT_TRUE(calls_->unblock(id("bob"), id("alice")));
   EXPECT_TRUE(calls_->unblock(id("bob"), id("alice")));
   EXPECT_FALSE(*calls_->blocks(id("bob"), id("alice")));
-  ASSERT_TRUE(store_->remove_user(id("carol")));
+  remove("carol");
   EXPECT_THAT(names("bob"), testing::IsEmpty());
 }
 
@@ -165,11 +173,7 @@ TEST_F(SqliteCallsTest, PagesAndBounds) {
 
 TEST_F(SqliteCallsTest, OfWhoIsGoneNothingIsKept) {
   ASSERT_TRUE(calls_->add_call(over(EndReason::kHungUp, true)));
-  const app::PasswordProof proof{"hash"};
-  app::Session session;
-  session.user_id = id("bob");
-  ASSERT_TRUE(store_->add_session(session, 1, proof, ""));
-  ASSERT_TRUE(store_->remove_user(id("bob"), proof, session.token_hash));
+  remove("bob");
   EXPECT_TRUE(outcomes("alice").empty());
   EXPECT_TRUE(calls_->add_call(over(EndReason::kHungUp, true))) << "between two who are gone";
   EXPECT_TRUE(outcomes("alice").empty());

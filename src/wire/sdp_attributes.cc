@@ -58,7 +58,8 @@ const char* read_rtpmap(std::string_view value, MediaDescription& media) {
   map.clock_rate = *clock_rate;
   map.channels = *channels;
   for (const RtpMap& other : media.rtpmaps)
-    if (other.payload_type == map.payload_type) return "a=rtpmap repeats a payload type";
+    if (other.payload_type == map.payload_type)
+      return other == map ? nullptr : "a=rtpmap gives a payload type a second meaning";
   media.rtpmaps.push_back(std::move(map));
   return nullptr;
 }
@@ -266,7 +267,7 @@ const char* read_media_attribute(std::string_view name, std::string_view value,
                                  MediaDescription& media) {
   if (name == "mid") {
     if (!is_token(value, kMaxToken)) return "a=mid is malformed";
-    if (!media.mid.empty()) return "the section has a second mid";
+    if (!media.mid.empty() && media.mid != value) return "the section has a second mid";
     media.mid = value;
     return nullptr;
   }

@@ -166,9 +166,12 @@ TEST(Sdp, RejectsAttributesThatMakeNoSense) {
 
 TEST(Sdp, RejectsRepetitions) {
   EXPECT_THAT(error_of_video("a=mid:1\na=mid:2\n"), HasSubstr("Line 7"));
+  // What is said twice contradicts nothing.
+  EXPECT_EQ(error_of_video("a=mid:1\na=mid:1\n"), "");
+  EXPECT_EQ(error_of_video("a=rtpmap:96 VP8/90000\na=rtpmap:96 VP8/90000\n"), "");
   EXPECT_THAT(error_of_video("a=mid:1\n" + kVideo + "a=mid:1\n"), HasSubstr("the same mid"));
   EXPECT_THAT(error_of_video("a=rtpmap:96 VP8/90000\na=rtpmap:96 VP9/90000\n"),
-              HasSubstr("repeats"));
+              HasSubstr("second meaning"));
   EXPECT_THAT(error_of(kPreamble + "o=- 1 1 IN IP4 x\n"), HasSubstr("second origin"));
 }
 

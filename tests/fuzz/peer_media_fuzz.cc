@@ -179,7 +179,8 @@ class Room {
         Seq16{in.u16()}, in.u16(), Ssrc{other + (video ? (rtx ? 6u : 5u) : 4u)}};
     const std::array<uint8_t, 2> number{in.u8(), in.u8()};
     const rtc::NegotiatedMedia& agreed = negotiated_.media[video ? 1 : 0];
-    const std::string_view mid = (choice & kWrongMid) != 0 ? "2" : agreed.mid;
+    const std::string_view mid =
+        (choice & kWrongMid) != 0 ? std::string_view("2") : std::string_view(agreed.mid);
     const std::array extensions{
         wire::RtpExtension{agreed.extension_id(wire::ExtensionKind::kTransportCc), number},
         wire::RtpExtension{agreed.extension_id(wire::ExtensionKind::kMid), as_bytes(mid)}};

@@ -1,6 +1,7 @@
 // The program: options and where they come from, its start and its end, certificates, data, figures.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import dgram from 'node:dgram';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
@@ -107,6 +108,42 @@ test('lists: repeated, with commas, in the environment and in the file', async (
   }
 });
 
+// In use on one address and free on another: by UDP and by TCP.
+async function isFree(address, port) {
+  const udp = dgram.createSocket('udp4');
+  const tcp = net.createServer();
+  const bound = (socket, bind) => new Promise((resolve) => {
+    socket.once('error', () => resolve(false));
+    bind(() => resolve(true));
+  });
+  const results = [
+    await bound(udp, (done) => udp.bind({ port, address, exclusive: true }, done)),
+    await bound(tcp, (done) => tcp.listen(port, address, done))];
+  udp.close();
+  tcp.close();
+  assert.equal(results[0], results[1]);
+  return results[0];
+}
+
+test('media is served on the addresses that it is bound to, and on no other', async () => {
+  const media = await freePort();
+  const base = ['--http', '127.0.0.1:0', '--https', 'off', '--workers', '1', '--media-port', String(media)];
+  const child = spawn(program, [...base, '--data', folder(), '--media-bind', '127.0.0.2'], { cwd: scratch });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { output += chunk; });
+  const deadline = Date.now() + 20_000;
+  while (!/is ready/.test(output) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(await isFree('127.0.0.2', media), false, output);
+  assert.equal(await isFree('127.0.0.1', media), true);
+  assert.match(output, new RegExp(` 127\\.0\\.0\\.2 ${media} typ host`));
+  assert.doesNotMatch(output, / 127\.0\.0\.1 \d+ typ host/);
+  child.kill('SIGTERM');
+  await new Promise((resolve) => child.on('close', resolve));
+  const elsewhere = await run([...quiet, '--http', '127.0.0.1:0', '--data', folder(), '--media-bind', '192.0.2.1']);
+  assert.equal(elsewhere.code, 1);
+  assert.match(elsewhere.output, /192\.0\.2\.1/);
+});
+
 test('a value that cannot be is refused with a sentence', async () => {
   const missing = path.join(scratch, 'missing.toml');
   const broken = path.join(scratch, 'broken.toml');
@@ -118,6 +155,7 @@ test('a value that cannot be is refused with a sentence', async () => {
     ['--http', 'off', '--https', 'off'], ['--tls-cert', 'a.pem'], ['--tls-key', 'a.pem'],
     ['--media-port', 'x'], ['--media-port', '-1'], ['--media-port', '65536'],
     ['--media-port', '65535', '--workers', '4'], ['--workers', '0'], ['--workers', '257'],
+    ['--media-bind', 'eth0'], ['--media-bind', '127.0.0.1,127.0.0.2'],
     ['--announce', 'example.org'], ['--trusted-proxy', 'x'], ['--log-level', 'loud'],
     ['--video-codecs', 'h265'], ['--max-viewers', '-1'], ['--max-viewers', 'many'],
     ['--max-connections-per-ip', 'x'], ['--no-such-option'], ['stray'],

@@ -72,6 +72,41 @@ TEST_F(Relay, KeyframeRequestsReachThePresenter) {
   EXPECT_LE(asked, 2u);
 }
 
+TEST_F(Relay, BeginsWithoutItsFirstBatch) {
+  const ClientId source = add_connected_presenter();
+  bool lost = false;
+  simulation.lose_handovers([&](const sfu::PacketBatch&) { return !std::exchange(lost, true); });
+  const ClientId id = add_viewer_over_there(source, both_ways(link(Duration::millis(10))));
+  simulation.run_for(Duration::seconds(3));
+  ASSERT_TRUE(lost);
+  ASSERT_TRUE(connected(id));
+  EXPECT_GT(simulation.browser(id).video().decoded, 30u);
+  expect_no_violations(simulation, id);
+}
+
+// A presenter who sends nothing for the time being is as good as one whose batches are lost.
+TEST_F(Relay, AnswersAViewerBeforeAnythingIsHandedOver) {
+  const ClientId source = add_connected_presenter();
+  simulation.lose_handovers([](const sfu::PacketBatch&) { return true; });
+  const ClientId id = add_viewer_over_there(source, both_ways(link(Duration::millis(10))));
+  simulation.run_for(Duration::seconds(2));
+  EXPECT_TRUE(connected(id));
+}
+
+TEST_F(Relay, EndsWithoutItsLastBatch) {
+  const ClientId source = add_connected_presenter();
+  const ClientId id = add_viewer_over_there(source, both_ways(link(Duration::millis(10))));
+  simulation.run_for(Duration::seconds(1));
+  ASSERT_TRUE(connected(id));
+  simulation.lose_handovers([](const sfu::PacketBatch& batch) { return batch.last; });
+  simulation.close(source);  // the application learns of it from the worker
+  simulation.run_for(Duration::seconds(1));
+  const ClientId late =
+      simulation.add_viewer(source, viewer(), both_ways(link(Duration::millis(10))), 1);
+  ASSERT_TRUE(simulation.events(late).refused);
+  EXPECT_EQ(simulation.events(late).refused->code, "publisher_gone");
+}
+
 TEST_F(Relay, EndsWithThePresenter) {
   const ClientId source = add_connected_presenter();
   const ClientId id = add_viewer_over_there(source, both_ways(link(Duration::millis(10))));

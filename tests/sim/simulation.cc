@@ -87,8 +87,9 @@ ClientId Simulation::add_viewer(ClientId presenter, BrowserOptions options, cons
   options.session.receive = true;
   const ClientId id = add(worker, options, path);
   const size_t home = clients_.at(presenter).host;
-  if (worker != home && relays_.emplace(std::pair(presenter, worker), true).second) {
-    command(worker, sfu::Relay{presenter + 1});
+  const auto streams = streams_.find(presenter);
+  if (worker != home && streams != streams_.end() && relays_.emplace(presenter, worker).second) {
+    command(worker, sfu::Relay{presenter + 1, streams->second});
     command(home, sfu::Tap{presenter + 1, static_cast<sfu::TargetId>(worker), {}});
   }
   command(worker, sfu::Watch{clients_.at(id).media, presenter + 1, browser(id).offer()});
@@ -101,7 +102,14 @@ void Simulation::command(size_t number, sfu::Command command) {
   flush_workers();
 }
 
+void Simulation::end_relays(ClientId presenter) {
+  streams_.erase(presenter);
+  for (size_t i = 0; i < hosts_.size(); ++i)
+    if (relays_.erase({presenter, i}) > 0) command(i, sfu::EndRelay{presenter + 1});
+}
+
 void Simulation::stop(ClientId id) {
+  end_relays(id);
   command(clients_.at(id).host, sfu::Stop{clients_.at(id).media});
 }
 
@@ -137,7 +145,16 @@ void Simulation::forget(ClientId id) {
   clients_.erase(id);
 }
 
+sfu::Figures Simulation::figures(size_t worker) {
+  command(worker, sfu::GetFigures{static_cast<uint32_t>(worker)});
+  return figures_.at(worker);
+}
+
 void Simulation::take_event(size_t number, sfu::Event& event) {
+  if (const auto* figures = std::get_if<sfu::Figures>(&event)) {
+    figures_[number] = *figures;
+    return;
+  }
   if (const auto* wanted = std::get_if<sfu::KeyframeWanted>(&event)) {
     command(clients_.at(wanted->publisher - 1).host, sfu::RequestKeyframe{wanted->publisher});
     return;
@@ -156,6 +173,7 @@ void Simulation::take_event(size_t number, sfu::Event& event) {
   Client& client = clients_.at(id);
   if (const auto* answered = std::get_if<sfu::Answered>(&event)) {
     client.events.answered = client.browser->set_answer(now_, answered->sdp);
+    if (!answered->streams.empty()) streams_[id] = answered->streams;
   } else if (const auto* refused = std::get_if<sfu::Refused>(&event)) {
     client.events.refused = refused->error;
   } else if (const auto* restarted = std::get_if<sfu::Restarted>(&event)) {
@@ -170,6 +188,7 @@ void Simulation::take_event(size_t number, sfu::Event& event) {
     client.events.ended_at = now_;
     client.events.end_reason = ended->reason;
     client.events.goodbye = ended->goodbye;
+    end_relays(id);
   }
   drive(id);
 }
@@ -213,6 +232,7 @@ void Simulation::hand_over() {
   for (const auto& host : hosts_)
     while (host->worker->poll_handover(batch)) {
       ++handed_over_;
+      if (lose_handover_ && lose_handover_(batch)) continue;
       Host& target = *hosts_.at(batch.target);
       target.worker->handle_handover(now_, std::move(batch), target.outlet);
       flush(target);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -109,8 +110,14 @@ class Simulation {
   bool run_until(const std::function<bool()>& done, Duration limit);
 
   rtc::Counters counters(size_t worker = 0) const { return hosts_[worker]->worker->counters(); }
+  // As the worker tells them.
+  sfu::Figures figures(size_t worker = 0);
   // Batches that one worker handed to another.
   uint64_t handed_over() const { return handed_over_; }
+  // Those of which `lose` says so find no room at the other worker.
+  void lose_handovers(std::function<bool(const sfu::PacketBatch&)> lose) {
+    lose_handover_ = std::move(lose);
+  }
 
  private:
   // One worker and its socket.
@@ -150,6 +157,7 @@ class Simulation {
   ClientId add(size_t host, BrowserOptions options, const PathOptions& path);
   SocketAddress new_address();
   void command(size_t host, sfu::Command command);
+  void end_relays(ClientId presenter);
   void move(ClientId id);
   void send(TransmitBatch& batch, const SocketAddress& from);
   void take_event(size_t host, sfu::Event& event);
@@ -170,7 +178,10 @@ class Simulation {
   rtc::DtlsIdentity identity_;
   std::unique_ptr<rtc::SrtpCrypto> crypto_;
   std::vector<std::unique_ptr<Host>> hosts_;
-  std::map<std::pair<ClientId, size_t>, bool> relays_;
+  std::set<std::pair<ClientId, size_t>> relays_;
+  std::map<ClientId, std::vector<sfu::HandoverStream>> streams_;  // of presenters
+  std::map<size_t, sfu::Figures> figures_;
+  std::function<bool(const sfu::PacketBatch&)> lose_handover_;
   std::map<ClientId, Client> clients_;
   std::unordered_map<SocketAddress, ClientId> by_address_;
   std::unordered_map<sfu::MediaId, ClientId> by_media_;

@@ -114,7 +114,8 @@ describe('password', () => {
 
   it.each([
     ['wrong_password', 403, '#password-old-hint', 'wrong'],
-    ['password_too_short', 400, '#password-new-hint', 'at least 6'],
+    ['password_too_short', 400, '#password-new-hint', 'at least 8'],
+    ['password_common', 400, '#password-new-hint', 'easily guessed'],
   ])('says %s at its field', async (code, status, where, text) => {
     answers['PUT /api/v2/me/password'] = [status, { code }];
     await show();

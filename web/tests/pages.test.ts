@@ -76,7 +76,7 @@ describe('sign in and register', () => {
     await register.find('form').trigger('submit');
     await flushPromises();
     expect(fetch).not.toHaveBeenCalled();
-    expect(register.find(id('error-message')).text()).toContain('at least 6');
+    expect(register.find(id('error-message')).text()).toContain('at least 8');
     register.unmount();
     const login = await show(AuthPage, '/login');
     await login.find(id('auth-nickname')).setValue('小雨');
@@ -91,7 +91,7 @@ describe('sign in and register', () => {
     serve([409, { code: 'nickname_taken', detail: 'in the words of the server' }]);
     const page = await show(AuthPage, '/register');
     await page.find(id('auth-nickname')).setValue('小雨');
-    await page.find(id('auth-password')).setValue('secret1');
+    await page.find(id('auth-password')).setValue('secret12');
     await page.find('form').trigger('submit');
     await flushPromises();
     expect(page.find('#nickname-hint').text()).toContain('This nickname is taken');

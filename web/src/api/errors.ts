@@ -53,6 +53,8 @@ export const kServerErrorCodes = [
   'recording_storage',
   'recording_overloaded',
   'disk_full',
+  'quota_near',
+  'quota_reached',
   'internal',
   'wrong_password',
   'image_invalid',
