@@ -55,7 +55,7 @@ void Library::air_changed(const app::AirChange& change) {
     on_air_.emplace(change.broadcast_id, change);
     if (change.record) record(change, {});
   } else {
-    on_air_.erase(change.broadcast_id);
+    on_air_.erase(change.broadcast_id);  // or it was away, and nobody waits any more
     recordings_.stop(ports_.now(), change.broadcast_id, change.lost);
   }
   pump();
@@ -80,6 +80,7 @@ void Library::record_call(const std::string& broadcast_id, const std::string& co
 void Library::record(const app::AirChange& on_air, const std::string& co_owner_id) {
   app::RecordingStart start;
   start.broadcast_id = on_air.broadcast_id;
+  start.replaces = on_air.replaces;
   start.publisher = on_air.media;
   start.owner = on_air.user;
   start.co_owner_id = co_owner_id;

@@ -1,5 +1,5 @@
-// Everybody who presents or watches, however they are connected: gives out client numbers and
-// brings each notice of app::Broadcasts to the one it is for.
+// Everybody who presents or watches, however they are connected: gives out client numbers, brings
+// each notice of app::Broadcasts to the one it is for, and keeps its timer.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 
 #include "app/broadcasts.h"
 #include "base/time.h"
+#include "http/task.h"
 
 namespace loopcast::api {
 
@@ -17,9 +18,10 @@ class Live {
   using Sink = std::function<void(app::Notice&)>;
   using AirSink = std::function<void(app::AirChange&)>;
 
-  // `broadcasts` outlives this. `wall_now`: the wall clock.
-  Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now)
-      : broadcasts_(broadcasts), wall_now_(std::move(wall_now)) {}
+  // `broadcasts` outlives this. `now`: both clocks; the one for deadlines is that of http/clock.h.
+  Live(http::asio::io_context& context, app::Broadcasts& broadcasts,
+       std::function<app::Moment()> now)
+      : broadcasts_(broadcasts), now_(std::move(now)), timer_(context) {}
 
   // A new client whose notices go to `sink`, until remove().
   app::ClientId add(Sink sink);
@@ -31,15 +33,18 @@ class Live {
 
   void present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options);
   void watch(app::ClientId client, const app::PublicUser& user, const std::string& broadcast_id,
-             std::string offer);
-  void supersede(const std::string& user_id, const std::string& broadcast_id);
-  void supersede_silent(const std::string& user_id);
+             app::WatchOptions options);
+  std::string lost_program(const std::string& user_id) const {
+    return broadcasts_.lost_program(user_id);
+  }
   bool silence_unknown(const std::string& user_id) const {
     return broadcasts_.silence_unknown(user_id);
   }
   void add_candidate(app::ClientId client, std::string line);
   void restart_ice(app::ClientId client, std::string fragment);
   void stop(app::ClientId client);
+  void stop_broadcast(const std::string& user_id, const std::string& broadcast_id);
+  void give_up(const std::string& user_id, const std::string& broadcast_id);
   void handle(app::MediaEvent event);
   void shutdown();
 
@@ -48,9 +53,12 @@ class Live {
 
  private:
   void pump();
+  void arm_timer();
 
   app::Broadcasts& broadcasts_;
-  std::function<WallTime()> wall_now_;
+  std::function<app::Moment()> now_;
+  http::Timer timer_;
+  Instant armed_ = Instant::never();
   app::ClientId last_client_ = 0;
   std::unordered_map<app::ClientId, Sink> sinks_;
   std::vector<AirSink> air_sinks_;

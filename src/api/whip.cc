@@ -188,13 +188,14 @@ Task<Response> Whip::create(Kind kind, Request request) {
     options.address = request.remote.ip;
     options.record = request.query.get("record") != "false";
     options.whip = true;
+    options.comes_back = true;
     co_await wait_for_silence(*resource);
     if (!resource->ended) {
-      live_.supersede_silent(user->id);
+      options.replaces = live_.lost_program(user->id);
       live_.present(resource->client, app::public_user(*user), std::move(options));
     }
   } else {
-    live_.watch(resource->client, app::public_user(*user), broadcast, std::move(request.body));
+    live_.watch(resource->client, app::public_user(*user), broadcast, {std::move(request.body)});
   }
   co_await wait(*resource);
   const Expected<std::string> reply = std::move(*resource->reply);
@@ -256,6 +257,7 @@ Task<Response> Whip::remove(Kind kind, Request request) {
   if (!found) co_return problem(request, found.error());
   live_.stop((*found)->client);
   // One whose media was lost is waited for: not any more.
+  live_.give_up((*found)->user_id, (*found)->broadcast_id);
   library_.give_up((*found)->user_id, (*found)->broadcast_id);
   forget((*found)->id);
   co_return Response::empty(200);

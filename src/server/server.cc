@@ -142,7 +142,10 @@ class Server {
                {options.workers, options.media_port, announced(options), options.video_codecs},
                random_),
         broadcasts_(media_, limits(options), random_.fork()),
-        live_(broadcasts_, [] { return net::wall_now(); }),
+        live_(context_, broadcasts_,
+              [] {
+                return app::Moment{net::now(), net::wall_now()};
+              }),
         calls_(presence_, call_limits(), random_.fork()) {}
 
   Status start() {
