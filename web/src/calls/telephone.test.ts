@@ -100,6 +100,7 @@ describe('calling', () => {
     expect(own_socket().request('createPresentor').payload).toEqual({
       sdpOffer: 'the offer',
       invite: 'bob',
+      kind: 'call',
       record: false,
     });
     await presenting({ callId: 'c1' });
@@ -264,6 +265,7 @@ describe('being called', () => {
     let allow: (tracks: { audio: FakeTrack; video: FakeTrack }) => void = () => {};
     world.media.open.mockReturnValueOnce(new Promise((resolve) => (allow = resolve)));
     telephone.answer();
+    await settle();
     telephone.on_ended({ callId: 'c1', reason: 'cancelled', user: kBob });
     const tracks = { audio: new FakeTrack('microphone'), video: new FakeTrack('camera') };
     allow(tracks);
