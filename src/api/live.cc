@@ -36,6 +36,11 @@ void Live::restart_ice(app::ClientId client, std::string fragment) {
   pump();
 }
 
+void Live::set_sending(app::ClientId client, bool sound, bool picture) {
+  broadcasts_.set_sending(now_(), client, sound, picture);
+  pump();
+}
+
 void Live::stop(app::ClientId client) {
   broadcasts_.stop(now_(), client);
   pump();

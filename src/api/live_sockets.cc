@@ -21,10 +21,10 @@ json::object notice_message(std::string_view type, const app::PublicUser& user, 
   return {{"type", type}, {"time", clock_time(at)}, {"from", to_json(user)}};
 }
 
-bool flag_member(const json::value& request, std::string_view name) {
+bool flag_member(const json::value& request, std::string_view name, bool otherwise) {
   const auto* object = request.if_object();
   const auto* member = object ? object->if_contains(name) : nullptr;
-  return member && member->is_bool() && member->as_bool();
+  return member && member->is_bool() ? member->as_bool() : otherwise;
 }
 
 json::value first_argument(const Event& event) {
@@ -118,6 +118,10 @@ Task<> LiveSockets::handle(SocketPtr socket, Event event) {
     create_viewer(*line, request, event.ack);
   } else if (event.name == "onIceCandidate") {
     add_candidate(*line, request);
+  } else if (event.name == "mediastate") {
+    live_.set_sending(line->client, flag_member(request, "sound", true),
+                      flag_member(request, "picture", true));
+    event.ack({json::object{{"ok", true}}});
   } else if (event.name == "stopPresentor" || event.name == "stopViewer" || event.name == "stop") {
     live_.stop(line->client);
     // Also one that was lost before, maybe on another socket of the page, whoever has noticed it.
@@ -180,7 +184,7 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
   if (options.visible_to) options.record = false;
   options.replaces = text_member(request, "replaces").value_or("");
   // Pages of the second generation come back by themselves, and say what they go on with.
-  options.comes_back = line.socket->engine_protocol() > 3;
+  options.comes_back = !line.first_generation();
   negotiate(line, request, std::move(ack), [&](std::string offer) {
     options.offer = std::move(offer);
     options.address = line.socket->remote().ip;
@@ -191,7 +195,7 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
 void LiveSockets::create_viewer(Line& line, const json::value& request, Ack ack) {
   negotiate(line, request, std::move(ack), [&](std::string offer) {
     live_.watch(line.client, line.user, line.presenter_id,
-                {std::move(offer), flag_member(request, "follow")});
+                {std::move(offer), flag_member(request, "follow", false)});
   });
 }
 
@@ -225,11 +229,15 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
   } else if (auto* failed = std::get_if<app::Failed>(&notice.what)) {
     on_failure(line, failed->error, app::PresentingEnd::kRefused);
   } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {
-    on_failure(line, closed->error, app::PresentingEnd::kLost);
+    on_closed(line, *closed);
   } else if (std::holds_alternative<app::PresenterGone>(notice.what)) {
     socket.emit("presentorgone");
     const json::object what = line.describe(make_error(Code::kPublisherGone));
     std::exchange(line.pending, {})({json::object{{"error", what}}});
+  } else if (const auto* sends = std::get_if<app::PresenterSends>(&notice.what)) {
+    socket.emit("mediastate", {json::object{{"sound", sends->what.sound},
+                                            {"picture", sends->what.picture},
+                                            {"heard", sends->what.heard}}});
   } else if (std::holds_alternative<app::PresenterAway>(notice.what)) {
     socket.emit("presenteraway");
     std::exchange(line.pending, {})({json::object{{"ok", true}, {"away", true}}});
@@ -241,6 +249,16 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
   } else if (auto* left = std::get_if<app::ViewerLeft>(&notice.what)) {
     socket.emit("message", {notice_message("viewer-leave", left->user, left->at)});
   }
+}
+
+void LiveSockets::on_closed(Line& line, const app::Closed& closed) {
+  if (!closed.goodbye) return on_failure(line, closed.error, app::PresentingEnd::kLost);
+  // Who has ended it need not be told; who still waits for an answer gets none.
+  std::exchange(line.pending, {})({json::object{{"error", line.describe(closed.error)}}});
+  // A page of the first generation hangs up so. One of the second says what it means besides, and
+  // may be one that is loaded again.
+  calls_.presenting_ended(
+      line, line.first_generation() ? app::PresentingEnd::kStopped : app::PresentingEnd::kLeft);
 }
 
 void LiveSockets::on_failure(Line& line, const Error& error, app::PresentingEnd how) {

@@ -98,6 +98,23 @@ void Broadcasts::restart_ice(ClientId id, std::string sdp_fragment) {
   media_.restart_ice(found->second.media, std::move(sdp_fragment));
 }
 
+void Broadcasts::set_sending(const Moment& at, ClientId id, bool sound, bool picture) {
+  const auto found = clients_.find(id);
+  if (found == clients_.end() || found->second.role != Role::kPresenter) return;
+  const SlabId key = found->second.broadcast;
+  note_sending(at, key, {sound, picture, broadcasts_.find(key)->sending.heard});
+}
+
+void Broadcasts::note_sending(const Moment& at, SlabId key, Sending what) {
+  Broadcast& broadcast = *broadcasts_.find(key);
+  broadcast.sending = what;
+  if (broadcast.telling || broadcast.sending == broadcast.told_sending) return;
+  tell_sending(broadcast);
+  // The next one waits, whatever comes meanwhile.
+  broadcast.telling = true;
+  tell_at_.emplace_back(at.now + kSendingPause, key);
+}
+
 void Broadcasts::stop(const Moment& at, ClientId id) {
   const auto found = clients_.find(id);
   if (found != clients_.end()) end(at, id, found->second, Ending::kStopped);
@@ -145,10 +162,21 @@ void Broadcasts::handle_timeout(const Moment& at) {
     away_until_.pop_front();
     if (broadcasts_.find(key) != nullptr) end_broadcast(at, key, Ending::kStopped);
   }
+  while (!tell_at_.empty() && tell_at_.front().first <= at.now) {
+    const SlabId key = tell_at_.front().second;
+    tell_at_.pop_front();
+    Broadcast* const broadcast = broadcasts_.find(key);
+    if (broadcast == nullptr) continue;
+    broadcast->telling = broadcast->sending != broadcast->told_sending;
+    if (!broadcast->telling) continue;
+    tell_sending(*broadcast);
+    tell_at_.emplace_back(at.now + kSendingPause, key);
+  }
 }
 
 Instant Broadcasts::next_timeout() const {
-  return away_until_.empty() ? Instant::never() : away_until_.front().first;
+  return std::min(away_until_.empty() ? Instant::never() : away_until_.front().first,
+                  tell_at_.empty() ? Instant::never() : tell_at_.front().first);
 }
 
 bool Broadcasts::poll_notice(Notice& notice) {
@@ -203,6 +231,8 @@ void Broadcasts::on(const Moment& at, MediaAnswered& event, ClientId id, Client&
     return;
   }
   notify(id, Answer{std::move(event.sdp), broadcast.id, false, {}});
+  if (client.follows && broadcast.sending != Sending{})
+    notify(id, PresenterSends{broadcast.sending});
   ++broadcast.entered;
   ++entered_;
   ++counters_.viewers_entered;
@@ -238,17 +268,25 @@ void Broadcasts::on(const Moment&, MediaConnected&, ClientId, Client&) {
 }
 
 void Broadcasts::on(const Moment& at, MediaSilent&, ClientId, Client& client) {
-  if (client.role == Role::kPresenter) broadcasts_.find(client.broadcast)->silent_since = at.wall;
+  if (client.role != Role::kPresenter) return;
+  Broadcast& broadcast = *broadcasts_.find(client.broadcast);
+  broadcast.silent_since = at.wall;
+  note_sending(at, client.broadcast, {broadcast.sending.sound, broadcast.sending.picture, false});
 }
 
-void Broadcasts::on(const Moment&, MediaHeard&, ClientId, Client& client) {
-  if (client.role == Role::kPresenter) broadcasts_.find(client.broadcast)->silent_since.reset();
+void Broadcasts::on(const Moment& at, MediaHeard&, ClientId, Client& client) {
+  if (client.role != Role::kPresenter) return;
+  Broadcast& broadcast = *broadcasts_.find(client.broadcast);
+  broadcast.silent_since.reset();
+  note_sending(at, client.broadcast, {broadcast.sending.sound, broadcast.sending.picture, true});
 }
 
 void Broadcasts::on(const Moment& at, MediaEnded& event, ClientId id, Client& client) {
-  ++counters_.media_lost;
-  end(at, id, client, Ending::kLost);
-  notify(id, Closed{make_error(Code::kMediaLost, event.reason)});
+  ++(event.goodbye ? counters_.media_closed : counters_.media_lost);
+  const bool stopped = event.goodbye && client.role == Role::kPresenter &&
+                       !broadcasts_.find(client.broadcast)->comes_back;
+  end(at, id, client, stopped ? Ending::kStopped : Ending::kLost);
+  notify(id, Closed{make_error(Code::kMediaLost, event.reason), event.goodbye});
 }
 
 // What others want to know.
@@ -354,6 +392,14 @@ void Broadcasts::end(const Moment& at, ClientId id, Client& client, Ending how) 
     case Role::kViewer:
       leave_broadcast(at.wall, id, client);
       break;
+  }
+}
+
+void Broadcasts::tell_sending(Broadcast& broadcast) {
+  broadcast.told_sending = broadcast.sending;
+  for (const ClientId id : broadcast.viewers) {
+    const Client& viewer = clients_.find(id)->second;
+    if (viewer.follows && viewer.answered) notify(id, PresenterSends{broadcast.sending});
   }
 }
 

@@ -66,8 +66,9 @@ struct PresentOptions {
   IpAddress address = {};  // of the presenter: where a recording was made
   // By a program that need not say which broadcast it replaces: see lost_program().
   bool whip = false;
-  // A client that is lost may come back, and says of what it presents then what that replaces.
-  // Nobody waits for others.
+  // A client that is lost may come back, and says of what it presents then what that replaces. The
+  // goodbye of its media is a loss as well, since a page that is loaded again says it too. Nobody
+  // waits for others, whose goodbye is a stop.
   bool comes_back = false;
   // Which broadcast of the same user this one goes on with, by any of its ids; empty: none. If that
   // is on the air its presenter is lost from now on, whose connection is dead though nobody may
@@ -80,6 +81,18 @@ struct WatchOptions {
   // Understands PresenterAway and PresenterBack. Others are told PresenterGone at once.
   bool follows = false;
 };
+
+// What a presenter sends: not a microphone that is muted, nor a camera that is switched off.
+// `heard`: anything at all has come within the last seconds (MediaSilent); a network that is away
+// for a moment need not mean that the presenter is lost.
+struct Sending {
+  bool sound = true;
+  bool picture = true;
+  bool heard = true;
+  bool operator==(const Sending&) const = default;
+};
+// Viewers are told of it no more often than this. One who toggles has them told of the last state.
+inline constexpr Duration kSendingPause = Duration::millis(500);
 
 struct BroadcastInfo {
   std::string id;
@@ -109,8 +122,11 @@ struct Restarted {
 struct Failed {  // what was asked was refused; what ran before still runs
   Error error;
 };
-struct Closed {  // the server ended what the client was doing
+// What the client was doing has ended without its asking here. `goodbye`: it ended it itself, by
+// its media (see MediaEnded), and need not be told.
+struct Closed {
   Error error;
+  bool goodbye = false;
 };
 struct PresenterGone {};  // to a viewer: the broadcast is over, or there is none that he may see
 // To a viewer who follows: the presenter was lost and may come back. The viewer's media is gone.
@@ -119,6 +135,10 @@ struct PresenterAway {};
 // The presenter goes on with this broadcast, which can be watched now by the id before as well.
 struct PresenterBack {
   std::string broadcast_id;
+};
+// To a viewer who follows: what the presenter sends now, if that is not everything or has changed.
+struct PresenterSends {
+  Sending what;
 };
 // To the presenter and to other viewers. A viewer enters when his watch is answered: from then on
 // media is on its way, and a browser that never connects leaves again.
@@ -134,7 +154,7 @@ struct ViewerLeft {
 struct Notice {
   ClientId to = 0;
   std::variant<Answer, Restarted, Failed, Closed, PresenterGone, PresenterAway, PresenterBack,
-               ViewerEntered, ViewerLeft>
+               PresenterSends, ViewerEntered, ViewerLeft>
       what;
 };
 
@@ -166,6 +186,7 @@ class Broadcasts {
     uint64_t viewers_left = 0;
     uint64_t media_connected = 0;
     uint64_t media_lost = 0;
+    uint64_t media_closed = 0;  // by the client, who said goodbye
     uint64_t media_refused = 0;
     uint64_t requests_refused = 0;  // by a rule or a limit of this class
     uint64_t presenter_not_found = 0;
@@ -198,6 +219,8 @@ class Broadcasts {
   void add_candidate(ClientId client, std::string candidate_line);
   // → Restarted, or Failed: not_active, offer_too_large, or a code of the media core.
   void restart_ice(ClientId client, std::string sdp_fragment);
+  // What this presenter has switched on from now on. Of others: no effect.
+  void set_sending(const Moment& at, ClientId client, bool sound, bool picture);
   // Ends what the client is doing, if anything. It gets no further notice of it.
   void stop(const Moment& at, ClientId client);
   // The same, and the client is forgotten: it is lost.
@@ -271,6 +294,10 @@ class Broadcasts {
     Instant away_until = Instant::never();  // never: it is not away
     std::optional<WallTime> silent_since;
 
+    Sending sending;
+    Sending told_sending;
+    bool telling = false;  // in `tell_at_`
+
     bool is_away() const { return !away_until.is_never(); }
     size_t entered = 0;
     std::vector<ClientId> viewers;  // answered or not
@@ -295,6 +322,8 @@ class Broadcasts {
   void give_media(ClientId id, Client& client);
   void pass_kept_candidates(Client& client);
   void end(const Moment& at, ClientId id, Client& client, Ending how);
+  void note_sending(const Moment& at, SlabId key, Sending what);
+  void tell_sending(Broadcast& broadcast);
   // Removes it, or has it wait for its presenter.
   void end_broadcast(const Moment& at, SlabId key, Ending how);
   void end_oldest_away(const Moment& at, const std::string& user_id);
@@ -338,6 +367,8 @@ class Broadcasts {
   std::vector<SlabId> listed_;                                // oldest first
   // When broadcasts cease to be away, in this order; some have ceased before.
   std::deque<std::pair<Instant, SlabId>> away_until_;
+  // When viewers may be told again of what is sent, in this order.
+  std::deque<std::pair<Instant, SlabId>> tell_at_;
   std::unordered_map<ClientId, Client> clients_;
   std::unordered_map<MediaId, ClientId> clients_by_media_;
   std::unordered_map<std::string, Usage> usage_;  // by user id

@@ -357,6 +357,54 @@ TEST_F(BroadcastsAwayTest, ShutdownEndsWhatIsAway) {
   EXPECT_TRUE(broadcasts.empty());
 }
 
+TEST_F(BroadcastsAwayTest, ViewersAreToldWhatIsSentButNotEachTimeOfManyThatFollow) {
+  const OnAir first = present(1, page());
+  enter(2, first.id);
+  enter(3, first.id, false);
+  const auto told = [&] {
+    std::vector<std::string> all;
+    Notice notice;
+    while (broadcasts.poll_notice(notice))
+      if (const auto* sends = std::get_if<PresenterSends>(&notice.what))
+        all.push_back(std::to_string(notice.to) + (sends->what.sound ? "s" : "-") +
+                      (sends->what.picture ? "p" : "-") + (sends->what.heard ? "" : " silent"));
+    return all;
+  };
+  broadcasts.set_sending(at(1), 1, true, true);
+  EXPECT_THAT(told(), IsEmpty());
+  broadcasts.set_sending(at(1), 1, false, true);
+  EXPECT_THAT(told(), ElementsAre("2-p"));
+  for (int i = 0; i < 100; ++i) broadcasts.set_sending(at(1.1), 1, i % 2 == 0, true);
+  broadcasts.set_sending(at(1.2), 1, true, false);
+  broadcasts.set_sending(at(1.2), 2, false, false);  // a viewer
+  EXPECT_THAT(told(), IsEmpty());
+  EXPECT_EQ(broadcasts.next_timeout(), at(1.5).now);
+  broadcasts.handle_timeout(at(1.5));
+  EXPECT_THAT(told(), ElementsAre("2s-"));
+  // Who comes later is told as well.
+  watch(4, first.id);
+  broadcasts.handle(at(1.6), MediaAnswered{media.last(), "sdp"});
+  EXPECT_THAT(told(), ElementsAre("4s-"));
+  broadcasts.set_sending(at(1.7), 1, true, true);
+  broadcasts.set_sending(at(1.8), 1, true, false);
+  broadcasts.handle_timeout(at(2));
+  EXPECT_THAT(told(), IsEmpty());
+  // So they are when nothing comes, before anybody knows whether the presenter is lost.
+  broadcasts.handle(at(2.1), MediaSilent{first.media});
+  broadcasts.handle(at(2.5), MediaHeard{first.media});
+  broadcasts.handle_timeout(at(2.6));
+  EXPECT_THAT(told(), ElementsAre("2s- silent", "4s- silent", "2s-", "4s-"));
+  // Another connection sends everything until it says otherwise.
+  broadcasts.set_sending(at(3), 1, false, false);
+  broadcasts.client_gone(at(3), 1);
+  told();
+  present(5, page(first.id), at(4));
+  watch(2, first.id);
+  broadcasts.handle(at(4), MediaAnswered{media.last(), "sdp"});
+  EXPECT_THAT(told(), IsEmpty());
+  broadcasts.handle_timeout(at(9));
+}
+
 // The signs that a presenter who leaves gives, in every order and with any of them missing: where
 // "stop" is among them the broadcast has ended, once and for good, and otherwise it waits.
 TEST(BroadcastsSigns, MeanTheSameInEveryOrder) {

@@ -57,7 +57,7 @@ class World {
   void step() {
     const ClientId client = some_client();
     Seat& seat = seats_[client];
-    switch (random_.below(16)) {
+    switch (random_.below(17)) {
       case 0: {
         PresentOptions options{"offer", true, {}, {}, random_.below(2) == 0};
         options.comes_back = random_.below(3) > 0;
@@ -117,6 +117,9 @@ class World {
           broadcasts_.stop_broadcast(at_, user(client).id, some_broadcast());
         else
           broadcasts_.give_up(at_, user(client).id, some_broadcast());
+        break;
+      case 13:
+        broadcasts_.set_sending(at_, client, random_.below(2) == 0, random_.below(2) == 0);
         break;
       case 12:
         at_.now = at_.now + Duration::seconds(random_.below(12));
@@ -180,6 +183,8 @@ class World {
         EXPECT_TRUE(seat.watching && seat.away) << "back without having been away";
         EXPECT_TRUE(broadcasts_.find(back->broadcast_id));
         seat = {};
+      } else if (std::holds_alternative<PresenterSends>(notice.what)) {
+        EXPECT_TRUE(seat.watching && seat.follows && seat.answered);
       } else if (std::holds_alternative<Closed>(notice.what)) {
         EXPECT_TRUE(seat.presenting || seat.watching);
         seat = {};

@@ -31,6 +31,9 @@ class BroadcastsTest : public testing::Test {
   static std::string text(const Closed& closed) { return "closed " + closed.error.code; }
   static std::string text(const PresenterGone&) { return "gone"; }
   static std::string text(const PresenterAway&) { return "away"; }
+  static std::string text(const PresenterSends& sends) {
+    return std::string("sends ") + (sends.what.sound ? "s" : "") + (sends.what.picture ? "p" : "");
+  }
   static std::string text(const PresenterBack& back) { return "back " + back.broadcast_id; }
   static std::string text(const ViewerEntered& entered) { return "+" + entered.user.nickname; }
   static std::string text(const ViewerLeft& left) { return "-" + left.user.nickname; }
@@ -107,6 +110,30 @@ TEST_F(BroadcastsTest, ALostViewerLeavesLikeAnyOther) {
   EXPECT_EQ(media.sessions[media_id].stops, 1);
   broadcasts.client_gone(kNow, 3);
   EXPECT_THAT(notices(), IsEmpty());
+}
+
+TEST_F(BroadcastsTest, AGoodbyeIsAStopOfWhoDoesNotComeBackAndALossOfOthers) {
+  for (const bool stops : {true, false}) {
+    PresentOptions options;
+    options.offer = "offer";
+    options.comes_back = !stops;
+    broadcasts.present(kNow, 1, test_user("anna"), options);
+    broadcasts.handle(kNow, MediaAnswered{media.last(), "sdp"});
+    AirChange change;
+    while (broadcasts.poll_air_change(change)) {
+    }
+    broadcasts.handle(kNow, MediaEnded{media.last(), "closed", true});
+    ASSERT_TRUE(broadcasts.poll_air_change(change));
+    EXPECT_FALSE(change.on_air);
+    EXPECT_EQ(change.lost, !stops);
+    Notice notice;
+    ASSERT_TRUE(broadcasts.poll_notice(notice));  // the answer
+    ASSERT_TRUE(broadcasts.poll_notice(notice));
+    EXPECT_TRUE(std::get<Closed>(notice.what).goodbye);
+    broadcasts.client_gone(kNow, 1);
+  }
+  EXPECT_EQ(broadcasts.counters().media_closed, 2u);
+  EXPECT_EQ(broadcasts.counters().media_lost, 0u);
 }
 
 TEST_F(BroadcastsTest, AViewerWithoutAnAnswerNeverEntered) {

@@ -111,6 +111,7 @@ struct CallSide {
   ClientId client = 0;       // presents for this side; 0: nobody
   std::string broadcast_id;  // empty: not on air
   bool borrowed = false;     // the broadcast was there before the call, and outlives it
+  ClientId lost = 0;         // presented until its loss; it may still say that it was no loss
   bool watches = false;      // has seen the other
   bool agrees_to_record = false;
   bool recorded = false;
@@ -123,6 +124,8 @@ struct Answering {
   uint64_t device = 0;
   std::string broadcast_id;  // empty: not on air
   bool accepts = false;
+  bool borrowed = false;  // as of CallSide
+  bool lost = false;      // presents no more; it may still say that it declines
 };
 
 struct Call {

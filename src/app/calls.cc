@@ -35,6 +35,7 @@ Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const Public
                                  const std::optional<PublicUser>& callee, uint64_t device,
                                  const std::string& on_air) {
   ++counters_.dialled;
+  forget_lost(client);
   if (by_client_.contains(client)) return refuse(Code::kAlreadyPresenting);
   if (!callee || callee->id == caller.id) {
     ++counters_.unreachable;
@@ -46,7 +47,9 @@ Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const Public
     own->crossed = true;
     ++counters_.crossed;
     auto permit = answer(*own, client, device, true);
-    if (permit && !on_air.empty()) this->on_air(at, client, on_air);
+    if (!permit || on_air.empty()) return permit;
+    own->answering.back().borrowed = true;
+    this->on_air(at, client, on_air);
     return permit;
   }
   if (!presence_.reachable(callee->id))
@@ -86,6 +89,7 @@ Error Calls::unreachable_at_once(const Moment& at, const PublicUser& caller,
 
 Expected<CallPermit> Calls::join(const Moment& at, ClientId client, const PublicUser& user,
                                  uint64_t device, std::string_view call_id) {
+  forget_lost(client);
   if (by_client_.contains(client)) return refuse(Code::kAlreadyPresenting);
   Call* const call = find(user.id, call_id);
   if (call == nullptr) return refuse(Code::kCannotBeReached);
@@ -105,6 +109,7 @@ bool Calls::just_ended(Instant now, const std::string& user_id) const {
 }
 
 Expected<CallPermit> Calls::answer(Call& call, ClientId client, uint64_t device, bool accepts) {
+  if (call.answering.size() >= limits_.answering) drop_lost_answering(call);
   if (call.answering.size() >= limits_.answering) return refuse(Code::kServerFull);
   call.answering.push_back({client, device, {}, accepts});
   by_client_.emplace(client, by_user_.at(call.callee.user.id));
@@ -115,6 +120,7 @@ Expected<CallPermit> Calls::resume(const Moment& at, Call& call, CallRole role, 
   // The page that presented before is gone, or is about to notice that it has been replaced.
   if (call.side(role).client != 0) side_lost(at, call, role);
   CallSide& side = call.side(role);
+  forget_lost(side);
   side.client = client;
   side.borrowed = false;
   by_client_.emplace(client, by_user_.at(side.user.id));
@@ -172,6 +178,7 @@ Status Calls::agree_to_record(const Moment&, const PublicUser& user, std::string
 // What becomes of clients and lines.
 
 void Calls::on_air(const Moment& at, ClientId client, const std::string& broadcast_id) {
+  forget_lost(client);
   const auto found = by_client_.find(client);
   if (found == by_client_.end()) return;
   Call& call = *calls_.find(found->second);
@@ -196,32 +203,75 @@ void Calls::presenting_ended(const Moment& at, ClientId client, PresentingEnd ho
   const auto found = by_client_.find(client);
   if (found == by_client_.end()) return;
   Call& call = *calls_.find(found->second);
+  for (Answering& answering : call.answering)
+    if (answering.client == client) return answering_ended(at, call, answering, how);
+
   const bool stopped = how == PresentingEnd::kStopped;
-  const auto answering = std::find_if(call.answering.begin(), call.answering.end(),
-                                      [&](const Answering& a) { return a.client == client; });
-  // What is on air has been accepted; a refusal is about another offer of the same client.
-  const CallRole role = call.caller.client == client ? CallRole::kCaller : CallRole::kCallee;
-  const bool on_air = answering != call.answering.end() ? !answering->broadcast_id.empty()
-                                                        : !call.side(role).broadcast_id.empty();
-  if (how == PresentingEnd::kRefused && on_air) return;
-  if (answering != call.answering.end()) {
-    if (stopped) return end(at, call, EndReason::kDeclined);
-    const bool crossing = std::exchange(answering->accepts, false) && call.crossed;
-    call.answering.erase(answering);
-    by_client_.erase(found);
-    if (!crossing) return;
-    call.crossed = false;
-    if (call.state == CallState::kRinging) ring(call);
+  if (call.caller.lost == client || call.callee.lost == client) {
+    if (stopped) end(at, call, EndReason::kHungUp);
     return;
   }
-  if (!call.accepted())
+  const CallRole role = call.caller.client == client ? CallRole::kCaller : CallRole::kCallee;
+  // What is on air has been accepted; a refusal is about another offer of the same client.
+  if (how == PresentingEnd::kRefused && !call.side(role).broadcast_id.empty()) return;
+  if (!call.accepted()) {
+    // A page that goes while it rings does not come back to that: its goodbye cancels.
+    const bool cancelled = stopped || how == PresentingEnd::kLeft;
     return end(at, call,
-               stopped                       ? EndReason::kCancelled
+               cancelled                     ? EndReason::kCancelled
                : how == PresentingEnd::kLost ? EndReason::kLost
                                              : EndReason::kError);
+  }
   if (stopped) return end(at, call, EndReason::kHungUp);
   side_lost(at, call, role);
+  CallSide& side = call.side(role);
+  side.lost = client;
+  by_client_.emplace(client, by_user_.at(side.user.id));
   tell_states(call);
+}
+
+void Calls::answering_ended(const Moment& at, Call& call, Answering& answering, PresentingEnd how) {
+  if (how == PresentingEnd::kRefused && !answering.broadcast_id.empty()) return;
+  if (how == PresentingEnd::kStopped) return end(at, call, EndReason::kDeclined);
+  answering.lost = true;
+  answering.broadcast_id.clear();
+  if (!std::exchange(answering.accepts, false) || !call.crossed) return;
+  call.crossed = false;
+  if (call.state == CallState::kRinging) ring(call);
+}
+
+void Calls::drop_answering(Call& call) {
+  for (const Answering& answering : call.answering) {
+    by_client_.erase(answering.client);
+    if (!answering.lost && !answering.borrowed)
+      outputs_.emplace_back(EndBroadcast{answering.client});
+  }
+  call.answering.clear();
+}
+
+void Calls::drop_lost_answering(Call& call) {
+  std::erase_if(call.answering, [&](const Answering& answering) {
+    if (answering.lost) by_client_.erase(answering.client);
+    return answering.lost;
+  });
+}
+
+void Calls::forget_lost(ClientId client) {
+  const auto found = by_client_.find(client);
+  if (found == by_client_.end()) return;
+  Call& call = *calls_.find(found->second);
+  for (CallSide* side : {&call.caller, &call.callee})
+    if (side->lost == client) return forget_lost(*side);
+  const auto lost = std::find_if(call.answering.begin(), call.answering.end(),
+                                 [&](const Answering& a) { return a.lost && a.client == client; });
+  if (lost == call.answering.end()) return;
+  call.answering.erase(lost);
+  by_client_.erase(found);
+}
+
+void Calls::forget_lost(CallSide& side) {
+  by_client_.erase(side.lost);
+  side.lost = 0;
 }
 
 void Calls::viewer_entered(const Moment& at, ClientId presenter, const std::string& viewer_id) {
@@ -331,13 +381,10 @@ void Calls::accept_if_ready(const Moment& at, Call& call) {
   if (ready == call.answering.end()) return;
   call.callee.client = ready->client;
   call.callee.broadcast_id = std::move(ready->broadcast_id);
+  call.callee.borrowed = ready->borrowed;
   const uint64_t device = ready->device;
   call.answering.erase(ready);
-  for (const Answering& late : call.answering) {
-    by_client_.erase(late.client);
-    outputs_.emplace_back(EndBroadcast{late.client});
-  }
-  call.answering.clear();
+  drop_answering(call);
   ++counters_.accepted;
   call.accepted_at = at.now;
   enter(at, call, CallState::kAccepted, at.now + limits_.connect);
@@ -388,12 +435,11 @@ void Calls::end(const Moment& at, Call& call, EndReason reason) {
   const bool callee_knows = call.rung || call.crossed || call.accepted();
   if (callee_knows) tell(call, call.callee.user, Ended{call.id, reason, call.caller.user});
 
-  end_presenting(call, call.caller);
-  end_presenting(call, call.callee);
-  for (const Answering& answering : call.answering) {
-    by_client_.erase(answering.client);
-    outputs_.emplace_back(EndBroadcast{answering.client});
+  for (CallSide* side : {&call.caller, &call.callee}) {
+    end_presenting(call, *side);
+    forget_lost(*side);
   }
+  drop_answering(call);
   // A call whose offer was no good has not taken place.
   if (callee_knows || reason != EndReason::kError)
     outputs_.emplace_back(CallOver{call.id, call.caller.user, call.callee.user, reason,

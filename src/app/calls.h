@@ -43,7 +43,8 @@ struct CallLimits {
 
 // Ways in which a client ceases to present.
 enum class PresentingEnd : uint8_t {
-  kStopped,  // asked for
+  kStopped,  // on purpose; it may come after any of the others, and has the last word
+  kLeft,     // its media said goodbye: a page that stops, or one that is loaded again
   kLost,     // the page, or its network, is gone
   kRefused,  // the offer was refused
 };
@@ -88,6 +89,7 @@ class Calls {
 
   // What becomes of clients. Those that have no part in a call: no effect.
   void on_air(const Moment& at, ClientId client, const std::string& broadcast_id);
+  // In any order and number: a page that ends gives several signs, and they overtake each other.
   void presenting_ended(const Moment& at, ClientId client, PresentingEnd how);
   void viewer_entered(const Moment& at, ClientId presenter, const std::string& viewer_id);
 
@@ -133,6 +135,12 @@ class Calls {
 
   void ring(Call& call);
   void accept_if_ready(const Moment& at, Call& call);
+  void answering_ended(const Moment& at, Call& call, Answering& answering, PresentingEnd how);
+  void drop_answering(Call& call);
+  void drop_lost_answering(Call& call);
+  // One that was lost, and offers something else: what it says from now on is about that.
+  void forget_lost(ClientId client);
+  void forget_lost(CallSide& side);
   void finish_other_lines(Call& call, uint64_t device);
   void side_lost(const Moment& at, Call& call, CallRole role);
   void end_presenting(Call& call, CallSide& side);

@@ -199,7 +199,8 @@ class World {
         broadcasts_.stop(at(), page);
         return calls_.presenting_ended(at(), page, PresentingEnd::kStopped);
       case 16:
-        if (random_.below(2) == 0) return broadcasts_.handle(at(), MediaEnded{media, "lost"});
+        if (random_.below(2) == 0)
+          return broadcasts_.handle(at(), MediaEnded{media, "", random_.below(2) == 0});
         return broadcasts_.handle(at(), MediaRefused{media, make_error(Code::kBadSdp)});
       case 17:
         return random_.below(3) == 0 ? invite_from_live() : close_line(page);
@@ -250,13 +251,18 @@ class World {
       calls_.on_air(at(), notice.to, answer->broadcast_id);
     } else if (std::holds_alternative<Failed>(notice.what)) {
       calls_.presenting_ended(at(), notice.to, PresentingEnd::kRefused);
-    } else if (std::holds_alternative<Closed>(notice.what)) {
-      calls_.presenting_ended(at(), notice.to, PresentingEnd::kLost);
+    } else if (const auto* closed = std::get_if<Closed>(&notice.what)) {
+      const bool stops = notice.to % 2 == 0;  // the first generation of the client
+      const auto goodbye = stops ? PresentingEnd::kStopped : PresentingEnd::kLeft;
+      calls_.presenting_ended(at(), notice.to, closed->goodbye ? goodbye : PresentingEnd::kLost);
     } else if (const auto* entered = std::get_if<ViewerEntered>(&notice.what)) {
       calls_.viewer_entered(at(), notice.to, entered->user.id);
     }
   }
-  void take(const EndBroadcast& end) { broadcasts_.stop(at(), end.presenter); }
+  void take(const EndBroadcast& end) {
+    EXPECT_FALSE(pages_.at(end.presenter).call_id.empty()) << "no broadcast of a call";
+    broadcasts_.stop(at(), end.presenter);
+  }
   void take(const RecordBroadcast& record) {
     EXPECT_NE(recorded_.contains(record.broadcast_id), record.on);
     if (record.on)

@@ -55,6 +55,7 @@ void add_broadcasts(Families& out, const app::Broadcasts& broadcasts) {
       {"viewer_left", c.viewers_left},
       {"media_connected", c.media_connected},
       {"media_lost", c.media_lost},
+      {"media_closed", c.media_closed},
       {"media_refused", c.media_refused},
       {"request_refused", c.requests_refused},
       {"presenter_not_found", c.presenter_not_found},

@@ -309,10 +309,10 @@ void Worker::drive(Instant now, SlabId handle, Member& member, Outlet& out) {
       schedule(handle, member);
       return;
     case rtc::Peer::State::kClosed:
-      events_.push_back(Ended{member.id, "closed"});
+      events_.push_back(Ended{member.id, "closed", true});
       break;
     case rtc::Peer::State::kFailed:
-      events_.push_back(Ended{member.id, member.peer.failure()});
+      events_.push_back(Ended{member.id, member.peer.failure(), false});
       break;
   }
   remove(now, handle);

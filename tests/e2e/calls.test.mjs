@@ -230,9 +230,18 @@ test('the first generation of the client calls and is called', async () => {
   await olga.evaluate(() => window.old.answer());
   await inCall(ann, 'connected');
   await seesAndHears(ann);
-  await olga.evaluate(() => window.old.hang_up());
-  await inCall(ann, 'ended', { reason: 'hung_up' });
+  // Her media say goodbye before she does: that is no loss, and the line is free at once.
+  await ann.evaluate(() => {
+    window.phases = [];
+    const window_of_call = document.querySelector('[data-testid=call-state]');
+    new MutationObserver(() => window.phases.push(window_of_call.dataset.state)).observe(window_of_call, { attributes: true });
+  });
+  await olga.evaluate(() => window.old.hang_up(3000));
+  await inCall(ann, 'ended', { reason: 'hung_up', ms: 2500 });
+  assert.deepEqual([...new Set(await ann.evaluate(() => window.phases))].filter((phase) => phase === 'reconnecting'), []);
+  await ann.getByTestId('call-text').filter({ hasText: 'olga hung up' }).waitFor();
   await ann.getByTestId('call-close').click();
+  await isListed(ann, 'olga', 'online', 2500);
 
   await olga.evaluate(() => window.old.call('ann'));
   await accept(ann, 'olga');

@@ -32,6 +32,7 @@ TEST_F(Changing, VanishedViewersEndAndTheOthersGoOn) {
   EXPECT_TRUE(ended(goes));
   EXPECT_TRUE(ended(goes_too));
   EXPECT_EQ(simulation.events(goes).end_reason, "ice");
+  EXPECT_FALSE(simulation.events(goes).goodbye);
   EXPECT_GT(simulation.events(goes).ended_at - at, Duration::seconds(10));
   EXPECT_FALSE(ended(stays));
   EXPECT_FALSE(ended(source));
@@ -61,6 +62,7 @@ TEST_F(Changing, GoodbyeEndsAtOnce) {
   simulation.run_for(Duration::millis(25));
   EXPECT_TRUE(ended(id));
   EXPECT_EQ(simulation.events(id).end_reason, "closed");
+  EXPECT_TRUE(simulation.events(id).goodbye);
   EXPECT_EQ(simulation.worker().peers(), 1u);
 }
 

@@ -7,8 +7,8 @@ const kTimeoutMs = 10_000;
 export interface ApiOptions {
   fetch?: typeof globalThis.fetch;
   token(): string | null;
-  /** The server does not know this session (any more). */
-  signed_out(): void;
+  /** The server does not know the session of this token (any more). */
+  signed_out(token: string): void;
 }
 
 /** The REST interface of the server. Every method throws ApiError and nothing else. */
@@ -84,6 +84,20 @@ export class Api {
     return this.call_('DELETE', '/calls');
   }
 
+  /** Whom this user has blocked, by nickname. */
+  async blocked(): Promise<User[]> {
+    return (await this.call_<{ people: User[] }>('GET', '/blocked')).people;
+  }
+
+  /** Who is blocked cannot call this user any more, and is not told why. */
+  block(id: string): Promise<void> {
+    return this.call_('PUT', `/blocked/${encodeURIComponent(id)}`);
+  }
+
+  unblock(id: string): Promise<void> {
+    return this.call_('DELETE', `/blocked/${encodeURIComponent(id)}`);
+  }
+
   /** `query`: page, size, and the filters of recordings/filters.ts. */
   recordings(query: Record<string, string>): Promise<RecordingPage> {
     return this.call_('GET', `/recordings?${new URLSearchParams(query)}`);
@@ -126,7 +140,7 @@ export class Api {
     }
     if (!response.ok) {
       const error = await problem_of(response);
-      if (error.code === 'unauthorized') this.options_.signed_out();
+      if (error.code === 'unauthorized' && token !== null) this.options_.signed_out(token);
       throw error;
     }
     if (response.status === 204) return undefined as Result;

@@ -54,6 +54,7 @@ export const kServerErrorCodes = [
   'internal',
   'wrong_password',
   'image_invalid',
+  'too_many_blocked',
 ] as const;
 
 /** Failures that this app notices by itself. */

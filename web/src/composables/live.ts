@@ -1,4 +1,5 @@
 import { onBeforeUnmount, ref, shallowRef, watch, type ShallowRef } from 'vue';
+import { server_now } from '@/api/server_clock';
 import { browser_media } from '@/live/devices';
 import { Presenter, type PresenterState, type PresenterTerms } from '@/live/presenter';
 import { open_socket } from '@/live/signalling';
@@ -14,7 +15,7 @@ export const environment = {
   create_peer: () => new RTCPeerConnection(),
   create_stream: () => new MediaStream(),
   media: browser_media,
-  now: () => Date.now(),
+  now: server_now,
   random: () => Math.random(),
   online: () => navigator.onLine,
 };

@@ -19,6 +19,13 @@ export interface Sending {
   picture: boolean;
 }
 
+/** What viewers are told of it. */
+export interface Received extends Sending {
+  /** False: nothing comes from the presenter at the moment. */
+  heard: boolean;
+}
+export const kEverything: Received = { sound: true, picture: true, heard: true };
+
 export interface Accepted {
   broadcast_id: string;
   /** The call that the broadcast belongs to. */
@@ -45,7 +52,7 @@ export interface LinkHandlers {
   /** The presenter is back; the link is closed, and another one will find the broadcast. */
   back?(): void;
   /** What the presenter sends, whenever that changes. */
-  sending?(what: Sending): void;
+  sending?(what: Received): void;
   /** The broadcast is over, or never was; the link is closed. */
   gone(): void;
   notice(notice: Omit<Notice, 'key' | 'at'>): void;
@@ -151,10 +158,14 @@ export class MediaLink {
     on('presenteraway', () => this.on_away_());
     on('presenterback', () => this.end_(() => this.handlers_.back?.()));
     on('mediastate', (data) =>
-      this.handlers_.sending?.({ sound: data?.sound !== false, picture: data?.picture !== false }),
+      this.handlers_.sending?.({
+        sound: data?.sound !== false,
+        picture: data?.picture !== false,
+        heard: data?.heard !== false,
+      }),
     );
     on('presentorgone', () => this.end_(() => this.handlers_.gone()));
-    on('autherror', () => this.end_(() => this.handlers_.signed_out()));
+    on('autherror', (data) => this.refuse_({ code: data?.code ?? 'unauthorized', message: data?.message }));
     on('error', (data) => {
       // Once media flow, other errors concern a single request, not the broadcast.
       if (!this.answered_ || kTransient.has(data?.code)) this.refuse_(data);

@@ -309,7 +309,9 @@ export class Presenter {
 
   private tell_sending_(): void {
     const now = this.sending_();
-    if (!this.accepted_ || (now.sound === this.told_.sound && now.picture === this.told_.picture)) return;
+    // In a call the other side is told by the call.
+    if (this.terms_.kind === 'call' || !this.accepted_) return;
+    if (now.sound === this.told_.sound && now.picture === this.told_.picture) return;
     this.told_ = now;
     this.attempt_?.link.say('mediastate', now);
   }

@@ -281,12 +281,14 @@ describe('a presenter who is lost', () => {
     world.peer.ontrack?.({ streams: [{ id: 's' }] });
     const first = world.socket;
     first.receive('mediastate', { sound: false, picture: true });
-    expect(viewer.state.sending).toEqual({ sound: false, picture: true });
+    expect(viewer.state.sending).toEqual({ sound: false, picture: true, heard: true });
+    first.receive('mediastate', { sound: true, picture: true, heard: false });
+    expect(viewer.state).toMatchObject({ phase: 'live', sending: { heard: false } });
     first.receive('presenteraway');
     expect(viewer.state).toMatchObject({
       phase: 'away',
       stream: { id: 's' },
-      sending: { sound: true, picture: true },
+      sending: { sound: true, picture: true, heard: true },
     });
     expect([world.peer.closed, first.disconnected_by_us]).toEqual([true, false]);
     viewer.hurry();

@@ -1,6 +1,6 @@
 import { Audience } from './audience';
 import { Retry } from './backoff';
-import { MediaLink, type Sending } from './link';
+import { kEverything, MediaLink, type Received } from './link';
 import type { SocketFactory } from './signalling';
 import type { LiveError, Notice } from './types';
 
@@ -26,8 +26,8 @@ export interface ViewerState {
   stream: MediaStream | null;
   /** Which reconnection attempt is under way; 0 while the link stands, however shakily. */
   attempt: number;
-  /** What the presenter has switched on. */
-  sending: Sending;
+  /** What the presenter has switched on, and whether anything comes. */
+  sending: Received;
   viewers: number;
   notices: readonly Notice[];
 }
@@ -51,7 +51,7 @@ export class Viewer {
   private error_: LiveError | null = null;
   private stream_: MediaStream | null = null;
   private link_: MediaLink | null = null;
-  private sending_: Sending = { sound: true, picture: true };
+  private sending_: Received = kEverything;
   private connected_at_: number | null = null;
   /** There was such a broadcast. */
   private found_ = false;
@@ -122,7 +122,7 @@ export class Viewer {
   }
 
   private connect_(): void {
-    this.sending_ = { sound: true, picture: true };
+    this.sending_ = kEverything;
     const socket = this.environment_.open_socket({ token: this.token_, presentorId: this.broadcast_id });
     const peer = this.environment_.create_peer();
     peer.addTransceiver('audio', { direction: 'recvonly' });
@@ -170,7 +170,7 @@ export class Viewer {
   private on_away_(): void {
     this.found_ = true;
     this.connected_at_ = null;
-    this.sending_ = { sound: true, picture: true };
+    this.sending_ = kEverything;
     this.phase_ = 'away';
     this.publish_();
   }

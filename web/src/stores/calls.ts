@@ -58,6 +58,7 @@ export const useCalls = defineStore('calls', () => {
   /** Hears the line from now on. To be called before the line is opened. */
   function follow(): void {
     connection.listen('connect', () => telephone.line_is_back());
+    connection.listen('disconnect', () => telephone.line_is_away());
     connection.listen('call', (payload) => telephone.on_ring(payload));
     connection.listen('callstate', (payload) => telephone.on_snapshot(payload));
     connection.listen('callaccepted', (payload) => telephone.on_accepted(payload));
