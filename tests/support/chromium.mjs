@@ -19,19 +19,29 @@ const ARGUMENTS = [
   // Loopback addresses in the clear, as candidates of the pages.
   '--disable-features=WebRtcHideLocalIpsWithMdns',
   '--allow-loopback-in-peer-connection',
-  // Nothing outside is looked up.
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost',
 ];
 const DEVICES = '--use-fake-device-for-media-stream=fps=30';
 const CONSENT = '--use-fake-ui-for-media-stream';
 
 // Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission. All
-// packets go into the file `packets` in the clear (see sent_media.mjs).
-export async function launchChromium({ devices = true, consent = true, packets } = {}) {
+// packets go into the file `packets` in the clear (see sent_media.mjs). With a `line` (see line.mjs) it has no other
+// network. `secure` are origins that are not on loopback and get the camera all the same.
+export async function launchChromium({ devices = true, consent = true, packets, line, secure = [] } = {}) {
   if (!existsSync(PROGRAM)) throw new Error(`Chromium is missing: ${PROGRAM}`);
+  let program = packets ? await loggingProgram(PROGRAM, packets) : PROGRAM;
+  if (line) program = await line.wrap(program);
+  const hosts = ['127.0.0.1', 'localhost', ...secure.map((origin) => new URL(origin).hostname)];
   return chromium.launch({
-    executablePath: packets ? await loggingProgram(PROGRAM, packets) : PROGRAM,
-    args: [...ARGUMENTS, ...(devices ? [DEVICES] : []), ...(consent ? [CONSENT] : []), ...(packets ? PACKET_LOG_ARGUMENTS : [])],
+    executablePath: program,
+    args: [
+      ...ARGUMENTS,
+      // Nothing outside is looked up.
+      `--host-resolver-rules=${['MAP * ~NOTFOUND', ...hosts.map((host) => `EXCLUDE ${host}`)].join(' , ')}`,
+      ...(secure.length > 0 ? [`--unsafely-treat-insecure-origin-as-secure=${secure.join(',')}`] : []),
+      ...(devices ? [DEVICES] : []),
+      ...(consent ? [CONSENT] : []),
+      ...(packets ? PACKET_LOG_ARGUMENTS : []),
+    ],
     headless: true,
     timeout: 60_000,
   });
