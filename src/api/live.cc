@@ -1,5 +1,6 @@
 #include "api/live.h"
 
+#include "app/messages.h"
 #include "http/clock.h"
 
 namespace loopcast::api {
@@ -13,6 +14,11 @@ void Live::remove(app::ClientId client) {
   if (sinks_.erase(client) == 0) return;
   broadcasts_.client_gone(now_(), client);
   pump();
+}
+
+Status Live::may_present(Instant now, const std::string& user_id) {
+  if (going_live_.take(now, user_id).allowed) return ok();
+  return app::make_error(app::Code::kRateLimited);
 }
 
 void Live::present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options) {

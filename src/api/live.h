@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "app/broadcasts.h"
+#include "app/rate_limiter.h"
+#include "base/random.h"
 #include "base/time.h"
 #include "http/task.h"
 
@@ -18,10 +20,22 @@ class Live {
   using Sink = std::function<void(app::Notice&)>;
   using AirSink = std::function<void(app::AirChange&)>;
 
+  // How often one user goes live: pages that come back after each loss of a bad network do it
+  // often, and nobody does it twice a second for long.
+  static constexpr app::RateLimit kGoingLive{30, Duration::seconds(2)};
+
   // `broadcasts` outlives this. `now`: both clocks; the one for deadlines is that of http/clock.h.
+  // `seed`: see app::RateLimiter.
   Live(http::asio::io_context& context, app::Broadcasts& broadcasts,
-       std::function<app::Moment()> now)
-      : broadcasts_(broadcasts), now_(std::move(now)), timer_(context) {}
+       std::function<app::Moment()> now, const Random::Seed& seed)
+      : broadcasts_(broadcasts),
+        now_(std::move(now)),
+        timer_(context),
+        going_live_(kGoingLive, kRememberedUsers, seed) {}
+
+  // To be asked before present(), and before anything that goes with it. Error: rate_limited.
+  Status may_present(Instant now, const std::string& user_id);
+  uint64_t rate_limited() const { return going_live_.refused(); }
 
   // A new client whose notices go to `sink`, until remove().
   app::ClientId add(Sink sink);
@@ -53,6 +67,8 @@ class Live {
   size_t clients() const { return sinks_.size(); }
 
  private:
+  static constexpr size_t kRememberedUsers = 65'536;
+
   void pump();
   void arm_timer();
 
@@ -60,6 +76,7 @@ class Live {
   std::function<app::Moment()> now_;
   http::Timer timer_;
   Instant armed_ = Instant::never();
+  app::RateLimiter going_live_;
   app::ClientId last_client_ = 0;
   std::unordered_map<app::ClientId, Sink> sinks_;
   std::vector<AirSink> air_sinks_;

@@ -27,6 +27,19 @@ bool flag_member(const json::value& request, std::string_view name, bool otherwi
   return member && member->is_bool() ? member->as_bool() : otherwise;
 }
 
+// Only who is not signed in is told `autherror`, which makes pages of both generations forget their
+// session. Every other failure (the database cannot answer, too many sockets) leaves the session as
+// good as it was, and is an error like any other.
+void refuse(http::Socket& socket, const Error& error) {
+  const auto language = language_of(socket.header("accept-language"));
+  json::object what{{"code", error.code}, {"message", app::message(error.code, language)}};
+  if (error.code == app::name_of(Code::kUnauthorized))
+    socket.emit("autherror", {std::move(what)});
+  else
+    socket.error(what);
+  socket.disconnect();
+}
+
 json::value first_argument(const Event& event) {
   return event.args.empty() ? json::value() : event.args.front();
 }
@@ -46,15 +59,10 @@ void LiveSockets::mount(http::SocketIo& io) {
 Task<> LiveSockets::connect(SocketPtr socket) {
   auto token = text_member(socket->auth(), "token").value_or(std::string(socket->query("token")));
   const auto user = co_await sign_in_.authenticate(token);
-  const auto opened = user ? sockets_of_user_.find(user->id) : sockets_of_user_.end();
-  if (!user || (opened != sockets_of_user_.end() && opened->second >= kMaxSocketsPerUser)) {
-    const auto language = language_of(socket->header("accept-language"));
-    const Code code = user ? Code::kTooManyStreams : Code::kUnauthorized;
-    socket->emit("autherror", {json::object{{"message", app::message(code, language)},
-                                            {"code", app::name_of(code)}}});
-    socket->disconnect();
-    co_return;
-  }
+  if (!user) co_return refuse(*socket, user.error());
+  const auto opened = sockets_of_user_.find(user->id);
+  if (opened != sockets_of_user_.end() && opened->second >= kMaxSocketsPerUser)
+    co_return refuse(*socket, make_error(Code::kTooManyStreams));
   if (!socket->connected()) co_return;
   const auto line = std::make_shared<Line>();
   line->socket = socket.get();
@@ -89,10 +97,7 @@ void LiveSockets::end_sessions(const EndedSessions& ended) {
   const auto lines = lines_;
   for (Line* line : lines) {
     if (!lines_.contains(line) || !ended.contains(line->user.id, line->token)) continue;
-    line->socket->emit("autherror",
-                       {json::object{{"message", app::message(Code::kUnauthorized, line->language)},
-                                     {"code", app::name_of(Code::kUnauthorized)}}});
-    line->socket->disconnect();
+    refuse(*line->socket, make_error(Code::kUnauthorized));
   }
 }
 
@@ -157,6 +162,10 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
   // Before anybody is called.
   if (!text_member(request, "sdpOffer")) {
     line.fail(ack, make_error(Code::kBadRequest));
+    co_return;
+  }
+  if (const Status may = live_.may_present(sign_in_.now(), line.user.id); !may) {
+    line.fail(ack, may.error());
     co_return;
   }
   const auto* record = request.as_object().if_contains("record");

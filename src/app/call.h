@@ -29,6 +29,7 @@ enum class EndReason : uint8_t {
   kHungUp,
   kLost,
   kError,
+  kServerStopping,
   kCount,
 };
 
@@ -36,6 +37,14 @@ enum class EndReason : uint8_t {
 struct CallPermit {
   std::string call_id;
   std::vector<std::string> visible_to;  // for PresentOptions
+};
+
+// What of a person's devices the other gets to see and hear, as their page says.
+struct Shown {
+  bool microphone = true;
+  bool camera = true;
+  bool screen = false;
+  bool operator==(const Shown&) const = default;
 };
 
 // A call as one of its two sees it.
@@ -51,6 +60,7 @@ struct CallView {
   bool agrees_to_record = false;
   bool other_agrees_to_record = false;
   bool recorded = false;
+  Shown other_shown;
 };
 
 // What Calls says to a line.
@@ -73,9 +83,11 @@ struct Unreachable {
   Code code = Code::kCannotBeReached;
 };
 struct Ended {
+  enum class By : uint8_t { kNobody, kYou, kOther };
   std::string call_id;
   EndReason reason = EndReason::kError;
   PublicUser other;
+  By by = By::kNobody;
 };
 struct CallNotice {
   LineId to = 0;
@@ -92,6 +104,7 @@ struct RecordBroadcast {
   std::string owner_id;
   std::string co_owner_id;
   bool on = false;
+  std::string call_id = {};
 };
 // For the history. Who was never rung because he was not there or busy has missed the call all the
 // same.
@@ -102,7 +115,8 @@ struct CallOver {
   EndReason reason = EndReason::kError;
   bool accepted = false;
   WallTime started_at;
-  Duration duration;  // since it was accepted
+  Duration duration;              // since it was accepted
+  bool kept_from_callee = false;  // who has blocked the caller
 };
 using CallOutput = std::variant<CallNotice, EndBroadcast, RecordBroadcast, CallOver>;
 
@@ -115,6 +129,7 @@ struct CallSide {
   bool watches = false;      // has seen the other
   bool agrees_to_record = false;
   bool recorded = false;
+  Shown shown;
   Instant back_by = Instant::never();  // on air again, or the call is over
 };
 

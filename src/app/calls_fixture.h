@@ -17,8 +17,9 @@
 namespace loopcast::app {
 
 inline std::string to_text(EndReason reason) {
-  constexpr const char* kNames[] = {"declined",  "cancelled", "no_answer", "busy", "offline",
-                                    "elsewhere", "hung_up",   "lost",      "error"};
+  constexpr const char* kNames[] = {"declined", "cancelled",      "no_answer", "busy",
+                                    "offline",  "elsewhere",      "hung_up",   "lost",
+                                    "error",    "server_stopping"};
   return kNames[static_cast<size_t>(reason)];
 }
 

@@ -99,6 +99,14 @@ TEST_F(CallsTest, ACallerWhoOnlyStopsCancels) {
   expect_nothing_left();
 }
 
+TEST_F(CallsTest, WhatAnOldPagePresentsRightAfterACallIsNotForEverybody) {
+  ASSERT_TRUE(calls_.hang_up(at(), alice_, connect()));
+  EXPECT_TRUE(calls_.just_ended(now_, alice_.id));
+  EXPECT_TRUE(calls_.just_ended(now_, bob_.id));
+  EXPECT_FALSE(calls_.just_ended(now_, carol_.id));
+  EXPECT_FALSE(calls_.just_ended(now_ + Duration::seconds(60), bob_.id));
+}
+
 TEST_F(CallsTest, NobodyAnswers) {
   ring();
   forget();
@@ -308,6 +316,94 @@ TEST_F(CallsTest, DiallingIsLimited) {
   EXPECT_EQ(calls_.counters().rate_limited, 4991u);
 }
 
+TEST_F(CallsTest, TheSamePersonIsRungAgainAFewTimesOnly) {
+  const auto attempt = [&](ClientId client, const PublicUser& from, const PublicUser& to) {
+    const auto permit = calls_.dial(at(), client, from, to, client);
+    if (!permit) return permit.error().code;
+    EXPECT_TRUE(calls_.decline(at(), to, {}, permit->call_id));
+    return std::string("rung");
+  };
+  for (ClientId client = 10; client < 14; ++client)
+    EXPECT_EQ(attempt(client, alice_, bob_), "rung");
+  EXPECT_EQ(attempt(14, alice_, bob_), "rate_limited");
+  EXPECT_EQ(attempt(15, alice_, carol_), "rung") << "others may be called";
+  EXPECT_EQ(attempt(16, bob_, alice_), "rung") << "and may call";
+  now_ = now_ + Duration::seconds(120);
+  EXPECT_EQ(attempt(17, alice_, bob_), "rung");
+  EXPECT_EQ(attempt(18, alice_, bob_), "rate_limited");
+}
+
+TEST_F(CallsTest, ACallThatIsAnsweredMakesGoodTheAttempts) {
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = connect();
+    EXPECT_TRUE(calls_.hang_up(at(), bob_, id)) << i;
+  }
+}
+
+TEST_F(CallsTest, WhoIsBlockedHearsWhatHeWouldHearOfSomebodyWhoIsAway) {
+  const auto permit = calls_.dial(at(), 10, alice_, bob_, 1, {}, true);
+  ASSERT_FALSE(permit);
+  EXPECT_EQ(permit.error().code, "cannot_be_reached");
+  EXPECT_THAT(told(2), IsEmpty());
+  EXPECT_EQ(over().reason, EndReason::kOffline);
+  EXPECT_TRUE(over().kept_from_callee);
+  // The same while the callee is busy.
+  ASSERT_TRUE(calls_.dial(at(), 20, bob_, carol_, 2));
+  EXPECT_EQ(calls_.dial(at(), 10, alice_, bob_, 1, {}, true).error().code, "cannot_be_reached");
+}
+
+TEST_F(CallsTest, WhomOneHasBlockedMayStillBeCalledAndAnswer) {
+  const std::string id = dial(10, alice_, bob_);
+  ASSERT_TRUE(calls_.dial(at(), 20, bob_, alice_, 2, {}, true)) << "Alice has called Bob";
+  on_air(10);
+  on_air(20);
+  EXPECT_THAT(told(1), testing::Contains("accepted bob b20"));
+}
+
+TEST_F(CallsTest, EachIsToldWhatTheOtherHasOn) {
+  const std::string id = connect();
+  const auto shown = [&](LineId line) {
+    std::optional<Shown> last;
+    CallOutput output;
+    while (calls_.poll(output))
+      if (const auto* notice = std::get_if<CallNotice>(&output); notice && notice->to == line)
+        if (const auto* view = std::get_if<CallView>(&notice->what)) last = view->other_shown;
+    return last;
+  };
+  forget();
+  EXPECT_TRUE(calls_.show(at(), alice_, id, {false, true, false}));
+  EXPECT_EQ(shown(2), (Shown{false, true, false}));
+  EXPECT_TRUE(calls_.show(at(), alice_, id, {false, true, false}));
+  EXPECT_EQ(shown(2), std::nullopt) << "nothing new";
+  EXPECT_FALSE(calls_.show(at(), carol_, id, {}));
+  // A new page of the other is told as well.
+  calls_.line_opened(bob_, 2);
+  EXPECT_EQ(shown(2), (Shown{false, true, false}));
+}
+
+TEST_F(CallsTest, EachIsToldWhoseDeedItWas) {
+  const auto by = [&](LineId line) {
+    Ended::By last = Ended::By::kNobody;
+    CallOutput output;
+    std::vector<CallOutput> all;
+    while (calls_.poll(output)) all.push_back(output);
+    for (const CallOutput& each : all)
+      if (const auto* notice = std::get_if<CallNotice>(&each); notice && notice->to == line)
+        if (const auto* ended = std::get_if<Ended>(&notice->what)) last = ended->by;
+    return last;
+  };
+  EXPECT_TRUE(calls_.hang_up(at(), alice_, connect()));
+  EXPECT_EQ(by(1), Ended::By::kYou);
+  EXPECT_TRUE(calls_.hang_up(at(), alice_, connect()));
+  EXPECT_EQ(by(2), Ended::By::kOther);
+  connect();
+  calls_.presenting_ended(at(), 20, PresentingEnd::kStopped);
+  EXPECT_EQ(by(1), Ended::By::kOther);
+  ring();
+  advance(Duration::seconds(30));
+  EXPECT_EQ(by(1), Ended::By::kNobody);
+}
+
 TEST_F(CallsTest, RecordsWhenBothAgreeAndUntilOneDoesNot) {
   const std::string id = connect();
   forget();
@@ -361,7 +457,7 @@ TEST_F(CallsTest, TheEndOfTheServerEndsEverything) {
   connect();
   ASSERT_FALSE(calls_.empty());
   calls_.shutdown(at());
-  EXPECT_THAT(told(1), testing::Contains("ended error"));
+  EXPECT_THAT(told(1), testing::Contains("ended server_stopping"));
   EXPECT_TRUE(over().accepted);
   expect_nothing_left();
 }

@@ -37,6 +37,7 @@ enum class Code : uint8_t {
   kNoRtcpMux,
   kNoFingerprint,
   kNoIce,
+  kIceLite,
   kNoMedia,
   kNoCommonCodec,
   kOfferTooLarge,
@@ -71,6 +72,13 @@ enum class Code : uint8_t {
   kBusy,
   kNoAnswer,
   kInCall,
+  kTooManyBlocked,
+  // Accounts
+  kPasswordCommon,
+  kNicknameLooksTaken,
+  // Quotas of recordings
+  kQuotaNear,
+  kQuotaReached,
   kCount,
 };
 

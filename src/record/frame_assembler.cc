@@ -9,6 +9,8 @@ void FrameAssembler::push(const JitterBuffer::Packet& packet) {
     if (started_ && !broken_) drop();
     needs_keyframe_ = true;
   }
+  // It only keeps a place in the numbering.
+  if (packet.payload.empty()) return;
   // Not every sender sets the marker.
   if (started_ && packet.meta.timestamp != timestamp_) {
     if (!broken_) finish(arrival_);

@@ -86,6 +86,7 @@ void add_calls(Families& out, const app::Presence& presence, const app::Calls& c
       {"resumed", c.resumed},
       {"rate_limited", c.rate_limited},
       {"unreachable", c.unreachable},
+      {"blocked", c.blocked},
       {"refused", c.refused},
       {"ended_declined", ended(app::EndReason::kDeclined)},
       {"ended_cancelled", ended(app::EndReason::kCancelled)},
@@ -95,6 +96,7 @@ void add_calls(Families& out, const app::Presence& presence, const app::Calls& c
       {"ended_hung_up", ended(app::EndReason::kHungUp)},
       {"ended_lost", ended(app::EndReason::kLost)},
       {"ended_error", ended(app::EndReason::kError)},
+      {"ended_server_stopping", ended(app::EndReason::kServerStopping)},
   };
   for (const auto& [name, value] : events)
     out.counter("call_events", "What happened in calls and presence", value, {{"event", name}});

@@ -31,6 +31,11 @@ struct Options {
   std::optional<unsigned> retention_days;
   std::optional<uint64_t> retention_bytes;
   bool retention_dry_run = false;
+  std::optional<uint64_t> user_recording_bytes;  // of each user; absent: no limit
+  std::optional<unsigned> user_recording_hours;
+  size_t max_registrations_per_ip = 10;  // in ten minutes
+  size_t max_logins_per_ip = 30;         // in a minute
+  std::string audit_log;                 // file; empty: the ordinary log
 };
 
 // What main() does instead of serving: prints `text` and exits with `status`.

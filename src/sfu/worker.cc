@@ -197,7 +197,7 @@ void Worker::learn_route(SlabId handle, Member& member, const Route& from) {
 void Worker::handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out) {
   if (Source* own = sources_.find(member.publishes))
     for (SourceStream& stream : own->publisher.streams())
-      stream.clock = member.peer.clock_mark(stream.media);
+      own->publisher.note_clock(stream, member.peer.clock_mark(stream.media));
   Source* source = sources_.find(member.watches);
   if (!member.subscriber || !source) return;
   member.subscriber->handle_rtcp(now, compound, source->publisher, member.peer, counters_, out);

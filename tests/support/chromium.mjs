@@ -15,18 +15,21 @@ const ARGUMENTS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
   // Loopback addresses in the clear, as candidates of the pages.
   '--disable-features=WebRtcHideLocalIpsWithMdns',
   '--allow-loopback-in-peer-connection',
 ];
 const DEVICES = '--use-fake-device-for-media-stream=fps=30';
 const CONSENT = '--use-fake-ui-for-media-stream';
+const AUTOPLAY = '--autoplay-policy=no-user-gesture-required';
 
-// Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission. All
-// packets go into the file `packets` in the clear (see sent_media.mjs). With a `line` (see line.mjs) it has no other
-// network. `secure` are origins that are not on loopback and get the camera all the same.
-export async function launchChromium({ devices = true, consent = true, packets, line, secure = [] } = {}) {
+// Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission; without
+// `autoplay` the browser's own rules say which page may make a sound. All packets go into the file `packets` in the
+// clear (see sent_media.mjs). With a `line` (see line.mjs) it has no other network. `secure` are origins that are not on
+// loopback and get the camera all the same.
+export async function launchChromium({
+  devices = true, consent = true, autoplay = true, packets, line, secure = [],
+} = {}) {
   if (!existsSync(PROGRAM)) throw new Error(`Chromium is missing: ${PROGRAM}`);
   let program = packets ? await loggingProgram(PROGRAM, packets) : PROGRAM;
   if (line) program = await line.wrap(program);
@@ -40,6 +43,7 @@ export async function launchChromium({ devices = true, consent = true, packets, 
       ...(secure.length > 0 ? [`--unsafely-treat-insecure-origin-as-secure=${secure.join(',')}`] : []),
       ...(devices ? [DEVICES] : []),
       ...(consent ? [CONSENT] : []),
+      ...(autoplay ? [AUTOPLAY] : []),
       ...(packets ? PACKET_LOG_ARGUMENTS : []),
     ],
     headless: true,
@@ -47,7 +51,8 @@ export async function launchChromium({ devices = true, consent = true, packets, 
   });
 }
 
-// Opens a page in a profile of its own (so two pages are two people on two machines).
+// Opens a page in a profile of its own (so two pages are two people on two machines), or with `context` as one more tab
+// of that profile.
 //
 // options: `session` ({ token, user } of the server: the page is signed in), `init` (functions that run in each
 // document first, as [function, argument] or function), `permissions`, `viewport`, `locale`, `resolution` (of the
@@ -62,15 +67,17 @@ export async function openPage(browser, server, options = {}) {
     ...(session ? { 'loopcast.token': session.token, 'loopcast.user': JSON.stringify(session.user) } : {}),
   };
   const localStorage = Object.entries(stored).map(([name, value]) => ({ name, value }));
-  const context = await browser.newContext({
+  const context = options.context ?? await browser.newContext({
     viewport,
     permissions,
     locale: options.locale ?? 'en-US',
     storageState: { cookies: [], origins: [{ origin: server.url, localStorage }] },
   });
-  context.setDefaultTimeout(30_000);
-  await context.addInitScript(installProbe);
-  for (const script of init) await context.addInitScript(...(Array.isArray(script) ? script : [script]));
+  if (options.context === undefined) {
+    context.setDefaultTimeout(30_000);
+    await context.addInitScript(installProbe);
+    for (const script of init) await context.addInitScript(...(Array.isArray(script) ? script : [script]));
+  }
   const page = await context.newPage();
   page.problems = [];
   page.on('console', (message) => {

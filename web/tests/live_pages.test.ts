@@ -11,7 +11,10 @@ import WatchPage from '@/pages/WatchPage.vue';
 import { FakeWorld, named } from './fakes';
 
 // What this document lacks of a browser.
-vi.mock('@/composables/level', async () => ({ useLevel: (await import('vue')).ref.bind(null, 0) }));
+vi.mock('@/composables/level', async () => {
+  const { ref } = await import('vue');
+  return { useLevel: () => ref(0) };
+});
 Object.assign(document, { fullscreenElement: null, exitFullscreen: async () => {} });
 Object.assign(HTMLMediaElement.prototype, { play: async () => {}, pause: () => {} });
 
@@ -52,6 +55,7 @@ beforeEach(() => {
   pinia = createPinia();
   setActivePinia(pinia);
   i18n.global.locale.value = 'en';
+  vi.stubGlobal('RTCPeerConnection', class {});
   vi.stubGlobal('fetch', async () => new Response('{}', { status: 404 }));
 });
 afterEach(() => {

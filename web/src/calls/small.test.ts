@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { is_blank } from '@/composables/blank_picture';
 import { day_and_time } from '@/composables/time';
+import { call_en } from '@/i18n/call_en';
+import { call_zh } from '@/i18n/call_zh';
 import { less_than, media_for } from './media';
 import { tab_memory } from './memory';
 import { incoming_sample, outgoing_loss, quality_between } from './quality';
 import { kRing, play_pattern, ring } from './ring';
-import { read_presence, read_reason, read_ring, read_snapshot, read_user } from './wire';
+import { kEndReasons, read_presence, read_reason, read_ring, read_snapshot, read_user } from './wire';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -94,6 +96,11 @@ describe('what the line says', () => {
 });
 
 describe('small parts', () => {
+  it.each([...kEndReasons, 'hung_up_here', 'lost_early', 'unseen'])('have a title and a sentence for the end %s', (end) => {
+    for (const words of [call_en, call_zh] as unknown as Record<string, string>[])
+      for (const key of [`ended_${end}`, `ended_title_${end}`]) expect(words[key], key).toBeTruthy();
+  });
+
   it('open only what is wanted', async () => {
     const base = {
       allowed: vi.fn(async () => false),

@@ -101,7 +101,7 @@ export const call_en = {
   devices: 'Devices',
   camera: 'Camera',
   microphone: 'Microphone',
-  device_default: 'Default of the browser',
+  device_default: 'System default',
   full_screen: 'Full screen',
   exit_full_screen: 'Leave full screen',
   picture_in_picture: 'Picture in picture',

@@ -103,7 +103,7 @@ export const call_zh: typeof call_en = {
   devices: '设备',
   camera: '摄像头',
   microphone: '麦克风',
-  device_default: '浏览器默认设备',
+  device_default: '系统默认设备',
   full_screen: '全屏',
   exit_full_screen: '退出全屏',
   picture_in_picture: '画中画',

@@ -478,6 +478,18 @@ describe('reconnecting', () => {
     expect(world.sockets.flatMap((socket) => socket.events())).not.toContain('stopPresentor');
   });
 
+  it('comes back later if it came back too often', async () => {
+    await go_live();
+    world.socket.receive('disconnect');
+    vi.advanceTimersByTime(500);
+    await settle();
+    world.socket.request('createPresentor').ack({ error: { code: 'rate_limited', message: '' } });
+    expect(presenter.state.phase).toBe('reconnecting');
+    vi.advanceTimersByTime(1000);
+    await answer('b2', 'b1');
+    expect(presenter.state.phase).toBe('live');
+  });
+
   it('tells the server of an end that a refusal brought', async () => {
     await go_live();
     world.socket.receive('disconnect');

@@ -329,7 +329,11 @@ export class Presenter {
         this.publish_();
       },
       lost: () => this.on_lost_(),
-      refused: (error) => this.finish_('error', error),
+      refused: (error) => {
+        // Who comes back too often comes back later.
+        if (error.code === 'rate_limited' && this.terms_.kind === 'public' && this.broadcast_id_ !== null) this.on_lost_();
+        else this.finish_('error', error);
+      },
       signed_out: () => this.finish_('signed_out', null),
       gone: () => this.finish_('ended', null),
       recording: (news) => {
