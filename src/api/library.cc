@@ -59,7 +59,7 @@ void Library::air_changed(const app::AirChange& change) {
       http::asio::co_spawn(context_, check_quota(change.user.id), http::asio::detached);
     }
   } else {
-    on_air_.erase(change.broadcast_id);
+    on_air_.erase(change.broadcast_id);  // or it was away, and nobody waits any more
     recordings_.stop(ports_.now(), change.broadcast_id, change.lost);
   }
   pump();
@@ -89,6 +89,7 @@ void Library::record(const app::AirChange& on_air, const app::RecordBroadcast* c
     start.call_id = call->call_id;
   }
   start.broadcast_id = on_air.broadcast_id;
+  start.replaces = on_air.replaces;
   start.publisher = on_air.media;
   start.owner = on_air.user;
   // What only some may watch is not for everybody afterwards.

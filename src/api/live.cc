@@ -1,6 +1,7 @@
 #include "api/live.h"
 
 #include "app/messages.h"
+#include "http/clock.h"
 
 namespace loopcast::api {
 
@@ -11,7 +12,7 @@ app::ClientId Live::add(Sink sink) {
 
 void Live::remove(app::ClientId client) {
   if (sinks_.erase(client) == 0) return;
-  broadcasts_.client_gone(wall_now_(), client);
+  broadcasts_.client_gone(now_(), client);
   pump();
 }
 
@@ -21,23 +22,13 @@ Status Live::may_present(Instant now, const std::string& user_id) {
 }
 
 void Live::present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options) {
-  broadcasts_.present(client, user, std::move(options));
+  broadcasts_.present(now_(), client, user, std::move(options));
   pump();
 }
 
 void Live::watch(app::ClientId client, const app::PublicUser& user, const std::string& broadcast_id,
-                 std::string offer) {
-  broadcasts_.watch(client, user, broadcast_id, std::move(offer));
-  pump();
-}
-
-void Live::supersede(const std::string& user_id, const std::string& broadcast_id) {
-  broadcasts_.supersede(wall_now_(), user_id, broadcast_id);
-  pump();
-}
-
-void Live::supersede_silent(const std::string& user_id) {
-  broadcasts_.supersede_silent(wall_now_(), user_id);
+                 app::WatchOptions options) {
+  broadcasts_.watch(client, user, broadcast_id, std::move(options));
   pump();
 }
 
@@ -51,18 +42,34 @@ void Live::restart_ice(app::ClientId client, std::string fragment) {
   pump();
 }
 
+void Live::set_sending(app::ClientId client, bool sound, bool picture) {
+  broadcasts_.set_sending(now_(), client, sound, picture);
+  pump();
+}
+
 void Live::stop(app::ClientId client) {
-  broadcasts_.stop(wall_now_(), client);
+  broadcasts_.stop(now_(), client);
+  pump();
+}
+
+void Live::stop_broadcast(const std::string& user_id, const std::string& broadcast_id) {
+  broadcasts_.stop_broadcast(now_(), user_id, broadcast_id);
+  pump();
+}
+
+void Live::give_up(const std::string& user_id, const std::string& broadcast_id) {
+  broadcasts_.give_up(now_(), user_id, broadcast_id);
   pump();
 }
 
 void Live::handle(app::MediaEvent event) {
-  broadcasts_.handle(wall_now_(), std::move(event));
+  broadcasts_.handle(now_(), std::move(event));
   pump();
 }
 
 void Live::shutdown() {
-  broadcasts_.shutdown();
+  broadcasts_.shutdown(now_());
+  timer_.cancel();
   pump();
 }
 
@@ -88,6 +95,21 @@ void Live::pump() {
     }
   }
   pumping_ = false;
+  arm_timer();
+}
+
+void Live::arm_timer() {
+  const Instant at = broadcasts_.next_timeout();
+  // A timer that is early looks again when it fires.
+  if (at >= armed_) return;
+  armed_ = at;
+  timer_.expires_at(http::to_time_point(at));
+  timer_.async_wait([this](const http::error_code& error) {
+    if (error) return;
+    armed_ = Instant::never();
+    broadcasts_.handle_timeout(now_());
+    pump();
+  });
 }
 
 }  // namespace loopcast::api

@@ -1,5 +1,5 @@
-// Everybody who presents or watches, however they are connected: gives out client numbers and
-// brings each notice of app::Broadcasts to the one it is for.
+// Everybody who presents or watches, however they are connected: gives out client numbers, brings
+// each notice of app::Broadcasts to the one it is for, and keeps its timer.
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 #include "app/rate_limiter.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "http/task.h"
 
 namespace loopcast::api {
 
@@ -23,10 +24,13 @@ class Live {
   // often, and nobody does it more than once a second for long.
   static constexpr app::RateLimit kGoingLive{60, Duration::seconds(1)};
 
-  // `broadcasts` outlives this. `wall_now`: the wall clock. `seed`: see app::RateLimiter.
-  Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now, const Random::Seed& seed)
+  // `broadcasts` outlives this. `now`: both clocks; the one for deadlines is that of http/clock.h.
+  // `seed`: see app::RateLimiter.
+  Live(http::asio::io_context& context, app::Broadcasts& broadcasts,
+       std::function<app::Moment()> now, const Random::Seed& seed)
       : broadcasts_(broadcasts),
-        wall_now_(std::move(wall_now)),
+        now_(std::move(now)),
+        timer_(context),
         going_live_(kGoingLive, kRememberedUsers, seed) {}
 
   // To be asked before present(), and before anything that goes with it. Error: rate_limited.
@@ -43,15 +47,19 @@ class Live {
 
   void present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options);
   void watch(app::ClientId client, const app::PublicUser& user, const std::string& broadcast_id,
-             std::string offer);
-  void supersede(const std::string& user_id, const std::string& broadcast_id);
-  void supersede_silent(const std::string& user_id);
+             app::WatchOptions options);
+  std::string lost_program(const std::string& user_id) const {
+    return broadcasts_.lost_program(user_id);
+  }
   bool silence_unknown(const std::string& user_id) const {
     return broadcasts_.silence_unknown(user_id);
   }
   void add_candidate(app::ClientId client, std::string line);
   void restart_ice(app::ClientId client, std::string fragment);
+  void set_sending(app::ClientId client, bool sound, bool picture);
   void stop(app::ClientId client);
+  void stop_broadcast(const std::string& user_id, const std::string& broadcast_id);
+  void give_up(const std::string& user_id, const std::string& broadcast_id);
   void handle(app::MediaEvent event);
   void shutdown();
 
@@ -63,9 +71,12 @@ class Live {
   static constexpr size_t kRememberedUsers = 65'536;
 
   void pump();
+  void arm_timer();
 
   app::Broadcasts& broadcasts_;
-  std::function<WallTime()> wall_now_;
+  std::function<app::Moment()> now_;
+  http::Timer timer_;
+  Instant armed_ = Instant::never();
   app::RateLimiter going_live_;
   app::ClientId last_client_ = 0;
   std::unordered_map<app::ClientId, Sink> sinks_;

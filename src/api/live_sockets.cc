@@ -21,6 +21,12 @@ json::object notice_message(std::string_view type, const app::PublicUser& user, 
   return {{"type", type}, {"time", clock_time(at)}, {"from", to_json(user)}};
 }
 
+bool flag_member(const json::value& request, std::string_view name, bool otherwise) {
+  const auto* object = request.if_object();
+  const auto* member = object ? object->if_contains(name) : nullptr;
+  return member && member->is_bool() ? member->as_bool() : otherwise;
+}
+
 // Only who is not signed in is told `autherror`, which makes pages of both generations forget their
 // session. Every other failure (the database cannot answer, too many sockets) leaves the session as
 // good as it was, and is an error like any other.
@@ -117,10 +123,20 @@ Task<> LiveSockets::handle(SocketPtr socket, Event event) {
     create_viewer(*line, request, event.ack);
   } else if (event.name == "onIceCandidate") {
     add_candidate(*line, request);
+  } else if (event.name == "mediastate") {
+    live_.set_sending(line->client, flag_member(request, "sound", true),
+                      flag_member(request, "picture", true));
+    event.ack({json::object{{"ok", true}}});
   } else if (event.name == "stopPresentor" || event.name == "stopViewer" || event.name == "stop") {
     live_.stop(line->client);
-    // Also one whose media was lost before, maybe on another socket of the page.
-    library_.give_up(line->user.id, text_member(request, "presentorId").value_or(line->presented));
+    // Also one that was lost before, maybe on another socket of the page, whoever has noticed it.
+    if (const auto named = text_member(request, "presentorId")) {
+      live_.stop_broadcast(line->user.id, *named);
+      library_.give_up(line->user.id, *named);
+    } else {
+      live_.give_up(line->user.id, line->presented);
+      library_.give_up(line->user.id, line->presented);
+    }
     calls_.presenting_ended(*line, app::PresentingEnd::kStopped);
     line->pending = {};
     event.ack({json::object{{"ok", true}}});
@@ -175,18 +191,20 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
   }
   // What is said in a call is kept only if both agree, which is another matter.
   if (options.visible_to) options.record = false;
-  if (const auto old = text_member(request, "replaces")) live_.supersede(line.user.id, *old);
+  options.replaces = text_member(request, "replaces").value_or("");
+  // Pages of the second generation come back by themselves, and say what they go on with.
+  options.comes_back = !line.first_generation();
   negotiate(line, request, std::move(ack), [&](std::string offer) {
     options.offer = std::move(offer);
     options.address = line.socket->remote().ip;
-    options.goodbye_stops = line.first_generation();
     live_.present(line.client, line.user, std::move(options));
   });
 }
 
 void LiveSockets::create_viewer(Line& line, const json::value& request, Ack ack) {
   negotiate(line, request, std::move(ack), [&](std::string offer) {
-    live_.watch(line.client, line.user, line.presenter_id, std::move(offer));
+    live_.watch(line.client, line.user, line.presenter_id,
+                {std::move(offer), flag_member(request, "follow", false)});
   });
 }
 
@@ -208,6 +226,10 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
       response["callId"] = line.call_id;
       done["callId"] = line.call_id;
     }
+    if (!answer->replaces.empty()) {
+      response["replaces"] = answer->replaces;
+      done["replaces"] = answer->replaces;
+    }
     socket.emit("startResponse", {std::move(response)});
     std::exchange(line.pending, {})({std::move(done)});
     if (!answer->presenter) return;
@@ -221,6 +243,15 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
     socket.emit("presentorgone");
     const json::object what = line.describe(make_error(Code::kPublisherGone));
     std::exchange(line.pending, {})({json::object{{"error", what}}});
+  } else if (const auto* sends = std::get_if<app::PresenterSends>(&notice.what)) {
+    socket.emit("mediastate", {json::object{{"sound", sends->what.sound},
+                                            {"picture", sends->what.picture},
+                                            {"heard", sends->what.heard}}});
+  } else if (std::holds_alternative<app::PresenterAway>(notice.what)) {
+    socket.emit("presenteraway");
+    std::exchange(line.pending, {})({json::object{{"ok", true}, {"away", true}}});
+  } else if (const auto* back = std::get_if<app::PresenterBack>(&notice.what)) {
+    socket.emit("presenterback", {json::object{{"presentorId", back->broadcast_id}}});
   } else if (auto* entered = std::get_if<app::ViewerEntered>(&notice.what)) {
     socket.emit("message", {notice_message("viewer-entry", entered->user, entered->at)});
     calls_.viewer_entered(line, entered->user);

@@ -42,7 +42,7 @@ TEST(OpenApi, DescribesEveryRoute) {
   NoMedia media;
   Random random = Random::from_number(1);
   app::Broadcasts broadcasts(media, {}, random.fork());
-  Live live(broadcasts, [] { return WallTime{}; }, {});
+  Live live(context, broadcasts, [] { return app::Moment{}; }, {});
   http::Router router;
   const std::string file = testing::TempDir() + "/openapi_test-" + std::to_string(::getpid());
   const auto store = store::SqliteStore::open(file);

@@ -62,6 +62,7 @@ unsigned status_of(std::string_view code) {
     case Code::kAlreadyWatching:
     case Code::kConflict:
     case Code::kNotActive:
+    case Code::kReplaced:
     case Code::kRecordingRunning:
       return 409;
     case Code::kPreconditionFailed:

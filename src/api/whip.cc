@@ -1,6 +1,7 @@
 #include "api/whip.h"
 
 #include <chrono>
+#include <deque>
 #include <optional>
 
 #include <boost/asio/redirect_error.hpp>
@@ -48,12 +49,25 @@ struct Whip::Resource {
   std::string user_id;
   app::TokenHash session{};
   app::ClientId client = 0;
-  unsigned generation = 0;  // of ICE; its entity tag
-  bool waiting = false;     // a request waits for `reply`
+  unsigned generation = 0;         // of ICE; its entity tag
+  bool waiting = false;            // a request waits for `reply`
+  bool patching = false;           // one has its turn
+  std::deque<http::Timer*> queue;  // of others that wait for theirs
+  size_t queued_bytes = 0;
   bool ended = false;
   http::Timer wake;
   std::optional<Expected<std::string>> reply;  // the answer, or the restart's fragment
   std::string broadcast_id;
+
+  void pass_turn() {
+    patching = false;
+    if (queue.empty()) return;
+    // Nobody else has it before the next one runs.
+    patching = true;
+    http::Timer* const next = queue.front();
+    queue.pop_front();
+    next->cancel();
+  }
 
   std::string etag() const { return fmt::format("\"{}-{}\"", id, generation); }
 };
@@ -120,6 +134,11 @@ void Whip::forget(const std::string& id) {
   const ResourcePtr resource = it->second;
   resources_.erase(it);
   live_.remove(resource->client);
+  // Requests that wait for it find that it is gone.
+  resource->ended = true;
+  if (!resource->waiting || resource->reply) return;
+  resource->reply = make_error(Code::kNotFound);
+  resource->wake.cancel();
 }
 
 void Whip::end_sessions(const EndedSessions& ended) {
@@ -152,6 +171,25 @@ Task<> Whip::wait(Resource& resource) {
   }
   resource.waiting = false;
   if (!resource.reply) resource.reply = make_error(Code::kTimeout);
+}
+
+Task<Status> Whip::wait_for_turn(Resource& resource, size_t bytes) {
+  if (resource.patching) {
+    if (resource.queue.size() >= kMaxWaitingPatches ||
+        resource.queued_bytes + bytes > kMaxWaitingPatchBytes)
+      co_return make_error(Code::kRateLimited);
+    http::Timer turn(context_);
+    turn.expires_after(kAnswerTimeout);
+    resource.queue.push_back(&turn);
+    resource.queued_bytes += bytes;
+    boost::system::error_code called;
+    co_await turn.async_wait(http::asio::redirect_error(http::use_task, called));
+    resource.queued_bytes -= bytes;
+    // Whose turn it is has left the queue.
+    if (std::erase(resource.queue, &turn) > 0) co_return make_error(Code::kTimeout);
+  }
+  resource.patching = true;
+  co_return ok();
 }
 
 // A program that died may be back before the broadcast that it left is known to be silent.
@@ -191,13 +229,16 @@ Task<Response> Whip::create(Kind kind, Request request) {
     options.address = request.remote.ip;
     options.record = request.query.get("record") != "false";
     options.whip = true;
-    co_await wait_for_silence(*resource);
+    options.comes_back = true;
+    options.replaces = std::string(request.query.get("replaces"));
+    const bool says_nothing = options.replaces.empty();
+    if (says_nothing) co_await wait_for_silence(*resource);
     if (!resource->ended) {
-      live_.supersede_silent(user->id);
+      if (says_nothing) options.replaces = live_.lost_program(user->id);
       live_.present(resource->client, app::public_user(*user), std::move(options));
     }
   } else {
-    live_.watch(resource->client, app::public_user(*user), broadcast, std::move(request.body));
+    live_.watch(resource->client, app::public_user(*user), broadcast, {std::move(request.body)});
   }
   co_await wait(*resource);
   const Expected<std::string> reply = std::move(*resource->reply);
@@ -230,21 +271,27 @@ Task<Response> Whip::patch(Kind kind, Request request) {
   const auto found = co_await find(kind, request);
   if (!found) co_return problem(request, found.error());
   const ResourcePtr& resource = *found;
-  if (resource->ended) co_return problem(request, make_error(Code::kNotFound));
   if (!has_type(request, kFragment)) {
     auto refused = problem(request, make_error(Code::kUnsupportedMediaType));
     refused.set("accept-patch", std::string(kFragment));
     co_return refused;
   }
+  // Requests overlap and come out of order (RFC 9725, section 4.3.1); what each of them finds is
+  // what those before it have left.
+  if (const auto turn = co_await wait_for_turn(*resource, request.body.size()); !turn)
+    co_return problem(request, turn.error());
+  Expected<std::string> reply = make_error(Code::kNotFound);
   const std::string_view expected = request.header("if-match");
-  if (!expected.empty() && expected != "*" && expected != resource->etag())
-    co_return problem(request, make_error(Code::kPreconditionFailed));
-  if (resource->waiting) co_return problem(request, make_error(Code::kConflict));
-  live_.restart_ice(resource->client, std::move(request.body));
-  co_await wait(*resource);
-  const Expected<std::string> reply = std::move(*resource->reply);
-  resource->reply.reset();
-  if (resource->ended) end(resource);
+  if (!resource->ended && !expected.empty() && expected != "*" && expected != resource->etag()) {
+    reply = make_error(Code::kPreconditionFailed);
+  } else if (!resource->ended) {
+    live_.restart_ice(resource->client, std::move(request.body));
+    co_await wait(*resource);
+    reply = std::move(*resource->reply);
+    resource->reply.reset();
+    if (resource->ended) end(resource);
+  }
+  resource->pass_turn();
   if (!reply) co_return problem(request, reply.error());
   // Candidates alone need no answer (RFC 9725, section 4.3.2).
   if (reply->empty()) co_return Response::empty(204);
@@ -259,6 +306,7 @@ Task<Response> Whip::remove(Kind kind, Request request) {
   if (!found) co_return problem(request, found.error());
   live_.stop((*found)->client);
   // One whose media was lost is waited for: not any more.
+  live_.give_up((*found)->user_id, (*found)->broadcast_id);
   library_.give_up((*found)->user_id, (*found)->broadcast_id);
   forget((*found)->id);
   co_return Response::empty(200);

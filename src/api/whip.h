@@ -20,6 +20,10 @@ class Whip {
  public:
   // How long an offer may wait for its answer.
   static constexpr std::chrono::seconds kAnswerTimeout{10};
+  // PATCHes of one resource that wait for their turn, and their bytes. Candidates that a client
+  // gathers come all at once, each in a request of its own.
+  static constexpr size_t kMaxWaitingPatches = 128;
+  static constexpr size_t kMaxWaitingPatchBytes = 64 * 1024;
 
   // All outlive this.
   Whip(http::asio::io_context& context, SignIn& sign_in, Live& live, Library& library,
@@ -50,6 +54,8 @@ class Whip {
   // The resource of the request's path, if it is this user's.
   http::Task<Expected<ResourcePtr>> find(Kind kind, const http::Request& request);
   http::Task<> wait(Resource& resource);
+  // In the order in which they came, one at a time. Errors: rate_limited (too many wait), timeout.
+  http::Task<Status> wait_for_turn(Resource& resource, size_t bytes);
   http::Task<> wait_for_silence(Resource& resource);
   void on_notice(Resource& resource, app::Notice& notice);
   // Its stream has ended. One that presented can be deleted still, for as long as it is waited for.

@@ -4,6 +4,10 @@
 // A client is whatever holds one end of one stream: a Socket.IO socket, a WHIP or a WHEP resource.
 // It does one thing at a time. The caller makes up its number, never uses it again, and calls
 // client_gone() for each in the end.
+//
+// A public broadcast whose presenter is lost leaves the air and is *away* for kReconnectTime: its
+// viewers wait, and follow to the broadcast that says that it replaces it. The id of what was
+// replaced, and all ids before, lead to the new broadcast from then on.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +16,13 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "app/error_codes.h"
 #include "app/media.h"
+#include "app/moment.h"
 #include "app/user.h"
 #include "base/address.h"
 #include "base/expected.h"
@@ -39,6 +45,9 @@ inline constexpr size_t kMaxCandidateBytes = 1024;
 // The largest offers seen from browsers, with every codec and simulcast, are about 12 kB.
 inline constexpr size_t kMaxOfferBytes = 64 * 1024;
 inline constexpr size_t kMaxInvited = 16;
+// Ids that lead to a broadcast beside its own. The first is kept, since it is the one that was
+// shared; of the others the oldest goes.
+inline constexpr size_t kMaxFormerIds = 64;
 
 struct BroadcastLimits {
   size_t broadcasts_per_user = 4;
@@ -53,14 +62,37 @@ struct PresentOptions {
   bool record = true;
   // Nobody named: public and listed. Otherwise not listed, and visible to the presenter and to
   // these users (by id; at most kMaxInvited) only: a call.
-  std::optional<std::vector<std::string>> visible_to;
+  std::optional<std::vector<std::string>> visible_to = {};
   IpAddress address = {};  // of the presenter: where a recording was made
-  // By a program that has no way to say which broadcast it replaces: see supersede_silent().
+  // By a program that need not say which broadcast it replaces: see lost_program().
   bool whip = false;
-  // The goodbye of its media is a stop: this client does not come back to what it has left.
-  // Otherwise it is a loss, since a page that is loaded again may say so too.
-  bool goodbye_stops = false;
+  // A client that is lost may come back, and says of what it presents then what that replaces. The
+  // goodbye of its media is a loss as well, since a page that is loaded again says it too. Nobody
+  // waits for others, whose goodbye is a stop.
+  bool comes_back = false;
+  // Which broadcast of the same user this one goes on with, by any of its ids; empty: none. If that
+  // is on the air its presenter is lost from now on, whose connection is dead though nobody may
+  // have noticed yet. Another user's, or one that is over: no effect.
+  std::string replaces = {};
 };
+
+struct WatchOptions {
+  std::string offer;
+  // Understands PresenterAway and PresenterBack. Others are told PresenterGone at once.
+  bool follows = false;
+};
+
+// What a presenter sends: not a microphone that is muted, nor a camera that is switched off.
+// `heard`: anything at all has come within the last seconds (MediaSilent); a network that is away
+// for a moment need not mean that the presenter is lost.
+struct Sending {
+  bool sound = true;
+  bool picture = true;
+  bool heard = true;
+  bool operator==(const Sending&) const = default;
+};
+// Viewers are told of it no more often than this. One who toggles has them told of the last state.
+inline constexpr Duration kSendingPause = Duration::millis(500);
 
 struct BroadcastInfo {
   std::string id;
@@ -76,12 +108,13 @@ struct BroadcastPage {
   size_t total = 0;
 };
 
-// Notices. After Closed, PresenterGone and a Failed that refused present() or watch() the client is
-// free to ask again.
+// Notices. After Closed, PresenterGone, PresenterBack and a Failed that refused present() or
+// watch() the client is free to ask again.
 struct Answer {  // to an offer; for a presenter the broadcast is on air from here
   std::string sdp;
   std::string broadcast_id;
-  bool presenter = false;  // to who presents it
+  bool presenter = false;     // to who presents it
+  std::string replaces = {};  // the broadcast whose viewers it has taken over; empty: none
 };
 struct Restarted {
   std::string fragment;
@@ -96,6 +129,17 @@ struct Closed {
   bool goodbye = false;
 };
 struct PresenterGone {};  // to a viewer: the broadcast is over, or there is none that he may see
+// To a viewer who follows: the presenter was lost and may come back. The viewer's media is gone.
+// → PresenterBack or PresenterGone, within kReconnectTime.
+struct PresenterAway {};
+// The presenter goes on with this broadcast, which can be watched now by the id before as well.
+struct PresenterBack {
+  std::string broadcast_id;
+};
+// To a viewer who follows: what the presenter sends now, if that is not everything or has changed.
+struct PresenterSends {
+  Sending what;
+};
 // To the presenter and to other viewers. A viewer enters when his watch is answered: from then on
 // media is on its way, and a browser that never connects leaves again.
 struct ViewerEntered {
@@ -109,10 +153,12 @@ struct ViewerLeft {
 };
 struct Notice {
   ClientId to = 0;
-  std::variant<Answer, Restarted, Failed, Closed, PresenterGone, ViewerEntered, ViewerLeft> what;
+  std::variant<Answer, Restarted, Failed, Closed, PresenterGone, PresenterAway, PresenterBack,
+               PresenterSends, ViewerEntered, ViewerLeft>
+      what;
 };
 
-// A broadcast that went on the air or left it.
+// A broadcast that went on the air or left it, or that nobody waits for any more.
 struct AirChange {
   std::string broadcast_id;
   ClientId presenter = 0;
@@ -121,7 +167,10 @@ struct AirChange {
   bool listed = true;
   MediaId media = 0;
   bool record = true;
-  bool lost = false;  // left it, but not by the presenter's wish: who may come back
+  bool lost = false;      // left it, but not by the presenter's wish: who may come back
+  bool was_away = false;  // had left it before, as lost, and is over now
+  // Went on the air in the place of this one; empty: of none. In a call it is what the client said.
+  std::string replaces = {};
   IpAddress address = {};
 };
 
@@ -131,6 +180,8 @@ class Broadcasts {
   struct Counters {
     uint64_t broadcasts_started = 0;
     uint64_t broadcasts_ended = 0;
+    uint64_t broadcasts_lost = 0;      // of those that ended: their presenters were waited for
+    uint64_t broadcasts_replaced = 0;  // ... and came back
     uint64_t viewers_entered = 0;
     uint64_t viewers_left = 0;
     uint64_t media_connected = 0;
@@ -152,39 +203,47 @@ class Broadcasts {
   // → Answer, or Failed: already_presenting, already_watching, too_many_broadcasts,
   // too_many_streams, server_full, server_stopping, offer_too_large, bad_request, or a code of the
   // media core.
-  void present(ClientId client, const PublicUser& user, PresentOptions options);
-  // → Answer, Failed (as above and broadcast_full), or PresenterGone: no such broadcast, not on air
-  // yet, or not for this user.
+  void present(const Moment& at, ClientId client, const PublicUser& user, PresentOptions options);
+  // → Answer, Failed (as above and broadcast_full), PresenterAway, or PresenterGone: no such
+  // broadcast, not on air yet, or not for this user.
   void watch(ClientId client, const PublicUser& user, const std::string& broadcast_id,
-             std::string offer);
-  // The user is about to present on another connection what is on air as `broadcast_id`, whose own
-  // is dead though nobody has noticed yet: it is lost. Another user's, or not on air: no effect.
-  void supersede(WallTime now, const std::string& user_id, const std::string& broadcast_id);
-  // The user is about to present by WHIP, maybe again: of their broadcasts by WHIP that are silent,
-  // the one that fell silent last is lost. It is the one whose recording goes on. No other is
-  // touched: each program of theirs comes back on its own, or is heard again.
-  void supersede_silent(WallTime now, const std::string& user_id);
-  // The user has broadcasts by WHIP, and none is silent: one that died less than kSilenceKnown ago
-  // may be among them.
+             WatchOptions options);
+  // What the user's next broadcast by WHIP replaces (PresentOptions): of those by WHIP that are
+  // silent or away, the one that fell silent last. No other: each program comes back on its own, or
+  // is heard again. Empty: none.
+  std::string lost_program(const std::string& user_id) const;
+  // The user has broadcasts by WHIP, and none is silent or away: one that died less than
+  // kSilenceKnown ago may be among them.
   bool silence_unknown(const std::string& user_id) const;
   // May come before the offer: kept, and passed on with it.
   void add_candidate(ClientId client, std::string candidate_line);
   // → Restarted, or Failed: not_active, offer_too_large, or a code of the media core.
   void restart_ice(ClientId client, std::string sdp_fragment);
+  // What this presenter has switched on from now on. Of others: no effect.
+  void set_sending(const Moment& at, ClientId client, bool sound, bool picture);
   // Ends what the client is doing, if anything. It gets no further notice of it.
-  void stop(WallTime now, ClientId client);
-  // The same, and the client is forgotten.
-  void client_gone(WallTime now, ClientId client);
-  void handle(WallTime now, MediaEvent event);
+  void stop(const Moment& at, ClientId client);
+  // The same, and the client is forgotten: it is lost.
+  void client_gone(const Moment& at, ClientId client);
+  // The user ends a public broadcast by any of its ids, wherever it is presented: its presenter, if
+  // it is on the air, is told Closed. Another user's, or none: no effect.
+  void stop_broadcast(const Moment& at, const std::string& user_id,
+                      const std::string& broadcast_id);
+  // The same for one that is away, by its own id only: the client that presented it was lost, and
+  // does not speak for what has replaced it.
+  void give_up(const Moment& at, const std::string& user_id, const std::string& broadcast_id);
+  void handle(const Moment& at, MediaEvent event);
+  void handle_timeout(const Moment& at);
+  Instant next_timeout() const;
   // Ends everything: viewers get PresenterGone, presenters Closed{server_stopping}. Nothing starts
   // any more.
-  void shutdown();
+  void shutdown(const Moment& at);
 
   // False when there are no more.
   bool poll_notice(Notice& notice);
   bool poll_air_change(AirChange& change);
 
-  // On air; not_found otherwise. Asks no permission: see may_watch.
+  // On air, by any of its ids; not_found otherwise. Asks no permission: see may_watch.
   Expected<BroadcastInfo> find(const std::string& broadcast_id) const;
   bool may_watch(const std::string& broadcast_id, const std::string& user_id) const;
   // Public ones on air, newest first. `page` from 0.
@@ -192,6 +251,7 @@ class Broadcasts {
 
   const Counters& counters() const { return counters_; }
   size_t on_air() const { return on_air_; }
+  size_t away() const { return away_; }
   size_t viewers() const { return entered_; }
   size_t clients() const { return clients_.size(); }
   // For tests: nothing is left behind.
@@ -203,17 +263,24 @@ class Broadcasts {
   struct Client {
     Role role = Role::kIdle;
     bool answered = false;
+    bool follows = false;
     bool in_circle = false;  // is told of other viewers, and they of this one
     size_t candidates = 0;   // of the current offer, passed on or kept
     size_t position = 0;     // among the viewers of its broadcast
-    MediaId media = 0;
+    MediaId media = 0;       // 0: none; a viewer then waits for the presenter
     SlabId broadcast;
     PublicUser user;
     std::vector<std::string> kept_candidates;
   };
+  enum class Ending : uint8_t {
+    kStopped,   // by the wish of the presenter or of the server
+    kLost,      // neither wanted it
+    kReplaced,  // lost, and another is about to take its place
+  };
   struct Broadcast {
     std::string id;
-    ClientId presenter = 0;
+    std::vector<std::string> former_ids;  // oldest first
+    ClientId presenter = 0;               // 0: away
     PublicUser user;
     MediaId media = 0;
     bool on_air = false;
@@ -222,8 +289,16 @@ class Broadcasts {
     std::optional<std::vector<std::string>> visible_to;
     IpAddress address;
     bool whip = false;
-    bool goodbye_stops = false;
+    bool comes_back = false;
+    std::string replaces;
+    Instant away_until = Instant::never();  // never: it is not away
     std::optional<WallTime> silent_since;
+
+    Sending sending;
+    Sending told_sending;
+    bool telling = false;  // in `tell_at_`
+
+    bool is_away() const { return !away_until.is_never(); }
     size_t entered = 0;
     std::vector<ClientId> viewers;  // answered or not
     std::vector<ClientId> circle;   // at most kNoticeAudience of them
@@ -233,32 +308,46 @@ class Broadcasts {
     size_t broadcasts = 0;
   };
 
-  void on(WallTime now, MediaAnswered& event, ClientId id, Client& client);
-  void on(WallTime now, MediaRefused& event, ClientId id, Client& client);
-  void on(WallTime now, MediaRestarted& event, ClientId id, Client& client);
-  void on(WallTime now, MediaConnected& event, ClientId id, Client& client);
-  void on(WallTime now, MediaSilent& event, ClientId id, Client& client);
-  void on(WallTime now, MediaHeard& event, ClientId id, Client& client);
-  void on(WallTime now, MediaEnded& event, ClientId id, Client& client);
+  void on(const Moment& at, MediaAnswered& event, ClientId id, Client& client);
+  void on(const Moment& at, MediaRefused& event, ClientId id, Client& client);
+  void on(const Moment& at, MediaRestarted& event, ClientId id, Client& client);
+  void on(const Moment& at, MediaConnected& event, ClientId id, Client& client);
+  void on(const Moment& at, MediaSilent& event, ClientId id, Client& client);
+  void on(const Moment& at, MediaHeard& event, ClientId id, Client& client);
+  void on(const Moment& at, MediaEnded& event, ClientId id, Client& client);
 
   std::optional<Code> refusal(ClientId id, const PublicUser& user, const std::string& offer) const;
   void refuse(ClientId id, Code code);
   Client& start(ClientId id, Role role, const PublicUser& user, SlabId key);
+  void give_media(ClientId id, Client& client);
   void pass_kept_candidates(Client& client);
-  // `lost`: neither the presenter nor the server wanted it.
-  void end(WallTime now, ClientId id, Client& client, bool lost);
-  void end_broadcast(SlabId key, bool lost);
+  void end(const Moment& at, ClientId id, Client& client, Ending how);
+  void note_sending(const Moment& at, SlabId key, Sending what);
+  void tell_sending(Broadcast& broadcast);
+  // Removes it, or has it wait for its presenter.
+  void end_broadcast(const Moment& at, SlabId key, Ending how);
+  void end_oldest_away(const Moment& at, const std::string& user_id);
+  // Another connection of the user, `by`, is about to present it. No effect on what is not on air.
+  void supersede(const Moment& at, ClientId by, const std::string& user_id,
+                 const std::string& broadcast_id);
+  // Viewers and ids of what this broadcast replaces are its own from now on.
+  void take_over(SlabId key, Broadcast& broadcast);
+  void remove(SlabId key);
   void leave_broadcast(WallTime now, ClientId id, Client& client);
+  // Its media is stopped; a viewer waits.
+  void stop_media(Client& client);
   // The client is idle again; its media is stopped.
   void reset(Client& client);
   template <typename What>
   void tell_others(const Broadcast& broadcast, ClientId about, const Client& viewer,
                    const What& what);
+  // By any of its ids; no id if there is none.
+  SlabId find_any(const std::string& broadcast_id) const;
   // No id if there is none on air.
   SlabId find_on_air(const std::string& broadcast_id) const;
   static bool may_watch(const Broadcast& broadcast, const std::string& user_id);
   BroadcastInfo describe(const Broadcast& broadcast) const;
-  void note_air_change(const Broadcast& broadcast, bool on_air, bool lost);
+  AirChange& note_air_change(const Broadcast& broadcast);
   template <typename What>
   void notify(ClientId to, What what) {
     notices_.push_back(Notice{to, std::move(what)});
@@ -270,11 +359,16 @@ class Broadcasts {
   bool stopping_ = false;
   MediaId last_media_ = 0;
   size_t on_air_ = 0;
+  size_t away_ = 0;
   size_t entered_ = 0;
   Counters counters_;
   Slab<Broadcast> broadcasts_;
-  std::unordered_map<std::string, SlabId> broadcasts_by_id_;
-  std::vector<SlabId> listed_;  // oldest first
+  std::unordered_map<std::string, SlabId> broadcasts_by_id_;  // former ids too
+  std::vector<SlabId> listed_;                                // oldest first
+  // When broadcasts cease to be away, in this order; some have ceased before.
+  std::deque<std::pair<Instant, SlabId>> away_until_;
+  // When viewers may be told again of what is sent, in this order.
+  std::deque<std::pair<Instant, SlabId>> tell_at_;
   std::unordered_map<ClientId, Client> clients_;
   std::unordered_map<MediaId, ClientId> clients_by_media_;
   std::unordered_map<std::string, Usage> usage_;  // by user id

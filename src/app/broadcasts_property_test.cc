@@ -12,7 +12,7 @@
 namespace loopcast::app {
 namespace {
 
-constexpr WallTime kNow{1'700'000'000'000'000};
+constexpr Moment kNow{Instant::from_us(1'000'000), WallTime{1'700'000'000'000'000}};
 
 class World {
  public:
@@ -34,6 +34,8 @@ class World {
     bool presenting = false;
     bool watching = false;
     bool answered = false;
+    bool follows = false;
+    bool away = false;                  // waits for the presenter
     std::map<std::string, int> others;  // entered minus left, by user id, as told to this seat
   };
 
@@ -55,13 +57,17 @@ class World {
   void step() {
     const ClientId client = some_client();
     Seat& seat = seats_[client];
-    switch (random_.below(14)) {
+    switch (random_.below(17)) {
       case 0: {
         PresentOptions options{"offer", true, {}, {}, random_.below(2) == 0};
+        options.comes_back = random_.below(3) > 0;
+        if (random_.below(2) == 0) options.replaces = some_broadcast();
+        if (options.whip && random_.below(2) == 0)
+          options.replaces = broadcasts_.lost_program(user(client).id);
         if (random_.below(3) == 0) options.visible_to = {user(some_client()).id};
         const size_t before = media_.sessions.size();
-        broadcasts_.present(client, user(client), options);
-        if (media_.sessions.size() > before) seat = {true, false, false, {}};
+        broadcasts_.present(at_, client, user(client), options);
+        if (media_.sessions.size() > before) seat = {true, false, false, false, false, {}};
         break;
       }
       case 1:
@@ -69,21 +75,23 @@ class World {
       case 3: {
         const bool idle = !seat.presenting && !seat.watching;
         const size_t before = media_.sessions.size();
-        broadcasts_.watch(client, user(client), some_broadcast(), "offer");
+        const bool follows = random_.below(3) > 0;
+        broadcasts_.watch(client, user(client), some_broadcast(), {"offer", follows});
         if (media_.sessions.size() > before) {
           EXPECT_TRUE(idle);
-          seat = {false, true, false, {}};
-        } else if (idle) {
-          EXPECT_EQ(take_gone_for(client), 1);
+          seat = {false, true, false, follows, false, {}};
+        } else if (idle && !take_gone_for(client)) {
+          EXPECT_TRUE(follows);
+          seat = {false, true, false, true, true, {}};
         }
         break;
       }
       case 4:
-        broadcasts_.stop(kNow, client);
+        broadcasts_.stop(at_, client);
         seat = {};
         break;
       case 5:
-        broadcasts_.client_gone(kNow, client);
+        broadcasts_.client_gone(at_, client);
         seat = {};
         break;
       case 6:
@@ -93,40 +101,52 @@ class World {
         broadcasts_.restart_ice(client, "fragment");
         break;
       case 8:
-        broadcasts_.handle(kNow, MediaEnded{some_media(), "lost"});
+        broadcasts_.handle(at_, MediaEnded{some_media(), "lost"});
         break;
       case 9:
-        broadcasts_.handle(
-            kNow,
-            MediaRefused{some_media(),
-                         make_error(random_.below(2) == 0 ? Code::kBadSdp : Code::kPublisherGone)});
+        broadcasts_.handle(at_, MediaRefused{some_media(), make_error(random_.below(2) == 0
+                                                                          ? Code::kBadSdp
+                                                                          : Code::kPublisherGone)});
         break;
       case 10:
-        broadcasts_.handle(kNow, MediaSilent{some_media()});
-        if (random_.below(2) == 0) broadcasts_.handle(kNow, MediaHeard{some_media()});
+        broadcasts_.handle(at_, MediaSilent{some_media()});
+        if (random_.below(2) == 0) broadcasts_.handle(at_, MediaHeard{some_media()});
         break;
       case 11:
-        broadcasts_.supersede_silent(kNow, user(client).id);
+        if (random_.below(2) == 0)
+          broadcasts_.stop_broadcast(at_, user(client).id, some_broadcast());
+        else
+          broadcasts_.give_up(at_, user(client).id, some_broadcast());
+        break;
+      case 13:
+        broadcasts_.set_sending(at_, client, random_.below(2) == 0, random_.below(2) == 0);
+        break;
+      case 12:
+        at_.now = at_.now + Duration::seconds(random_.below(12));
+        broadcasts_.handle_timeout(at_);
         break;
       default:
         // Mostly the newest, so that most broadcasts get going.
         broadcasts_.handle(
-            kNow, MediaAnswered{random_.below(4) == 0 ? some_media() : last_media(), "sdp"});
+            at_, MediaAnswered{random_.below(4) == 0 ? some_media() : last_media(), "sdp"});
         break;
     }
   }
 
   MediaId last_media() const { return media_.sessions.empty() ? 1 : media_.last(); }
 
-  // The gone of a watch that was refused at once is the only notice there is.
-  int take_gone_for(ClientId client) {
-    int gone = 0;
+  // The gone of a watch that was refused at once is the only notice there is, or the word that the
+  // presenter is away.
+  bool take_gone_for(ClientId client) {
+    int gone = 0, away = 0;
     Notice notice;
     while (broadcasts_.poll_notice(notice)) {
       EXPECT_EQ(notice.to, client);
       gone += std::holds_alternative<PresenterGone>(notice.what);
+      away += std::holds_alternative<PresenterAway>(notice.what);
     }
-    return gone;
+    EXPECT_EQ(gone + away, 1);
+    return gone == 1;
   }
 
   void drain() {
@@ -134,7 +154,7 @@ class World {
     while (broadcasts_.poll_notice(notice)) {
       Seat& seat = seats_[notice.to];
       if (const auto* answer = std::get_if<Answer>(&notice.what)) {
-        EXPECT_TRUE((seat.presenting || seat.watching) && !seat.answered);
+        EXPECT_TRUE((seat.presenting || seat.watching) && !seat.answered && !seat.away);
         answers_ += seat.watching;
         seat.answered = true;
         if (seat.presenting) ids_.push_back(answer->broadcast_id);
@@ -154,6 +174,17 @@ class World {
       } else if (std::holds_alternative<PresenterGone>(notice.what)) {
         EXPECT_TRUE(seat.watching) << "gone twice, or to somebody who does not watch";
         seat = {};
+      } else if (std::holds_alternative<PresenterAway>(notice.what)) {
+        EXPECT_TRUE(seat.watching && seat.follows);
+        seat.away = true;
+        seat.answered = false;
+        seat.others.clear();
+      } else if (const auto* back = std::get_if<PresenterBack>(&notice.what)) {
+        EXPECT_TRUE(seat.watching && seat.away) << "back without having been away";
+        EXPECT_TRUE(broadcasts_.find(back->broadcast_id));
+        seat = {};
+      } else if (std::holds_alternative<PresenterSends>(notice.what)) {
+        EXPECT_TRUE(seat.watching && seat.follows && seat.answered);
       } else if (std::holds_alternative<Closed>(notice.what)) {
         EXPECT_TRUE(seat.presenting || seat.watching);
         seat = {};
@@ -173,7 +204,7 @@ class World {
     size_t running = 0;
     for (const auto& [client, seat] : seats_) {
       entered += seat.watching && seat.answered;
-      running += seat.watching || seat.presenting;
+      running += (seat.watching && !seat.away) || seat.presenting;
     }
     EXPECT_EQ(broadcasts_.viewers(), entered);
     const auto media_running =
@@ -190,15 +221,18 @@ class World {
 
   void finish() {
     if (random_.below(2) == 0) {
-      broadcasts_.shutdown();
+      broadcasts_.shutdown(at_);
       drain();
       for (const auto& [client, seat] : seats_) EXPECT_FALSE(seat.presenting || seat.watching);
     }
     for (ClientId client = 1; client <= 12; ++client) {
-      broadcasts_.client_gone(kNow, client);
+      broadcasts_.client_gone(at_, client);
       seats_[client] = {};
       drain();
     }
+    at_.now = at_.now + kReconnectTime;
+    broadcasts_.handle_timeout(at_);
+    drain();
     EXPECT_TRUE(broadcasts_.empty());
     for (const auto& [id, session] : media_.sessions) EXPECT_EQ(session.stops, 1) << id;
     const auto& counters = broadcasts_.counters();
@@ -208,6 +242,7 @@ class World {
   }
 
   Random random_;
+  Moment at_ = kNow;
   FakeMedia media_;
   Broadcasts broadcasts_{media_, {}, Random::Seed{9}};
   std::map<ClientId, Seat> seats_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/error_codes.h"
+#include "app/moment.h"
 #include "app/presence.h"
 #include "app/user.h"
 #include "base/time.h"
@@ -30,12 +31,6 @@ enum class EndReason : uint8_t {
   kError,
   kServerStopping,
   kCount,
-};
-
-// Now, on both clocks: one for deadlines, one for people.
-struct Moment {
-  Instant now;
-  WallTime wall;
 };
 
 // Leave to present as a part of a call.

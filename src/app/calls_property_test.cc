@@ -83,7 +83,7 @@ class World {
     pages_[id] = {user, permit.call_id, 0, true, false};
     PresentOptions options{"offer", false, permit.visible_to};
     const size_t before = media_.sessions.size();
-    broadcasts_.present(id, user, options);
+    broadcasts_.present(at(), id, user, options);
     if (media_.sessions.size() > before) pages_[id].media = media_.last();
     if (!calls_known_.contains(permit.call_id)) call_ids_.push_back(permit.call_id);
   }
@@ -102,10 +102,10 @@ class World {
     const PublicUser& from = some_person();
     const ClientId id = ++last_id_;
     pages_[id] = {from, {}, 0, true, false};
-    broadcasts_.present(id, from, {"offer", true, {}});
+    broadcasts_.present(at(), id, from, {"offer", true, {}});
     if (media_.sessions.empty()) return;
     pages_[id].media = media_.last();
-    broadcasts_.handle(at().wall, MediaAnswered{media_.last(), "sdp"});
+    broadcasts_.handle(at(), MediaAnswered{media_.last(), "sdp"});
     pump();
     const auto link = links_.find(id);
     if (link == links_.end()) return;
@@ -132,7 +132,7 @@ class World {
     const ClientId id = ++last_id_;
     pages_[id] = {user, {}, 0, false, false};
     const size_t before = media_.sessions.size();
-    broadcasts_.watch(id, user, link->second, "offer");
+    broadcasts_.watch(id, user, link->second, {"offer"});
     const auto& presenter = pages_.at(link->first);
     const bool watches = media_.sessions.size() > before;
     // The two of a call see each other, and nobody else sees either.
@@ -140,7 +140,7 @@ class World {
       const Known& call = calls_known_.at(presenter.call_id);
       EXPECT_TRUE(user.id == call.caller || user.id == call.callee);
     }
-    if (watches) broadcasts_.handle(at().wall, MediaAnswered{media_.last(), "sdp"});
+    if (watches) broadcasts_.handle(at(), MediaAnswered{media_.last(), "sdp"});
   }
 
   void crash(ClientId id) {
@@ -149,7 +149,7 @@ class World {
     page->second.gone = true;
     calls_.presenting_ended(at(), id, PresentingEnd::kLost);
     pump();
-    broadcasts_.client_gone(at().wall, id);
+    broadcasts_.client_gone(at(), id);
   }
   void close_line(LineId id) {
     if (lines_.erase(id) > 0) presence_.close_line(now_, id);
@@ -172,7 +172,7 @@ class World {
       case 4:
       case 5:
       case 6:
-        return broadcasts_.handle(at().wall, MediaAnswered{media, "sdp"});
+        return broadcasts_.handle(at(), MediaAnswered{media, "sdp"});
       case 7:
       case 8:
       case 9: {
@@ -196,12 +196,12 @@ class World {
         return;
       case 15:
         if (random_.below(2) == 0) return crash(page);
-        broadcasts_.stop(at().wall, page);
+        broadcasts_.stop(at(), page);
         return calls_.presenting_ended(at(), page, PresentingEnd::kStopped);
       case 16:
         if (random_.below(2) == 0)
-          return broadcasts_.handle(at().wall, MediaEnded{media, "", random_.below(2) == 0});
-        return broadcasts_.handle(at().wall, MediaRefused{media, make_error(Code::kBadSdp)});
+          return broadcasts_.handle(at(), MediaEnded{media, "", random_.below(2) == 0});
+        return broadcasts_.handle(at(), MediaRefused{media, make_error(Code::kBadSdp)});
       case 17:
         return random_.below(3) == 0 ? invite_from_live() : close_line(page);
       case 18:
@@ -261,7 +261,7 @@ class World {
   }
   void take(const EndBroadcast& end) {
     EXPECT_FALSE(pages_.at(end.presenter).call_id.empty()) << "no broadcast of a call";
-    broadcasts_.stop(at().wall, end.presenter);
+    broadcasts_.stop(at(), end.presenter);
   }
   void take(const RecordBroadcast& record) {
     EXPECT_NE(recorded_.contains(record.broadcast_id), record.on);

@@ -28,6 +28,7 @@ enum class Code : uint8_t {
   kServerStopping,
   kPublisherGone,
   kMediaLost,
+  kReplaced,
   // Calls
   kCannotBeReached,
   // Negotiation of media

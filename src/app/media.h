@@ -15,6 +15,10 @@ namespace loopcast::app {
 // used again within a run of the server.
 using MediaId = uint64_t;
 
+// How long a presenter who was lost is waited for: the viewers and the recording go on with what
+// replaces the broadcast within this time.
+inline constexpr Duration kReconnectTime = Duration::seconds(30);
+
 // Calls for one MediaId arrive in the order in which they were made. Every publish and watch is
 // followed by exactly one stop, also after the session was refused or ended by itself: stop of what
 // the core no longer knows is normal. Nothing is called for an id after its stop.

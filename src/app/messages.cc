@@ -59,6 +59,8 @@ constexpr std::array<Entry, kCodes> kTable = {{
      "The broadcast is over. Please choose another one from the list."},
     {Code::kMediaLost, "media_lost", "与服务器的音视频连接已断开，请检查网络后重新开始。",
      "The media connection to the server was lost. Check your network and start again."},
+    {Code::kReplaced, "replaced", "这场直播已在您的另一个页面或设备上继续，或已在那里结束。",
+     "This broadcast went on, or was ended, on another page or device of yours."},
 
     {Code::kCannotBeReached, "cannot_be_reached", "现在联系不到对方，请稍后再试。",
      "This person cannot be reached now. Try again later."},

@@ -241,15 +241,21 @@ void Recordings::on(RecordingRemoved& event) {
 }
 
 Recordings::RunningMap::iterator Recordings::waiting_for(const RecordingStart& start) {
+  const auto waits = [&](const Running& running) {
+    return !running.deadline.is_never() && running.start.owner.id == start.owner.id &&
+           running.start.co_owner_id == start.co_owner_id;
+  };
+  if (const auto named = by_broadcast_.find(start.replaces); named != by_broadcast_.end()) {
+    const auto found = running_.find(named->second);
+    if (waits(found->second)) return found;
+  }
+  if (start.co_owner_id.empty()) return running_.end();
   // Of several that wait, the one that was lost last.
   auto best = running_.end();
-  for (auto it = running_.begin(); it != running_.end(); ++it) {
-    const Running& running = it->second;
-    if (running.deadline.is_never() || running.start.owner.id != start.owner.id ||
-        running.start.co_owner_id != start.co_owner_id)
-      continue;
-    if (best == running_.end() || running.deadline > best->second.deadline) best = it;
-  }
+  for (auto it = running_.begin(); it != running_.end(); ++it)
+    if (waits(it->second) &&
+        (best == running_.end() || it->second.deadline > best->second.deadline))
+      best = it;
   return best;
 }
 

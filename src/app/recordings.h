@@ -22,14 +22,14 @@
 
 namespace loopcast::app {
 
-// A presenter whose connection was lost and who presents again within this time goes on in the same
-// recording.
-inline constexpr Duration kReconnectTime = Duration::seconds(30);
 // Shorter ones are not kept: nobody looks for them.
 inline constexpr Duration kShortestRecording = Duration::seconds(1);
 
 struct RecordingStart {
   std::string broadcast_id;
+  // The broadcast in whose place this one has come: if its recording waits, it goes on. Empty:
+  // none.
+  std::string replaces;
   MediaId publisher = 0;
   PublicUser owner;
   std::string co_owner_id;  // of a call: the recording belongs to both; empty: none
@@ -119,7 +119,8 @@ class Recordings {
 
   // The rows that an earlier run did not end: files are finished, deletions go on. Once, first.
   void resume(const std::vector<Recording>& unfinished);
-  // A broadcast is to be recorded from now on.
+  // A broadcast is to be recorded from now on: in a recording of its own, or in the one that waits
+  // for it. In a call, that of the same two goes on, since what a page resumes is the call.
   void start(Instant now, WallTime wall_now, RecordingStart start);
   // It is over, or not to be recorded any more. `lost`: not by the presenter's wish, who may come
   // back. Of what is not recorded: no effect.

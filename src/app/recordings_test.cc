@@ -35,8 +35,10 @@ struct FakeRecorder final : Recorder {
 
 Instant at(double seconds) { return Instant::from_us(static_cast<int64_t>(seconds * 1e6)); }
 
-RecordingStart start_of(const std::string& user, const std::string& broadcast, MediaId media) {
+RecordingStart start_of(const std::string& user, const std::string& broadcast, MediaId media,
+                        const std::string& replaces = {}) {
   RecordingStart start;
+  start.replaces = replaces;
   start.broadcast_id = broadcast;
   start.publisher = media;
   start.owner = {"id-" + user, user, "/avatars/x.svg"};
@@ -129,7 +131,7 @@ TEST_F(RecordingsTest, APresenterWhoComesBackGoesOnInTheSameRecording) {
   const std::string id = recorder_.last;
   recordings_.stop(at(10), "b1", true);
   EXPECT_EQ(recordings_.next_timeout(), at(40));
-  recordings_.start(at(39.9), kWall, start_of("alice", "b2", 9));
+  recordings_.start(at(39.9), kWall, start_of("alice", "b2", 9, "b1"));
   EXPECT_THAT(calls(), ElementsAre("start 4", "start 9"));
   EXPECT_EQ(recorder_.last, id);
   EXPECT_TRUE(recordings_.next_timeout().is_never());
@@ -143,12 +145,36 @@ TEST_F(RecordingsTest, APresenterWhoComesBackGoesOnInTheSameRecording) {
 TEST_F(RecordingsTest, WhoComesBackTooLateOrIsAnotherBeginsANewOne) {
   recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
   recordings_.stop(at(10), "b1", true);
-  recordings_.start(at(11), kWall, start_of("bob", "b2", 5));
+  recordings_.start(at(11), kWall, start_of("bob", "b2", 5, "b1"));
   EXPECT_THAT(calls(), ElementsAre("start 4", "start 5"));
-  recordings_.start(at(40), kWall, start_of("alice", "b3", 6));
+  recordings_.start(at(40), kWall, start_of("alice", "b3", 6, "b1"));
   EXPECT_THAT(calls(), ElementsAre("finish", "start 6")) << "30 s are over, timer or not";
   EXPECT_EQ(recordings_.recording(), 2u);
   EXPECT_EQ(recordings_.finishing(), 1u);
+}
+
+TEST_F(RecordingsTest, AnotherBroadcastOfTheSameUserDoesNotGoOnInIt) {
+  recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
+  recordings_.stop(at(10), "b1", true);
+  // A phone beside the computer that was lost.
+  recordings_.start(at(11), kWall, start_of("alice", "b2", 5));
+  recordings_.start(at(12), kWall, start_of("alice", "b3", 6, "b2"));
+  EXPECT_THAT(calls(), ElementsAre("start 4", "start 5", "start 6")) << "b2 is on air";
+  EXPECT_EQ(recordings_.counters().started, 3u);
+  recordings_.start(at(13), kWall, start_of("alice", "b4", 7, "b1"));
+  EXPECT_EQ(recordings_.counters().resumed, 1u);
+}
+
+TEST_F(RecordingsTest, ACallThatIsResumedGoesOnInItsRecording) {
+  const auto side = [](const std::string& broadcast, MediaId media) {
+    RecordingStart start = start_of("alice", broadcast, media);
+    start.co_owner_id = "id-bob";
+    return start;
+  };
+  recordings_.start(at(0), kWall, side("b1", 4));
+  recordings_.stop(at(1), "b1", true);
+  recordings_.start(at(2), kWall, side("b2", 5));
+  EXPECT_EQ(recordings_.counters().resumed, 1u);
 }
 
 TEST_F(RecordingsTest, NobodyComesBack) {
@@ -181,7 +207,7 @@ TEST_F(RecordingsTest, WhoComesBackWithAnotherCodecGoesOnInASecondOneOfTheSameTi
   recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
   const std::string first = recorder_.last;
   recordings_.stop(at(9), "b1", true);
-  RecordingStart back = start_of("alice", "b2", 5);
+  RecordingStart back = start_of("alice", "b2", 5, "b1");
   back.title = "renamed";
   recordings_.start(at(19), kWall, back);
   EXPECT_THAT(calls(), ElementsAre("start 4", "start 5"));
@@ -209,7 +235,7 @@ TEST_F(RecordingsTest, ACallIsNotContinuedAsABroadcast) {
   call.co_owner_id = "id-bob";
   recordings_.start(at(0), kWall, call);
   recordings_.stop(at(1), "b1", true);
-  recordings_.start(at(2), kWall, start_of("alice", "b2", 5));
+  recordings_.start(at(2), kWall, start_of("alice", "b2", 5, "b1"));
   EXPECT_EQ(recordings_.counters().started, 2u);
 }
 
@@ -334,7 +360,10 @@ class World {
       case 1: {
         const std::string user = std::string(1, static_cast<char>('a' + random_.below(3)));
         broadcasts_.push_back("b" + std::to_string(broadcasts_.size()));
-        recordings_.start(now_, kWall, start_of(user, broadcasts_.back(), broadcasts_.size()));
+        RecordingStart start = start_of(user, broadcasts_.back(), broadcasts_.size());
+        start.replaces =
+            "b" + std::to_string(random_.below(static_cast<uint32_t>(broadcasts_.size())));
+        recordings_.start(now_, kWall, std::move(start));
         break;
       }
       case 2:

@@ -48,7 +48,7 @@ IceFragment answer_ice_restart(const IceFragment& request, const IceCredentials&
   IceFragment answer;
   answer.ice = ice;
   answer.candidates.assign(candidates.begin(), candidates.end());
-  answer.end_of_candidates = true;
+  answer.end_of_candidates = !candidates.empty();
   answer.ice_lite = true;
   answer.bundle = request.bundle;
   answer.section = request.section;

@@ -34,7 +34,8 @@ struct IceFragment {
 // user name fragment without a password (or the reverse) or too short ones.
 Expected<IceFragment> parse_ice_fragment(std::string_view text);
 
-// The answer to a restart: `request` names the transport, the rest is ours.
+// The answer to a restart: `request` names the transport, the rest is ours. Candidates are optional
+// in it (RFC 9725, section 4.3.3).
 IceFragment answer_ice_restart(const IceFragment& request, const IceCredentials& ice,
                                std::span<const wire::Candidate> candidates);
 

@@ -92,6 +92,10 @@ TEST(IceFragment, AnswersARestartInTheSameTerms) {
   const auto again = parse_ice_fragment(text);
   ASSERT_TRUE(again);
   EXPECT_EQ(*again, answer);
+  EXPECT_EQ(
+      write_ice_fragment(answer_ice_restart(*request, {"ours", "ABCDEFGHIJKLMNOPQRSTUV"}, {})),
+      "a=ice-lite\r\na=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
+      "a=ice-ufrag:ours\r\na=ice-pwd:ABCDEFGHIJKLMNOPQRSTUV\r\n");
 }
 
 }  // namespace

@@ -43,11 +43,15 @@ class Families {
 void add_broadcasts(Families& out, const api::Live& live) {
   const app::Broadcasts& broadcasts = live.broadcasts();
   out.gauge("broadcasts", "Broadcasts on air", static_cast<double>(broadcasts.on_air()));
+  out.gauge("broadcasts_away", "Broadcasts whose presenters were lost and are waited for",
+            static_cast<double>(broadcasts.away()));
   out.gauge("viewers", "Viewers of all broadcasts", static_cast<double>(broadcasts.viewers()));
   const auto& c = broadcasts.counters();
   const std::pair<const char*, uint64_t> events[] = {
       {"broadcast_started", c.broadcasts_started},
       {"broadcast_ended", c.broadcasts_ended},
+      {"broadcast_lost", c.broadcasts_lost},
+      {"broadcast_replaced", c.broadcasts_replaced},
       {"viewer_entered", c.viewers_entered},
       {"viewer_left", c.viewers_left},
       {"media_connected", c.media_connected},

@@ -161,7 +161,11 @@ class Server {
                random_),
         broadcasts_(media_, limits(options), random_.fork()),
         live_(
-            broadcasts_, [] { return net::wall_now(); }, random_.fork()),
+            context_, broadcasts_,
+            [] {
+              return app::Moment{net::now(), net::wall_now()};
+            },
+            random_.fork()),
         calls_(presence_, call_limits(), random_.fork()) {}
 
   Status start() {

@@ -150,7 +150,9 @@ void Worker::handle_command(Instant now, RestartIce&& command, Outlet& out) {
   }
   member->ufrags.push_back(ice.ufrag);
   by_ufrag_[ice.ufrag] = handle;
-  const auto reply = rtc::answer_ice_restart(*fragment, ice, options_.candidates);
+  // Ours are those of the first answer. Clients put the lines of a fragment into the description
+  // that they have, and some of them cannot do so with more than one candidate.
+  const auto reply = rtc::answer_ice_restart(*fragment, ice, {});
   events_.push_back(Restarted{command.id, rtc::write_ice_fragment(reply)});
   member->peer.restart_ice(now, std::move(ice), std::move(fragment->ice));
   drive(now, handle, *member, out);

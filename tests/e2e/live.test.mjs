@@ -60,6 +60,34 @@ test('sign up, go live: picture and sound come back from the server', async () =
   assert.deepEqual(page.problems, []);
 });
 
+test('a double click on “Go live” goes live, and what is switched off is said', async () => {
+  const presenter = await open('paula');
+  await presenter.goto(`${server.url}/live`);
+  await presenter.getByTestId('go-live').dblclick();
+  await waitForState(presenter, 'live-state', 'live');
+  const link = await presenter.getByTestId('share-link').inputValue();
+  const bob = await open('bob');
+  await watch(bob, server, link.split('/').at(-1));
+  await presenter.getByTestId('toggle-camera').click();
+  await presenter.getByTestId('own-camera-off').waitFor();
+  await bob.getByTestId('camera-off').waitFor();
+  await presenter.getByTestId('toggle-microphone').click();
+  await bob.getByTestId('microphone-off').waitFor();
+  const carl = await open('carl');
+  await watch(carl, server, link.split('/').at(-1));
+  await carl.getByTestId('camera-off').waitFor();
+  await presenter.getByTestId('toggle-camera').click();
+  await bob.getByTestId('camera-off').waitFor({ state: 'detached' });
+
+  // Another size of picture is really another.
+  const width = (page) => page.getByTestId(WATCH).evaluate((video) => video.videoWidth);
+  await until(async () => (await width(bob)) === 640, async () => `360p is ${await width(bob)} wide`);
+  await presenter.getByTestId('select-resolution').selectOption('720p');
+  await until(async () => (await width(bob)) === 1280, async () => `720p is ${await width(bob)} wide`);
+  await stopLive(presenter);
+  assert.deepEqual([...presenter.problems, ...bob.problems], []);
+});
+
 test('viewers find the broadcast and watch it; each enters and leaves once', async () => {
   const presenter = await open('paula');
   const id = await goLive(presenter, server);
@@ -115,13 +143,15 @@ for (const [how, end] of [
   ['closes the tab', (page) => page.close()],
   ['crashes', crash],
 ])
-  test(`a presenter who ${how} ends the broadcast for all`, async () => {
+  test(`a presenter who ${how} is waited for, and then the broadcast has ended for all`, async () => {
     const presenter = await open('paula');
     const id = await goLive(presenter, server);
     const bob = await open('bob');
     await watch(bob, server, id);
     await end(presenter);
-    await waitForState(bob, 'watch-state', 'ended');
+    await waitForState(bob, 'watch-state', 'away');
+    await until(async () => (await server.metrics()).loopcast_broadcasts_away === 1, 'nobody waits');
+    await waitForState(bob, 'watch-state', 'ended', 45_000);
     await until(async () => (await server.metrics()).loopcast_broadcasts === 0, 'the broadcast stays');
     await bob.goto(server.url);
     await bob.getByTestId('home-empty').waitFor();

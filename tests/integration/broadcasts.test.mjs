@@ -147,6 +147,77 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
   });
 }
 
+describe('a presenter who is lost', { concurrency: false }, () => {
+  const kind = GENERATIONS['second generation'];
+  const follow = async (who, presentorId) => {
+    const page = keep(new Page(server, who.token, kind, { presentorId }));
+    page.emit('createViewer', { sdpOffer: offer('chromium_viewer'), follow: true });
+    return page;
+  };
+
+  test('is waited for by who can follow, and replaced by who says so', async () => {
+    const network = keep(await makeNetwork(server));
+    const { page: lost, id } = await present(server, host, kind, { url: network.url });
+    keep(lost);
+    const viewer = await follow(guest, id);
+    await viewer.next('startResponse');
+    const old = keep((await watch(server, other, GENERATIONS['first generation'], id)).page);
+    await at_rest(lost);
+    network.cut();
+    await viewer.next('presenteraway');
+    await old.next('presentorgone');
+    assert.ok(!(await on_air()).includes(id));
+    const late = await follow(other, id);
+    await late.next('presenteraway');
+
+    // Another broadcast of the same user is not meant.
+    const { page: beside, id: another } = await present(server, host, kind);
+    keep(beside);
+    assert.notEqual(another, id);
+    const back = keep(new Page(server, host.token, kind));
+    const sdpOffer = offer('chromium_presenter');
+    const answer = await back.ask('createPresentor', { sdpOffer, kind: 'public', replaces: id });
+    assert.equal(answer.replaces, id);
+    const [{ presentorId }] = await viewer.next('presenterback');
+    assert.equal(presentorId, answer.presentorId);
+    await late.next('presenterback');
+    assert.equal(viewer.count('presentorgone'), 0);
+    // The link of before leads to it.
+    const again = await follow(guest, id);
+    const [{ presentorId: found }] = await again.next('startResponse');
+    assert.equal(found, answer.presentorId);
+    const shown = await fetch(`${server.url}/api/v2/broadcasts/${id}`, {
+      headers: { authorization: `Bearer ${guest.token}` },
+    });
+    assert.equal((await shown.json()).id, answer.presentorId);
+
+    // What is on is told, and to who comes later too.
+    assert.ok((await back.ask('mediastate', { sound: false, picture: true })).ok);
+    assert.deepEqual(await again.next('mediastate'), [{ sound: false, picture: true, heard: true }]);
+    const third = await follow(other, id);
+    assert.deepEqual(await third.next('mediastate'), [{ sound: false, picture: true, heard: true }]);
+    back.emit('stopPresentor');
+    await again.next('presentorgone');
+    await third.next('presentorgone');
+  });
+
+  test('who stops while nobody has noticed the loss ends it, over another connection', async () => {
+    const { page: dead, id } = await present(server, host, kind);
+    keep(dead);
+    const viewer = await follow(guest, id);
+    await viewer.next('startResponse');
+    const stranger = keep(new Page(server, other.token, kind));
+    await stranger.ask('stopPresentor', { presentorId: id });
+    assert.ok((await on_air()).includes(id));
+    const line = keep(new Page(server, host.token, kind));
+    await line.ask('stopPresentor', { presentorId: id });
+    await viewer.next('presentorgone');
+    assert.equal(viewer.count('presenteraway'), 0);
+    assert.ok(!(await on_air()).includes(id));
+    assert.equal((await dead.next('error'))[0].code, 'replaced');
+  });
+});
+
 test('several pages of one user: each is a viewer, and ends alone', async () => {
   const kind = GENERATIONS['first generation'];
   const { page: presenter, id } = await present(server, host, kind);

@@ -194,6 +194,44 @@ test('logins are limited: of one nickname from one address, and of one address',
   assert.ok(metric >= 5);
 });
 
+// A fragment of trickle ICE (RFC 8840) with one candidate, or none.
+const fragment = (ufrag, candidate = '') =>
+  `a=ice-ufrag:${ufrag}\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n${candidate}`;
+
+test('WHIP: PATCHes that arrive together are served one after the other', async () => {
+  const sdp = offer('obs_whip');
+  const ufrag = /a=ice-ufrag:(\S+)/.exec(sdp)[1];
+  const whip = await call('POST', '/whip?record=false', { body: sdp, token: user.token, type: 'application/sdp' });
+  assert.equal(whip.status, 201);
+  const place = whip.headers.get('location');
+  const patch = (body, headers = { 'if-match': '*' }) =>
+    call('PATCH', place, { body, token: user.token, type: 'application/trickle-ice-sdpfrag', headers });
+  const candidate = (i) => fragment(ufrag, `a=candidate:1 1 udp 2122260223 127.0.0.1 ${40_000 + i} typ host\r\n`);
+  const burst = await Promise.all(Array.from({ length: 60 }, (_, i) => patch(candidate(i))));
+  assert.deepEqual([...new Set(burst.map((response) => response.status))], [204]);
+
+  // Restarts among candidates: each has an entity tag of its own, and the one before is stale.
+  const all = await Promise.all([patch(candidate(1)), patch(fragment('next1')), patch(fragment('next2')), patch(candidate(2))]);
+  const restarts = all.filter((response) => response.status === 200);
+  assert.equal(restarts.length, 2, `${all.map((response) => response.status)}`);
+  assert.equal(new Set(restarts.map((response) => response.headers.get('etag'))).size, 2);
+  await problem(await patch(fragment('next3'), { 'if-match': whip.headers.get('etag') }), 412, 'precondition_failed');
+  // The candidates are those of the first answer; some clients break at more than one in a fragment.
+  for (const response of restarts) assert.doesNotMatch(await response.text(), /candidate/);
+
+  // What waits is bounded, and the end is not waited for.
+  const [...flood] = await Promise.all([
+    ...Array.from({ length: 400 }, (_, i) => patch(candidate(i))),
+    call('DELETE', place, { token: user.token }),
+  ]);
+  assert.equal(flood.pop().status, 200);
+  assert.deepEqual(
+    [...new Set(flood.map((response) => response.status))].filter((status) => ![204, 404, 429].includes(status)),
+    [],
+  );
+  await problem(await patch(candidate(1)), 404, 'not_found');
+});
+
 test('WHIP and WHEP: an answer with everything, and the end', async () => {
   const post = (path, body, type = 'application/sdp') => call('POST', path, { body, token: user.token, type });
   const whip = await post('/whip', offer('obs_whip'));

@@ -18,8 +18,6 @@ const ARGUMENTS = [
   // Loopback addresses in the clear, as candidates of the pages.
   '--disable-features=WebRtcHideLocalIpsWithMdns',
   '--allow-loopback-in-peer-connection',
-  // Nothing outside is looked up.
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost',
 ];
 const DEVICES = '--use-fake-device-for-media-stream=fps=30';
 const CONSENT = '--use-fake-ui-for-media-stream';
@@ -27,13 +25,22 @@ const AUTOPLAY = '--autoplay-policy=no-user-gesture-required';
 
 // Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission; without
 // `autoplay` the browser's own rules say which page may make a sound. All packets go into the file `packets` in the
-// clear (see sent_media.mjs).
-export async function launchChromium({ devices = true, consent = true, autoplay = true, packets } = {}) {
+// clear (see sent_media.mjs). With a `line` (see line.mjs) it has no other network. `secure` are origins that are not on
+// loopback and get the camera all the same.
+export async function launchChromium({
+  devices = true, consent = true, autoplay = true, packets, line, secure = [],
+} = {}) {
   if (!existsSync(PROGRAM)) throw new Error(`Chromium is missing: ${PROGRAM}`);
+  let program = packets ? await loggingProgram(PROGRAM, packets) : PROGRAM;
+  if (line) program = await line.wrap(program);
+  const hosts = ['127.0.0.1', 'localhost', ...secure.map((origin) => new URL(origin).hostname)];
   return chromium.launch({
-    executablePath: packets ? await loggingProgram(PROGRAM, packets) : PROGRAM,
+    executablePath: program,
     args: [
       ...ARGUMENTS,
+      // Nothing outside is looked up.
+      `--host-resolver-rules=${['MAP * ~NOTFOUND', ...hosts.map((host) => `EXCLUDE ${host}`)].join(' , ')}`,
+      ...(secure.length > 0 ? [`--unsafely-treat-insecure-origin-as-secure=${secure.join(',')}`] : []),
       ...(devices ? [DEVICES] : []),
       ...(consent ? [CONSENT] : []),
       ...(autoplay ? [AUTOPLAY] : []),

@@ -31,18 +31,19 @@ export function parseMetrics(text) {
   );
 }
 
-// options: `args` (added to the command line), `env`, `data` (a folder that is kept; a fresh one otherwise).
+// options: `args` (added to the command line), `env`, `data` (a folder that is kept; a fresh one otherwise), `host` (the
+// address that it listens on and announces; loopback otherwise).
 //
 // Answers { url, port, pid, data, log (all that it printed so far), exited (a promise of its exit code),
 // kill(signal), stop() (SIGTERM; throws unless it exits with 0 in time), metrics(), figures(),
 // register(nickname, password) }.
-export async function startServer({ args = [], env = {}, data } = {}) {
+export async function startServer({ args = [], env = {}, data, host = '127.0.0.1' } = {}) {
   const folder = data ?? (await mkdtemp(path.join(tmpdir(), 'loopcast-test-')));
   const web = process.env.LOOPCAST_WEB ? ['--web', path.resolve(process.env.LOOPCAST_WEB)] : [];
   const child = spawn(
     path.join(build, 'loopcast'),
     [
-      ...['--http', '127.0.0.1:0', '--https', 'off', '--media-port', '0', '--announce', '127.0.0.1'],
+      ...['--http', `${host}:0`, '--https', 'off', '--media-port', '0', '--announce', host],
       ...['--workers', '1', '--data', folder, ...web, ...args],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnvironment(), ...env } },
@@ -73,7 +74,7 @@ export async function startServer({ args = [], env = {}, data } = {}) {
     child.stdout.on('data', read);
     child.stderr.on('data', read);
   });
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${host}:${port}`;
 
   return {
     url,

@@ -98,12 +98,37 @@ export class FakePeer {
 
 export class FakeTrack {
   enabled = true;
-  stopped = false;
+  muted = false;
+  readyState: MediaStreamTrackState = 'live';
+  stops = 0;
   contentHint = '';
   onended: (() => void) | null = null;
+  onmute: (() => void) | null = null;
+  onunmute: (() => void) | null = null;
+  /** What the device can do; `applyConstraints` gives at most that. */
+  largest = { width: 4096, height: 2160 };
+  settings: { width?: number; height?: number } = {};
   constructor(readonly name: string) {}
+  get stopped(): boolean {
+    return this.stops > 0;
+  }
   stop(): void {
-    this.stopped = true;
+    this.stops += 1;
+    this.readyState = 'ended';
+  }
+  /** The device is pulled out. */
+  unplug(): void {
+    this.readyState = 'ended';
+    this.onended?.();
+  }
+  getSettings(): { width?: number; height?: number } {
+    return this.settings;
+  }
+  async applyConstraints({ width, height }: any): Promise<void> {
+    this.settings = {
+      width: Math.min(width.ideal, this.largest.width),
+      height: Math.min(height.ideal, this.largest.height),
+    };
   }
 }
 
@@ -122,6 +147,7 @@ export class FakeWorld {
   readonly sockets: FakeSocket[] = [];
   readonly peers: FakePeer[] = [];
   clock = 1_000_000;
+  online = true;
   readonly media = {
     allowed: vi.fn(async () => false),
     open: vi.fn(async () => ({ audio: new FakeTrack('microphone'), video: new FakeTrack('camera') })),
@@ -145,6 +171,7 @@ export class FakeWorld {
     media: this.media as unknown as MediaSource,
     now: (): number => this.clock,
     random: (): number => 0.5,
+    online: (): boolean => this.online,
   };
 
   get socket(): FakeSocket {

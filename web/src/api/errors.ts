@@ -20,6 +20,7 @@ export const kServerErrorCodes = [
   'server_stopping',
   'publisher_gone',
   'media_lost',
+  'replaced',
   'cannot_be_reached',
   'busy',
   'no_answer',
@@ -65,7 +66,6 @@ export const kServerErrorCodes = [
 export const kClientErrorCodes = [
   'network',
   'unknown',
-  'connection_lost',
   'webrtc_failed',
   'webrtc_missing',
   'device_denied',
@@ -74,7 +74,18 @@ export const kClientErrorCodes = [
   'device_gone',
   'device_insecure',
   'device_failed',
-  'device_unplugged',
+  'device_camera_denied',
+  'device_camera_missing',
+  'device_camera_busy',
+  'device_camera_gone',
+  'device_camera_failed',
+  'device_camera_unplugged',
+  'device_microphone_denied',
+  'device_microphone_missing',
+  'device_microphone_busy',
+  'device_microphone_gone',
+  'device_microphone_failed',
+  'device_microphone_unplugged',
 ] as const;
 
 export type ServerErrorCode = (typeof kServerErrorCodes)[number];

@@ -15,6 +15,7 @@ export interface Memory {
 }
 
 const kKey = 'loopcast.call';
+const kUses = new Set<DeviceUse>(['camera', 'sound', 'picture', 'none']);
 
 /** sessionStorage belongs to one tab and survives its reload, which is just what is needed. */
 export const tab_memory: Memory = {
@@ -22,7 +23,7 @@ export const tab_memory: Memory = {
     try {
       const stored = JSON.parse(sessionStorage.getItem(kKey) ?? 'null') as Partial<Remembered> | null;
       if (typeof stored?.call_id !== 'string') return null;
-      const use = stored.use === 'sound' || stored.use === 'none' ? stored.use : 'camera';
+      const use = stored.use !== undefined && kUses.has(stored.use) ? stored.use : 'camera';
       return { call_id: stored.call_id, use, microphone: stored.microphone !== false, camera: stored.camera !== false };
     } catch {
       return null;

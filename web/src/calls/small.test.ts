@@ -106,18 +106,25 @@ describe('small parts', () => {
       allowed: vi.fn(async () => false),
       open: vi.fn(async () => ({ audio: 'a', video: 'v' })),
       open_microphone: vi.fn(async () => 'a'),
-      open_camera: vi.fn(),
+      open_camera: vi.fn(async () => 'v'),
       open_screen: vi.fn(),
     };
     const choice = { camera: '', microphone: '', resolution: '360p' as const };
-    const open = (use: 'camera' | 'sound' | 'none'): Promise<unknown> => media_for(base as never, () => use).open(choice);
+    const open = (use: 'camera' | 'sound' | 'picture' | 'none'): Promise<unknown> => media_for(base as never, () => use).open(choice);
     expect(await open('camera')).toEqual({ audio: 'a', video: 'v' });
     expect(await open('sound')).toEqual({ audio: 'a', video: null });
+    expect(await open('picture')).toEqual({ audio: null, video: 'v' });
     expect(await open('none')).toEqual({ audio: null, video: null });
     expect([base.open, base.open_microphone].map((mock) => mock.mock.calls.length)).toEqual([1, 1]);
-    for (const use of ['camera', 'sound', 'none'] as const) await media_for(base as never, () => use).allowed([]);
-    expect(base.allowed.mock.calls).toEqual([[['camera', 'microphone']], [['microphone']], [[]]]);
-    expect([less_than('camera'), less_than('sound'), less_than('none')]).toEqual(['sound', 'none', null]);
+    for (const use of ['camera', 'sound', 'picture', 'none'] as const) await media_for(base as never, () => use).allowed([]);
+    expect(base.allowed.mock.calls).toEqual([[['camera', 'microphone']], [['microphone']], [['camera']], [[]]]);
+    expect([less_than('camera'), less_than('sound'), less_than('picture'), less_than('none')]).toEqual([
+      'sound',
+      'none',
+      'none',
+      null,
+    ]);
+    expect([less_than('camera', 'camera'), less_than('camera', 'microphone')]).toEqual(['sound', 'picture']);
   });
 
   it('remember the call of a tab, and nothing damaged', () => {

@@ -35,11 +35,8 @@ describe('calling', () => {
   it('presents by invitation, unrecorded, rings, and watches who accepts', async () => {
     telephone.call(kBob);
     await settle();
-    expect(own_socket().request('createPresentor').payload).toEqual({
-      sdpOffer: 'the offer',
-      invite: 'bob',
-      record: false,
-    });
+    const payload = { sdpOffer: 'the offer', invite: 'bob', kind: 'call', record: false };
+    expect(own_socket().request('createPresentor').payload).toEqual(payload);
     await presenting({ callId: 'c1' });
     telephone.on_snapshot(snapshot());
     expect(telephone.state.phase).toBe('ringing');
@@ -247,6 +244,7 @@ describe('being called', () => {
     let allow: (tracks: { audio: FakeTrack; video: FakeTrack }) => void = () => {};
     world.media.open.mockReturnValueOnce(new Promise((resolve) => (allow = resolve)));
     telephone.answer();
+    await settle();
     telephone.on_ended({ callId: 'c1', reason: 'cancelled', user: kBob });
     const tracks = { audio: new FakeTrack('microphone'), video: new FakeTrack('camera') };
     allow(tracks);

@@ -414,7 +414,7 @@ export class Telephone {
       (state) => {
         if (presenter === this.presenter_) this.on_own_(state);
       },
-      { request: () => this.request_(), accepted: (id, say) => this.on_presenting_(id, say) },
+      { kind: 'call', request: () => this.request_(), accepted: (id, say) => this.on_presenting_(id, say) },
     );
     this.presenter_ = presenter;
     void presenter.start(this.environment_.choice(), on);
@@ -422,7 +422,7 @@ export class Telephone {
 
   /** Who talks already goes on with what can be had, rather than let the other wait for an answer. */
   private present_less_(state: PresenterState): void {
-    const less = less_than(this.use_);
+    const less = less_than(this.use_, state.error?.failed);
     if (less === null) this.refuse_(state.error);
     else this.present_(less, { microphone: state.microphone_on, camera: state.camera_on });
   }

@@ -1,9 +1,10 @@
-import { onBeforeUnmount, ref, shallowRef, type ShallowRef } from 'vue';
+import { onBeforeUnmount, ref, shallowRef, watch, type ShallowRef } from 'vue';
 import { server_now } from '@/api/server_clock';
 import { browser_media } from '@/live/devices';
 import { Presenter, type PresenterState, type PresenterTerms } from '@/live/presenter';
 import { open_socket } from '@/live/signalling';
 import { Viewer, type ViewerState } from '@/live/viewer';
+import { useConnection } from '@/stores/connection';
 
 /** This page broadcasts to an audience. */
 export const on_air = ref(false);
@@ -16,24 +17,46 @@ export const environment = {
   media: browser_media,
   now: server_now,
   random: () => Math.random(),
+  online: () => navigator.onLine,
 };
 
-/** The machine must not outlive the page that shows it. */
-function tie_to_page(machine: { hurry(): void; stop(): void }): void {
-  const hurry = (): void => machine.hurry();
-  const stop = (): void => machine.stop();
+/** Calls back whenever an attempt to connect that failed before may succeed now. Answers how to stop it. */
+export function on_better_times(hurry: () => void): () => void {
+  const connection = useConnection();
+  const seen = (): void => {
+    if (document.visibilityState === 'visible') hurry();
+  };
   window.addEventListener('online', hurry);
-  window.addEventListener('pagehide', stop);
-  onBeforeUnmount(() => {
+  document.addEventListener('visibilitychange', seen);
+  const unwatch = watch(
+    () => connection.phase,
+    (phase) => {
+      if (phase === 'online') hurry();
+    },
+  );
+  return () => {
     window.removeEventListener('online', hurry);
-    window.removeEventListener('pagehide', stop);
+    document.removeEventListener('visibilitychange', seen);
+    unwatch();
+  };
+}
+
+/** The machine must not outlive the page that shows it. `leave`: the page is left, or loaded again. */
+function tie_to_page(machine: { hurry(): void; stop(): void }, leave: () => void): void {
+  const stop_hurrying = on_better_times(() => machine.hurry());
+  window.addEventListener('pagehide', leave);
+  onBeforeUnmount(() => {
+    stop_hurrying();
+    window.removeEventListener('pagehide', leave);
     machine.stop();
   });
 }
 
+/** `left`: the page goes away while it is on air. */
 export function usePresenter(
   token: string,
-  terms: PresenterTerms | null = null,
+  terms: PresenterTerms,
+  left: () => void = () => {},
 ): { presenter: Presenter; state: ShallowRef<PresenterState> } {
   let changed: (state: PresenterState) => void = () => {};
   const presenter = new Presenter(environment, token, (next) => changed(next), terms);
@@ -42,7 +65,13 @@ export function usePresenter(
     state.value = next;
     on_air.value = presenter.on_air;
   };
-  tie_to_page(presenter);
+  tie_to_page(presenter, () => {
+    if (presenter.on_air) left();
+    presenter.leave();
+  });
+  const devices_changed = (): void => void presenter.devices_changed();
+  navigator.mediaDevices?.addEventListener('devicechange', devices_changed);
+  onBeforeUnmount(() => navigator.mediaDevices?.removeEventListener('devicechange', devices_changed));
   return { presenter, state };
 }
 
@@ -59,7 +88,8 @@ export function useViewer(
   }
   const viewer = shallowRef(create());
   const state = shallowRef(viewer.value.state);
-  tie_to_page({ hurry: () => viewer.value.hurry(), stop: () => viewer.value.stop() });
+  const stop = (): void => viewer.value.stop();
+  tie_to_page({ hurry: () => viewer.value.hurry(), stop }, stop);
 
   // Going back may show the very page that was left, which has stopped watching then.
   function come_back(event: PageTransitionEvent): void {

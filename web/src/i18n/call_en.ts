@@ -81,6 +81,7 @@ export const call_en = {
   blocked_title: 'Your camera or microphone could not be opened',
   try_again: 'Try again',
   use_sound: 'Go on without camera',
+  use_picture: 'Go on without microphone',
   use_none: 'Just watch and listen',
   their_picture: 'Picture of {nickname}',
   their_camera_off: 'The camera of {nickname} is off',

@@ -83,6 +83,7 @@ export const call_zh: typeof call_en = {
   blocked_title: '无法打开摄像头或麦克风',
   try_again: '重试',
   use_sound: '不用摄像头继续',
+  use_picture: '不用麦克风继续',
   use_none: '只看和听',
   their_picture: '{nickname} 的画面',
   their_camera_off: '{nickname} 的摄像头已关闭',

@@ -1,5 +1,6 @@
 import { account_en } from './account';
 import { call_en } from './call_en';
+import { device_errors_en } from './device_errors';
 import { recordings_en } from './recordings_en';
 
 export const en = {
@@ -122,7 +123,7 @@ export const en = {
     connecting_title: 'Connecting to the server',
     connecting_text: 'Your picture will be here in a moment.',
     reconnecting_title: 'Connection lost, trying again',
-    reconnecting_text: 'Please leave this page open.',
+    reconnecting_text: 'You are live again as soon as the network is back. Please leave this page open.',
     unstable_text: 'The network has gone quiet. Waiting for it to come back…',
     ended_title: 'Your broadcast has ended',
     ended_text: 'You were on air for {duration}.',
@@ -156,6 +157,15 @@ export const en = {
     copy: 'Copy link',
     copied: 'Copied',
     copy_failed: 'Could not copy. The link is selected: copy it with your keyboard.',
+    interrupted_title: 'Your broadcast was interrupted',
+    interrupted_text: 'This page was loaded again. Your viewers wait for half a minute: go on, or end the broadcast.',
+    go_on: 'Go on with the broadcast',
+    end_it: 'End it',
+    without_camera: 'Go live without camera',
+    without_microphone: 'Go live without microphone',
+    camera_is_off: 'Your camera is off',
+    microphone_is_off: 'Your microphone is off',
+    camera_gives: 'The camera gives {width} × {height}.',
     link_changed: 'After the reconnection this broadcast has a new link. Please share it again.',
     on_air_for: 'On air for',
     leave_title: 'Stop the broadcast?',
@@ -181,13 +191,20 @@ export const en = {
     state_connecting: 'Connecting',
     state_live: 'Live',
     state_reconnecting: 'Reconnecting',
+    state_away: 'Presenter away',
     state_ended: 'Ended',
     state_unknown: 'Not on air',
     state_failed: 'Not connected',
     state_signed_out: 'Signed out',
     connecting_title: 'Joining the broadcast',
     reconnecting_title: 'Connection lost, trying again',
+    reconnecting_text: 'It goes on as soon as the network is back.',
     unstable_text: 'Waiting for the picture to come back…',
+    silent_title: 'Nothing comes from the presenter at the moment',
+    away_title: 'The presenter’s connection was lost',
+    away_text: 'The broadcast goes on by itself when the presenter is back. Please stay here.',
+    camera_is_off: 'The camera is off',
+    microphone_is_off: 'The microphone is off',
     ended_title: 'The broadcast has ended',
     ended_text: 'Thank you for watching.',
     unknown_title: 'This broadcast is not on air',
@@ -241,6 +258,7 @@ export const en = {
     server_stopping: 'The server is restarting. Please try again in a moment.',
     publisher_gone: 'The broadcast is over. Please choose another one from the list.',
     media_lost: 'The media connection to the server was lost. Check your network and start again.',
+    replaced: 'This broadcast went on, or was ended, on another page or device of yours.',
     cannot_be_reached: 'This person cannot be reached now. Try again later.',
     busy: 'This person is in another call. Try again later.',
     no_answer: 'Nobody answered. Try again later.',
@@ -283,10 +301,10 @@ export const en = {
     image_invalid: 'This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels.',
     network: 'The server cannot be reached. Check your network and try again.',
     unknown: 'Something went wrong. Please try again.',
-    connection_lost: 'The connection to the server was lost and did not come back. Check your network, then start again.',
     webrtc_failed: 'Your browser could not set up the media connection. Reload the page or try another browser.',
     webrtc_missing:
       'This browser cannot play or send live media: WebRTC is missing or switched off. Switch it on in the settings, or use another browser.',
+    ...device_errors_en,
     device_denied:
       'Camera or microphone are blocked for this page. Click the icon beside the address, allow both, then try again.',
     device_missing: 'No camera or no microphone was found. Connect one, then try again.',
@@ -294,7 +312,6 @@ export const en = {
     device_gone: 'The chosen device is not connected any more. Choose another one, then try again.',
     device_insecure: 'Browsers give out the camera over HTTPS only. Open this page with an https:// address.',
     device_failed: 'The camera or the microphone could not be started. Unplug it, plug it in again and try once more.',
-    device_unplugged: 'The camera or the microphone was disconnected. Choose another one below; you are still on air.',
   },
 };
 

@@ -6,8 +6,33 @@ import { live_error, type LiveError, type Notice } from './types';
 export const kConnectTimeoutMs = 12_000;
 /** ICE often recovers from `disconnected` by itself; longer than this the audience notices. */
 export const kUnstableTimeoutMs = 4000;
+/** The server says within 30 s what becomes of a presenter who was lost: longer than this it says nothing. */
+export const kAwayTimeoutMs = 45_000;
+/** An attempt that is older may have begun without a network, and would hang until its time-out. */
+const kFreshMs = 2000;
 /** Candidates that arrive before the answer wait here. */
 const kMaxEarlyCandidates = 64;
+
+/** What a presenter sends: not a microphone that is muted, nor a camera that is switched off. */
+export interface Sending {
+  sound: boolean;
+  picture: boolean;
+}
+
+/** What viewers are told of it. */
+export interface Received extends Sending {
+  /** False: nothing comes from the presenter at the moment. */
+  heard: boolean;
+}
+export const kEverything: Received = { sound: true, picture: true, heard: true };
+
+export interface Accepted {
+  broadcast_id: string;
+  /** The call that the broadcast belongs to. */
+  call_id: string | null;
+  /** It goes on with the broadcast that the offer named: the links to that one lead to it. */
+  goes_on: boolean;
+}
 
 export interface LinkHandlers {
   /** Media can flow. May come again after `unstable`. */
@@ -22,12 +47,18 @@ export interface LinkHandlers {
   signed_out(): void;
   /** Something about the recording of this broadcast; viewers need not listen. */
   recording?(news: RecordingNews): void;
+  /** The presenter was lost and may come back: there are no media, and `back` or `gone` follow. */
+  away?(): void;
+  /** The presenter is back; the link is closed, and another one will find the broadcast. */
+  back?(): void;
+  /** What the presenter sends, whenever that changes. */
+  sending?(what: Received): void;
   /** The broadcast is over, or never was; the link is closed. */
   gone(): void;
   notice(notice: Omit<Notice, 'key' | 'at'>): void;
   stream(stream: MediaStream): void;
-  /** The server accepted a presenter's offer under this id; `call_id` if the broadcast belongs to a call. */
-  accepted(broadcast_id: string, call_id: string | null): void;
+  /** The server accepted a presenter's offer. */
+  accepted(what: Accepted): void;
 }
 
 /** Refusals that another attempt a little later may not meet. */
@@ -45,10 +76,12 @@ export class MediaLink {
   private answered_ = false;
   private up_ = false;
   private closed_ = false;
+  private readonly began_at_ = performance.now();
   private offer_: Promise<RTCSessionDescriptionInit> | null = null;
   private early_: RTCIceCandidateInit[] = [];
   private connect_timer_: ReturnType<typeof setTimeout> | undefined;
   private unstable_timer_: ReturnType<typeof setTimeout> | undefined;
+  private away_timer_: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly socket_: SignallingSocket,
@@ -61,6 +94,11 @@ export class MediaLink {
 
   get closed(): boolean {
     return this.closed_;
+  }
+
+  /** It has no media path, has had time to get one, and does not wait for the presenter either. */
+  get overdue(): boolean {
+    return !this.up_ && this.away_timer_ === undefined && performance.now() - this.began_at_ > kFreshMs;
   }
 
   /** Makes the offer already, while something else still has to be waited for. */
@@ -94,12 +132,14 @@ export class MediaLink {
 
   /**
    * Tells the server, then closes. Safe to call twice and after the end. Without a farewell the server
-   * takes it for lost, and waits for another if it would for a lost one.
+   * takes it for lost, and waits for another if it would for a lost one. Answers whether it was told.
    */
-  close(farewell: 'stopPresentor' | 'stopViewer' | null): void {
-    if (this.closed_) return;
-    if (farewell !== null && this.socket_.connected) this.socket_.emit(farewell);
+  close(farewell: 'stopPresentor' | 'stopViewer' | null, payload: object = {}): boolean {
+    if (this.closed_) return false;
+    const tells = farewell !== null && this.socket_.connected;
+    if (tells) this.socket_.emit(farewell, payload);
     this.end_(() => {});
+    return tells;
   }
 
   private listen_to_socket_(): void {
@@ -115,6 +155,15 @@ export class MediaLink {
       const news = recording_news(data);
       if (news !== null) this.handlers_.recording?.(news);
     });
+    on('presenteraway', () => this.on_away_());
+    on('presenterback', () => this.end_(() => this.handlers_.back?.()));
+    on('mediastate', (data) =>
+      this.handlers_.sending?.({
+        sound: data?.sound !== false,
+        picture: data?.picture !== false,
+        heard: data?.heard !== false,
+      }),
+    );
     on('presentorgone', () => this.end_(() => this.handlers_.gone()));
     on('autherror', (data) => this.refuse_({ code: data?.code ?? 'unauthorized', message: data?.message }));
     on('error', (data) => {
@@ -165,10 +214,22 @@ export class MediaLink {
 
   private on_ack_(ack: unknown): void {
     if (this.closed_ || typeof ack !== 'object' || ack === null) return;
-    const { error, presentorId, callId } = ack as Record<string, unknown>;
+    const { error, presentorId, callId, replaces } = ack as Record<string, unknown>;
     if (error !== undefined) this.refuse_(error);
     else if (typeof presentorId === 'string')
-      this.handlers_.accepted(presentorId, typeof callId === 'string' ? callId : null);
+      this.handlers_.accepted({
+        broadcast_id: presentorId,
+        call_id: typeof callId === 'string' ? callId : null,
+        goes_on: typeof replaces === 'string',
+      });
+  }
+
+  private on_away_(): void {
+    this.silence_peer_();
+    this.up_ = false;
+    clearTimeout(this.away_timer_);
+    this.away_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kAwayTimeoutMs);
+    this.handlers_.away?.();
   }
 
   private async on_answer_(sdp: unknown): Promise<void> {
@@ -215,13 +276,18 @@ export class MediaLink {
   private end_(report: () => void): void {
     if (this.closed_) return;
     this.closed_ = true;
+    this.silence_peer_();
+    clearTimeout(this.away_timer_);
+    this.socket_.disconnect();
+    report();
+  }
+
+  private silence_peer_(): void {
     clearTimeout(this.connect_timer_);
     clearTimeout(this.unstable_timer_);
     this.peer.onicecandidate = null;
     this.peer.ontrack = null;
     this.peer.onconnectionstatechange = null;
     this.peer.close();
-    this.socket_.disconnect();
-    report();
   }
 }

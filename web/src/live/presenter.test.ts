@@ -1,18 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { choice, FakeTrack, FakeWorld, named, settle } from '../../tests/fakes';
-import { Presenter, type PresenterState } from './presenter';
+import { device_error, PartFailure } from './devices';
+import { Presenter, type PresenterState, type PresenterTerms } from './presenter';
 
 let world: FakeWorld;
 let presenter: Presenter;
 let states: PresenterState[];
+let record: boolean;
+
+/** As the live page makes it. */
+const kLivePage: PresenterTerms = { kind: 'public', request: () => ({ record }), accepted: () => {} };
 
 function phases(): string[] {
   return states.map((state) => state.phase).filter((phase, i, all) => phase !== all[i - 1]);
 }
 
-async function answer(id: string): Promise<void> {
+async function answer(id: string, replaces?: string): Promise<void> {
   await settle();
-  world.socket.request('createPresentor').ack({ ok: true, presentorId: id });
+  world.socket.request('createPresentor').ack({ ok: true, presentorId: id, replaces });
   world.socket.receive('startResponse', { sdpAnswer: 'the answer' });
   await settle();
   world.peer.become('connected');
@@ -23,6 +28,8 @@ async function go_live(): Promise<void> {
   await answer('b1');
 }
 
+const another = (): ReturnType<typeof choice> => ({ ...choice(), camera: 'another', microphone: 'another' });
+
 function sent_tracks(): (string | undefined)[] {
   return world.peer.transceivers.map(({ sender }) => sender.track?.name);
 }
@@ -31,7 +38,8 @@ beforeEach(() => {
   vi.useFakeTimers();
   world = new FakeWorld();
   states = [];
-  presenter = new Presenter(world.environment, 'token', (state) => states.push(state));
+  record = true;
+  presenter = new Presenter(world.environment, 'token', (state) => states.push(state), kLivePage);
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -52,11 +60,13 @@ describe('going live', () => {
   });
 
   it('sends its terms with each offer, and hears about its recording', async () => {
-    let record = false;
-    const terms = { request: () => ({ record }), accepted: () => {} };
-    presenter = new Presenter(world.environment, 'token', (state) => states.push(state), terms);
+    record = false;
     await go_live();
-    expect(world.socket.request('createPresentor').payload).toEqual({ record: false, sdpOffer: 'the offer' });
+    expect(world.socket.request('createPresentor').payload).toEqual({
+      record: false,
+      kind: 'public',
+      sdpOffer: 'the offer',
+    });
     world.socket.receive('recording', { id: 'r1', state: 'recording' });
     presenter.stop();
     // The end of the broadcast leads to its recording.
@@ -71,7 +81,8 @@ describe('going live', () => {
     expect(presenter.state.recording).toEqual({ id: 'r2', state: 'recording' });
   });
 
-  it('opens the socket while the user is being asked, but offers nothing before', async () => {
+  it.each([true, false])('offers nothing before the camera is open, allowed before: %s', async (allowed) => {
+    world.media.allowed.mockResolvedValue(allowed);
     let allow: (tracks: { audio: FakeTrack; video: FakeTrack }) => void = () => {};
     world.media.open.mockReturnValueOnce(new Promise((resolve) => (allow = resolve)));
     void presenter.start(choice());
@@ -126,6 +137,26 @@ describe('going live', () => {
     expect(world.socket.disconnected_by_us).toBe(true);
   });
 
+  it('names the one device that failed, and goes live with the other', async () => {
+    world.media.open.mockRejectedValueOnce(new PartFailure('camera', named('NotFoundError')));
+    await presenter.start(choice());
+    expect(presenter.state).toMatchObject({
+      phase: 'error',
+      error: { code: 'device_camera_missing', failed: 'camera' },
+    });
+    expect(world.socket.events()).not.toContain('createPresentor');
+    world.media.open.mockResolvedValueOnce({ audio: new FakeTrack('microphone'), video: null } as never);
+    void presenter.start(choice(), undefined, { wanted: { camera: false, microphone: true } });
+    await answer('b1');
+    expect(world.media.open).toHaveBeenLastCalledWith(choice(), { camera: false, microphone: true });
+    expect(presenter.state).toMatchObject({ phase: 'live', has_camera: false, sending: { sound: true, picture: false } });
+    expect(world.socket.request('mediastate').payload).toEqual({ sound: true, picture: false });
+    // A camera that is plugged in later can be switched on.
+    presenter.set_camera(true);
+    await settle();
+    expect(sent_tracks()).toEqual(['microphone', 'other camera']);
+  });
+
   it('stops the devices when the server refuses', async () => {
     void presenter.start(choice());
     await settle();
@@ -157,8 +188,8 @@ describe('on air', () => {
     await go_live();
     const before = world.peer.transceivers[0]?.sender.track;
     presenter.set_microphone(false);
-    await presenter.switch_microphone(choice());
-    await presenter.switch_camera(choice());
+    await presenter.switch_microphone(another());
+    await presenter.switch_camera(another());
     expect(sent_tracks()).toEqual(['other microphone', 'other camera']);
     expect(world.peer.transceivers[0]?.sender.track?.enabled).toBe(false);
     expect(before?.stopped).toBe(true);
@@ -168,8 +199,8 @@ describe('on air', () => {
   it('keeps the old device when the new one fails', async () => {
     await go_live();
     world.media.open_camera.mockRejectedValueOnce(named('NotReadableError'));
-    await presenter.switch_camera(choice());
-    expect(presenter.state).toMatchObject({ phase: 'live', device_error: { code: 'device_busy' } });
+    await presenter.switch_camera(another());
+    expect(presenter.state).toMatchObject({ phase: 'live', device_error: { code: 'device_camera_busy' } });
     expect(sent_tracks()).toEqual(['microphone', 'camera']);
   });
 
@@ -192,10 +223,49 @@ describe('on air', () => {
     expect(presenter.state).toMatchObject({ sharing: false, device_error: null });
   });
 
-  it('says that a device was unplugged, and stays on air', async () => {
+  it('says that a device was unplugged, stays on air, and opens it anew when it is back', async () => {
     await go_live();
-    world.peer.transceivers[1]?.sender.track?.onended?.();
-    expect(presenter.state).toMatchObject({ phase: 'live', device_error: { code: 'device_unplugged' } });
+    world.peer.transceivers[1]?.sender.track?.unplug();
+    expect(presenter.state).toMatchObject({
+      phase: 'live',
+      device_error: { code: 'device_camera_unplugged' },
+      has_camera: false,
+    });
+    expect(world.socket.request('mediastate').payload).toEqual({ sound: true, picture: false });
+    world.media.open_camera.mockRejectedValueOnce(named('NotFoundError'));
+    await presenter.devices_changed();
+    expect(presenter.state.has_camera).toBe(false);
+    await presenter.devices_changed();
+    expect(presenter.state).toMatchObject({ has_camera: true, device_error: null });
+    expect(sent_tracks()).toEqual(['microphone', 'other camera']);
+  });
+
+  it('opens a microphone that went away when it is switched on', async () => {
+    await go_live();
+    world.peer.transceivers[0]?.sender.track?.unplug();
+    presenter.set_microphone(true);
+    await settle();
+    expect(sent_tracks()).toEqual(['other microphone', 'camera']);
+  });
+
+  it('tells what it sends, once for each change', async () => {
+    await go_live();
+    const told = (): unknown[] =>
+      world.socket.sent.flatMap(({ event, args }) => (event === 'mediastate' ? [args[0]] : []));
+    expect(told()).toEqual([]);
+    presenter.set_microphone(false);
+    presenter.set_microphone(false);
+    presenter.set_camera(false);
+    await presenter.share_screen();
+    expect(told()).toEqual([
+      { sound: false, picture: true },
+      { sound: false, picture: false },
+      { sound: false, picture: true },
+    ]);
+    world.socket.receive('disconnect');
+    vi.advanceTimersByTime(500);
+    await answer('b2', 'b1');
+    expect(told()).toEqual([{ sound: false, picture: true }]);
   });
 
   it('counts its viewers', async () => {
@@ -220,7 +290,216 @@ describe('on air', () => {
   });
 });
 
+describe('devices that come late, or twice', () => {
+  /** Tracks that the test gives when it wants to, in the order of the requests. */
+  function held(mock: { mockImplementation(of: () => Promise<FakeTrack>): unknown }): ((track: FakeTrack) => void)[] {
+    const gives: ((track: FakeTrack) => void)[] = [];
+    mock.mockImplementation(() => new Promise((resolve) => gives.push(resolve)));
+    return gives;
+  }
+
+  it('shares one screen after two clicks', async () => {
+    await go_live();
+    const gives = held(world.media.open_screen);
+    void presenter.share_screen();
+    void presenter.share_screen();
+    expect(gives).toHaveLength(1);
+    gives[0]?.(new FakeTrack('screen'));
+    await settle();
+    expect(sent_tracks()).toEqual(['microphone', 'screen']);
+    await presenter.share_screen();
+    expect(gives).toHaveLength(1);
+  });
+
+  it('uses the last choice, whichever device opens first, and stops each track once', async () => {
+    await go_live();
+    const first_camera = world.peer.transceivers[1]?.sender.track;
+    const gives = held(world.media.open_camera);
+    void presenter.switch_camera({ ...choice(), camera: 'slow' });
+    void presenter.switch_camera({ ...choice(), camera: 'quick' });
+    const [slow, quick] = [new FakeTrack('slow'), new FakeTrack('quick')];
+    gives[1]?.(quick);
+    await settle();
+    gives[0]?.(slow);
+    await settle();
+    expect(sent_tracks()).toEqual(['microphone', 'quick']);
+    expect([first_camera?.stops, slow.stops, quick.stops]).toEqual([1, 1, 0]);
+    presenter.stop();
+    expect([first_camera?.stops, slow.stops, quick.stops]).toEqual([1, 1, 1]);
+  });
+
+  it('lets go of a device that opens after the stop, or while a sender is changed', async () => {
+    await go_live();
+    const gives = held(world.media.open_camera);
+    void presenter.switch_camera(another());
+    presenter.stop();
+    const late = new FakeTrack('late');
+    gives[0]?.(late);
+    await settle();
+    expect(late.stops).toBe(1);
+    world.media.open_camera.mockResolvedValue(new FakeTrack('next'));
+    await go_live();
+    let replaced = (): void => {};
+    const sender = world.peer.transceivers[1]?.sender;
+    if (sender !== undefined) sender.replaceTrack = () => new Promise((resolve) => (replaced = resolve));
+    const next = new FakeTrack('next');
+    world.media.open_camera.mockResolvedValueOnce(next);
+    void presenter.switch_camera(another());
+    await settle();
+    presenter.stop();
+    replaced();
+    await settle();
+    expect(next.stops).toBe(1);
+  });
+
+  it('connects anew if the link was lost while it looked for permission', async () => {
+    presenter = new Presenter(world.environment, 'token', (state) => states.push(state), { ...kLivePage, kind: 'call' });
+    let allow: (allowed: boolean) => void = () => {};
+    world.media.allowed.mockReturnValueOnce(new Promise((resolve) => (allow = resolve)));
+    void presenter.start(choice());
+    await settle();
+    world.socket.receive('disconnect');
+    allow(true);
+    await answer('b1');
+    expect(presenter.state.phase).toBe('live');
+  });
+});
+
+describe('the size of the picture', () => {
+  it('is changed on the track that is there', async () => {
+    await go_live();
+    await presenter.switch_camera({ ...choice(), resolution: '1080p' });
+    expect(world.media.open_camera).not.toHaveBeenCalled();
+    expect(presenter.state.camera_size).toEqual({ width: 1920, height: 1080 });
+  });
+
+  it('is got by opening the camera anew after it was closed, where the track cannot be changed', async () => {
+    await go_live();
+    const camera = world.peer.transceivers[1]?.sender.track;
+    if (camera) camera.largest = { width: 640, height: 480 };
+    world.media.open_camera.mockImplementationOnce(async () => {
+      expect(camera?.stopped).toBe(true);
+      const track = new FakeTrack('larger');
+      track.settings = { width: 1280, height: 720 };
+      return track;
+    });
+    await presenter.switch_camera({ ...choice(), resolution: '1080p' });
+    expect(sent_tracks()).toEqual(['microphone', 'larger']);
+    expect(presenter.state.camera_size).toEqual({ width: 1280, height: 720 });
+  });
+
+  it('goes back to the one before if the camera cannot be opened in another', async () => {
+    await go_live();
+    const camera = world.peer.transceivers[1]?.sender.track;
+    if (camera) camera.largest = { width: 640, height: 480 };
+    world.media.open_camera.mockRejectedValueOnce(named('NotReadableError'));
+    await presenter.switch_camera({ ...choice(), resolution: '1080p' });
+    expect(presenter.state).toMatchObject({ has_camera: true, device_error: { code: 'device_camera_busy' } });
+    expect(world.media.open_camera).toHaveBeenLastCalledWith(choice());
+  });
+});
+
+describe('device errors', () => {
+  it('name the device if it is known', () => {
+    expect(device_error(named('NotReadableError')).code).toBe('device_busy');
+    expect(device_error(named('NotReadableError'), 'microphone').code).toBe('device_microphone_busy');
+    expect(device_error(new PartFailure('camera', named('AbortError')))).toMatchObject({
+      code: 'device_camera_busy',
+      failed: 'camera',
+    });
+  });
+});
+
 describe('reconnecting', () => {
+  it('comes back with the same devices and goes on for its viewers, by the links that were shared', async () => {
+    await go_live();
+    world.socket.receive('disconnect', 'transport close');
+    vi.advanceTimersByTime(500);
+    await answer('b2', 'b1');
+    expect(world.socket.request('createPresentor').payload).toEqual({
+      record: true,
+      kind: 'public',
+      replaces: 'b1',
+      sdpOffer: 'the offer',
+    });
+    expect(presenter.state).toMatchObject({ broadcast_id: 'b2', link_id: 'b1', link_changed: false });
+    world.socket.receive('disconnect', 'transport close');
+    vi.advanceTimersByTime(1000);
+    await answer('b3', 'b2');
+    expect(world.socket.request('createPresentor').payload).toMatchObject({ replaces: 'b2' });
+    expect(presenter.state.link_id).toBe('b1');
+  });
+
+  it('says what it replaces in a call as well', async () => {
+    presenter = new Presenter(world.environment, 'token', () => {}, {
+      kind: 'call',
+      request: () => ({ callId: 'c1', record: false }),
+      accepted: () => {},
+    });
+    await go_live();
+    world.socket.receive('disconnect');
+    vi.advanceTimersByTime(500);
+    await settle();
+    expect(world.socket.request('createPresentor').payload).toMatchObject({ callId: 'c1', kind: 'call', replaces: 'b1' });
+  });
+
+  it('goes on with what the page before presented', async () => {
+    const goes_on = { broadcast_id: 'b1', link_id: 'b0', live_since: 5 };
+    void presenter.start(choice(), undefined, { goes_on });
+    await answer('b2', 'b1');
+    expect(world.socket.request('createPresentor').payload).toMatchObject({ replaces: 'b1' });
+    expect(presenter.state).toMatchObject({ link_id: 'b0', live_since: 5, link_changed: false });
+  });
+
+  it('keeps what the page before presented waiting while the camera is busy', async () => {
+    world.media.open.mockRejectedValueOnce(named('NotReadableError'));
+    await presenter.start(choice(), undefined, { goes_on: { broadcast_id: 'b1', link_id: 'b1', live_since: 5 } });
+    expect(presenter.state.phase).toBe('error');
+    expect(world.sockets.flatMap((socket) => socket.events())).not.toContain('stopPresentor');
+  });
+
+  it('says nothing when the page is left, so that another can go on', async () => {
+    await go_live();
+    const tracks = world.peer.transceivers.map(({ sender }) => sender.track);
+    presenter.leave();
+    expect(world.socket.events()).not.toContain('stopPresentor');
+    expect(world.socket.disconnected_by_us).toBe(true);
+    expect(tracks.every((track) => track?.stops === 1)).toBe(true);
+    expect(presenter.state.phase).toBe('idle');
+  });
+
+  it('gives way to another page that goes on with it, and does not end that one', async () => {
+    await go_live();
+    world.socket.receive('error', { code: 'media_lost', message: '' });
+    vi.advanceTimersByTime(500);
+    await settle();
+    world.socket.request('createPresentor').ack({ error: { code: 'replaced', message: '' } });
+    expect(presenter.state).toMatchObject({ phase: 'error', error: { code: 'replaced' } });
+    expect(world.sockets.flatMap((socket) => socket.events())).not.toContain('stopPresentor');
+  });
+
+  it('comes back later if it came back too often', async () => {
+    await go_live();
+    world.socket.receive('disconnect');
+    vi.advanceTimersByTime(500);
+    await settle();
+    world.socket.request('createPresentor').ack({ error: { code: 'rate_limited', message: '' } });
+    expect(presenter.state.phase).toBe('reconnecting');
+    vi.advanceTimersByTime(1000);
+    await answer('b2', 'b1');
+    expect(presenter.state.phase).toBe('live');
+  });
+
+  it('tells the server of an end that a refusal brought', async () => {
+    await go_live();
+    world.socket.receive('disconnect');
+    vi.advanceTimersByTime(500);
+    await settle();
+    world.socket.request('createPresentor').ack({ error: { code: 'too_many_broadcasts', message: '' } });
+    expect(presenter.state.phase).toBe('error');
+    expect(world.socket.request('stopPresentor').payload).toEqual({ presentorId: 'b1' });
+  });
+
   it('comes back with the same devices under a new id, and says so', async () => {
     await go_live();
     world.socket.receive('message', { type: 'viewer-entry', from: { nickname: 'A', avatar: '/a' } });
@@ -256,15 +535,17 @@ describe('reconnecting', () => {
     expect(world.socket.disconnected_by_us).toBe(true);
   });
 
-  it('gives up in the end, and gives the devices back', async () => {
+  it('never gives up, and keeps the devices', async () => {
     await go_live();
     const tracks = world.peer.transceivers.map(({ sender }) => sender.track);
     world.socket.receive('disconnect');
-    for (let i = 0; i < 60 && presenter.state.phase === 'reconnecting'; ++i) {
-      vi.advanceTimersByTime(12_000);
+    for (let i = 0; i < 60; ++i) {
+      vi.advanceTimersByTime(32_000);
       await settle();
     }
-    expect(presenter.state).toMatchObject({ phase: 'error', error: { code: 'connection_lost' } });
-    expect(tracks.every((track) => track?.stopped)).toBe(true);
+    expect(presenter.state.phase).toBe('reconnecting');
+    expect(tracks.some((track) => track?.stopped)).toBe(false);
+    await answer('b2');
+    expect(presenter.state).toMatchObject({ phase: 'live', link_changed: true, link_id: 'b2' });
   });
 });

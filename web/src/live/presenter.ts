@@ -1,17 +1,18 @@
 import type { RecordingNews } from '@/api/recordings';
 import { Audience } from './audience';
-import { backoff_ms, kMaxAttempts, kStableAfterMs } from './backoff';
-import { device_error, type DeviceChoice, type MediaSource } from './devices';
-import { MediaLink } from './link';
+import { Retry } from './backoff';
+import { Capture } from './capture';
+import { device_error, kBoth, type DeviceChoice, type DeviceKind, type MediaSource, type Wanted } from './devices';
+import { MediaLink, type Accepted, type Sending } from './link';
 import type { SocketFactory } from './signalling';
-import type { LiveError, Notice } from './types';
+import { live_error, type LiveError, type Notice } from './types';
 
 /**
  * idle → permission → connecting → live ⇄ reconnecting → ended. `error` and `ended` may be followed
  * by another `start()`; `signed_out` is final.
  *
- * The server ends a broadcast together with its socket, so coming back means a new broadcast with a
- * new id; only a pause of the media path keeps the id.
+ * The server waits for a public broadcast whose connection is lost. Coming back means a new broadcast
+ * with a new id, which says what it goes on with: its viewers follow, and the links before lead to it.
  */
 export type PresenterPhase =
   | 'idle'
@@ -26,10 +27,12 @@ export type PresenterPhase =
 export interface PresenterState {
   phase: PresenterPhase;
   error: LiveError | null;
-  /** A device that could not be switched to, while the broadcast goes on with the old one. */
+  /** A device that could not be had, while the broadcast goes on. */
   device_error: LiveError | null;
   broadcast_id: string | null;
-  /** The broadcast got another id than before, so links that were shared are dead. */
+  /** The id to share: the first one that leads to this broadcast. */
+  link_id: string | null;
+  /** Links that were shared before are dead. */
   link_changed: boolean;
   /** When the broadcast went live, in milliseconds since 1970. */
   live_since: number | null;
@@ -39,8 +42,13 @@ export interface PresenterState {
   loopback: MediaStream | null;
   microphone_on: boolean;
   camera_on: boolean;
-  /** There is a camera that could be on. */
+  /** There is a microphone, or a camera, that could be on. */
+  has_microphone: boolean;
   has_camera: boolean;
+  /** The size that the camera really has, if the browser tells. */
+  camera_size: { width: number; height: number } | null;
+  /** What goes out. */
+  sending: Sending;
   /** The microphone's track while the broadcast runs, for a level meter. */
   microphone: MediaStreamTrack | null;
   sharing: boolean;
@@ -50,8 +58,11 @@ export interface PresenterState {
   notices: readonly Notice[];
 }
 
-/** What makes a broadcast one of a call's two; a public broadcast has none. */
+/** A broadcast for everybody, or one of a call's two. */
+export type PresenterKind = 'public' | 'call';
+
 export interface PresenterTerms {
+  kind: PresenterKind;
   /** Goes out with each offer. */
   request(): Record<string, unknown>;
   /** The offer was accepted, maybe not for the first time; `say` speaks on the broadcast's own socket. */
@@ -64,6 +75,19 @@ export interface Switches {
   camera: boolean;
 }
 
+/** A broadcast that this page presented before it was loaded again. */
+export interface Interrupted {
+  broadcast_id: string;
+  link_id: string;
+  live_since: number;
+}
+
+export interface StartOptions {
+  on?: Switches;
+  wanted?: Wanted;
+  goes_on?: Interrupted;
+}
+
 export interface PresenterEnvironment {
   open_socket: SocketFactory;
   create_peer(): RTCPeerConnection;
@@ -71,12 +95,12 @@ export interface PresenterEnvironment {
   media: MediaSource;
   now(): number;
   random(): number;
+  /** False while the browser knows that it has no network. */
+  online(): boolean;
 }
 
-function null_if_declined(cause: unknown): null {
-  if (cause instanceof Error && cause.name === 'NotAllowedError') return null;
-  throw cause;
-}
+/** How long a page tries to tell the server of a stop. */
+const kFarewellMs = 60_000;
 
 interface Attempt {
   link: MediaLink;
@@ -90,28 +114,40 @@ export class Presenter {
   private error_: LiveError | null = null;
   private device_error_: LiveError | null = null;
   private broadcast_id_: string | null = null;
+  private link_id_: string | null = null;
   private link_changed_ = false;
   private live_since_: number | null = null;
   private loopback_: MediaStream | null = null;
-  private microphone_on_ = true;
-  private camera_on_ = true;
-  private audio_: MediaStreamTrack | null = null;
-  private camera_: MediaStreamTrack | null = null;
-  private screen_: MediaStreamTrack | null = null;
   private attempt_: Attempt | null = null;
-  private attempts_ = 0;
   private connected_at_: number | null = null;
-  private retry_timer_: ReturnType<typeof setTimeout> | undefined;
+  /** The server knows it by the link of now, and what it was last told to be sent. */
+  private accepted_ = false;
+  private told_: Sending = { sound: true, picture: true };
   private audience_ = new Audience();
-  /** Results of device requests from before a stop are thrown away. */
+  /** What was begun before a stop has no effect after it. */
   private run_ = 0;
+  private readonly capture_: Capture;
+  private readonly retry_: Retry;
 
   constructor(
     private readonly environment_: PresenterEnvironment,
     private readonly token_: string,
     private readonly changed_: (state: PresenterState) => void,
-    private readonly terms_: PresenterTerms | null = null,
-  ) {}
+    private readonly terms_: PresenterTerms,
+  ) {
+    this.retry_ = new Retry(environment_, () => this.reconnect_());
+    this.capture_ = new Capture(environment_.media, {
+      changed: () => {
+        this.tell_sending_();
+        this.publish_();
+      },
+      unplugged: (kind) => {
+        this.device_error_ = live_error(`device_${kind}_unplugged`);
+        this.tell_sending_();
+        this.publish_();
+      },
+    });
+  }
 
   get state(): PresenterState {
     return {
@@ -119,16 +155,20 @@ export class Presenter {
       error: this.error_,
       device_error: this.device_error_,
       broadcast_id: this.broadcast_id_,
+      link_id: this.link_id_,
       link_changed: this.link_changed_,
       live_since: this.live_since_,
       recording: this.recording_,
       loopback: this.loopback_,
-      microphone_on: this.microphone_on_,
-      camera_on: this.camera_on_,
-      has_camera: this.camera_ !== null,
-      microphone: this.audio_,
-      sharing: this.screen_ !== null,
-      attempt: this.connected_at_ === null ? this.attempts_ : 0,
+      microphone_on: this.capture_.microphone_on,
+      camera_on: this.capture_.camera_on,
+      has_microphone: this.capture_.has_microphone,
+      has_camera: this.capture_.has_camera,
+      camera_size: this.capture_.camera_size,
+      sending: this.sending_(),
+      microphone: this.capture_.microphone,
+      sharing: this.capture_.sharing,
+      attempt: this.connected_at_ === null ? this.retry_.attempt : 0,
       viewers: this.audience_.count,
       notices: this.audience_.notices,
     };
@@ -143,65 +183,65 @@ export class Presenter {
     return this.phase_ === 'connecting' || this.phase_ === 'live' || this.phase_ === 'reconnecting';
   }
 
-  async start(choice: DeviceChoice, on: Switches = { microphone: true, camera: true }): Promise<void> {
+  async start(choice: DeviceChoice, on?: Switches, options: StartOptions = {}): Promise<void> {
     if (this.on_air || this.phase_ === 'permission' || this.phase_ === 'signed_out') return;
     const run = ++this.run_;
-    this.reset_(on);
+    this.reset_(options.goes_on ?? null);
+    this.capture_.preset(on?.microphone ?? true, on?.camera ?? true);
     this.phase_ = 'permission';
     // The socket connects, and the offer is made, while the browser opens the devices.
     this.attempt_ = this.prepare_();
     this.attempt_.link.prepare();
     this.publish_();
-    const { media } = this.environment_;
     // Cameras take their time. Nobody waits for one to ring; it joins when it is there.
-    if (this.terms_ !== null && (await media.allowed(['camera', 'microphone']))) {
-      if (run !== this.run_ || this.phase_ !== 'permission') return;
-      this.phase_ = 'connecting';
-      this.publish_();
-      void this.offer_();
+    if (this.terms_.kind === 'call') {
+      const allowed = await this.environment_.media.allowed(['camera', 'microphone']);
+      if (run !== this.run_) return;
+      if (allowed) this.connect_();
     }
-    const offered = this.phase_ !== 'permission';
+    const wanted = options.wanted ?? kBoth;
     try {
-      const tracks = await media.open(choice);
-      if (run !== this.run_ || !(offered ? this.on_air : this.phase_ === 'permission')) {
-        tracks.audio?.stop();
-        tracks.video?.stop();
-        return;
-      }
-      this.audio_ = tracks.audio;
-      this.camera_ = tracks.video;
-      if (this.audio_ !== null) this.audio_.enabled = this.microphone_on_;
-      if (this.camera_ !== null) this.camera_.enabled = this.camera_on_;
+      await this.capture_.open(choice, wanted);
     } catch (cause) {
-      if (run === this.run_ && (this.on_air || this.phase_ === 'permission'))
-        this.finish_('error', device_error(cause));
+      const only = wanted.camera ? (wanted.microphone ? undefined : 'camera') : 'microphone';
+      if (run === this.run_) this.finish_('error', device_error(cause, only));
       return;
     }
-    this.watch_tracks_();
-    if (offered) {
-      await this.attach_();
-      this.publish_();
-      return;
-    }
-    this.phase_ = 'connecting';
-    this.publish_();
-    // The socket may have failed while the user was being asked.
-    if (this.attempt_ === null || this.attempt_.link.closed) this.attempt_ = this.prepare_();
-    await this.offer_();
+    // What was opened for a run that is over has been stopped.
+    if (run === this.run_ && this.phase_ === 'permission') this.connect_();
   }
 
   stop(): void {
     if (!this.on_air && this.phase_ !== 'permission') return;
-    this.run_ += 1;
-    // What belongs to a call ends with the call.
-    const lost = this.phase_ === 'reconnecting' && this.terms_ === null ? this.broadcast_id_ : null;
     this.finish_(this.phase_ === 'permission' ? 'idle' : 'ended', null);
-    if (lost !== null) this.give_up_(lost);
   }
 
-  /** The network is back: waiting any longer makes no sense. */
+  /** The page goes away, and may be back in a moment: nothing is said, so that the server waits. */
+  leave(): void {
+    if (!this.on_air && this.phase_ !== 'permission') return;
+    this.release_();
+    this.phase_ = 'idle';
+    this.publish_();
+  }
+
+  /** A broadcast of before is over: the server need not wait for it. */
+  give_up(broadcast_id: string): void {
+    const socket = this.environment_.open_socket({ token: this.token_, reconnection: true });
+    const close = (): void => {
+      clearTimeout(timer);
+      socket.disconnect();
+    };
+    const timer = setTimeout(close, kFarewellMs);
+    socket.on('autherror', close);
+    socket.emit('stopPresentor', { presentorId: broadcast_id }, close);
+  }
+
+  /** The network is back, or somebody looks at the page: waiting any longer makes no sense. */
   hurry(): void {
-    if (this.phase_ === 'reconnecting' && this.attempt_ === null) this.reconnect_();
+    if (this.phase_ !== 'reconnecting' && this.phase_ !== 'connecting') return;
+    if (this.attempt_ !== null && !this.attempt_.link.overdue) return;
+    this.attempt_?.link.close(null);
+    this.retry_.now();
   }
 
   dismiss_device_error(): void {
@@ -210,102 +250,70 @@ export class Presenter {
   }
 
   set_microphone(on: boolean): void {
-    this.microphone_on_ = on;
-    if (this.audio_ !== null) this.audio_.enabled = on;
-    this.publish_();
+    if (this.on_air) void this.switch_(() => this.capture_.set_microphone(on), 'microphone');
+    else this.preset_(on, this.capture_.camera_on);
   }
 
   set_camera(on: boolean): void {
-    this.camera_on_ = on;
-    if (this.camera_ !== null) this.camera_.enabled = on;
-    this.publish_();
+    if (this.on_air) void this.switch_(() => this.capture_.set_camera(on), 'camera');
+    else this.preset_(this.capture_.microphone_on, on);
   }
 
   async switch_microphone(choice: DeviceChoice): Promise<void> {
-    await this.switch_(
-      () => this.environment_.media.open_microphone(choice),
-      async (track) => {
-        track.enabled = this.microphone_on_;
-        await this.attempt_?.audio.replaceTrack(track);
-        this.audio_?.stop();
-        this.audio_ = track;
-      },
-    );
+    await this.switch_(() => this.capture_.switch_microphone(choice), 'microphone');
   }
 
   async switch_camera(choice: DeviceChoice): Promise<void> {
-    await this.switch_(
-      () => this.environment_.media.open_camera(choice),
-      async (track) => {
-        track.enabled = this.camera_on_;
-        if (this.screen_ === null) await this.attempt_?.video.replaceTrack(track);
-        this.camera_?.stop();
-        this.camera_ = track;
-      },
-    );
+    await this.switch_(() => this.capture_.switch_camera(choice), 'camera');
   }
 
   async share_screen(): Promise<void> {
-    if (this.screen_ !== null) return;
-    await this.switch_(
-      // Closing the browser's window chooser is an answer, not a failure.
-      () => this.environment_.media.open_screen().catch(null_if_declined),
-      async (track) => {
-        track.contentHint = 'detail';
-        await this.attempt_?.video.replaceTrack(track);
-        this.screen_ = track;
-        track.onended = () => void this.unshare_screen();
-      },
-    );
+    await this.switch_(() => this.capture_.share_screen());
   }
 
   async unshare_screen(): Promise<void> {
-    const screen = this.screen_;
-    if (screen === null) return;
-    this.screen_ = null;
-    screen.onended = null;
-    screen.stop();
-    await this.attempt_?.video.replaceTrack(this.camera_).catch(() => {});
+    this.capture_.unshare_screen();
+  }
+
+  /** A device was plugged in or out. */
+  async devices_changed(): Promise<void> {
+    if (!this.on_air) return;
+    await this.capture_.reopen_lost();
+    const { has_camera, has_microphone } = this.capture_;
+    const code = this.device_error_?.code;
+    const back = (has_camera && code === 'device_camera_unplugged') || (has_microphone && code === 'device_microphone_unplugged');
+    if (back) this.dismiss_device_error();
+  }
+
+  private preset_(microphone: boolean, camera: boolean): void {
+    this.capture_.preset(microphone, camera);
     this.publish_();
   }
 
-  private async switch_(
-    open: () => Promise<MediaStreamTrack | null>,
-    use: (track: MediaStreamTrack) => Promise<void>,
-  ): Promise<void> {
+  private async switch_(act: () => Promise<void>, kind?: DeviceKind): Promise<void> {
     if (!this.on_air) return;
     const run = this.run_;
     this.device_error_ = null;
     try {
-      const track = await open();
-      if (track === null) return;
-      if (run !== this.run_ || !this.on_air) {
-        track.stop();
-        return;
-      }
-      try {
-        await use(track);
-      } catch (cause) {
-        track.stop();
-        throw cause;
-      }
-      this.watch_tracks_();
+      await act();
     } catch (cause) {
       if (run !== this.run_) return;
-      this.device_error_ = device_error(cause);
+      this.device_error_ = device_error(cause, kind);
     }
-    this.publish_();
+    if (run === this.run_) this.publish_();
   }
 
-  /** A camera that is unplugged ends its track; say so instead of freezing without a word. */
-  private watch_tracks_(): void {
-    for (const track of [this.audio_, this.camera_]) {
-      if (track === null) continue;
-      track.onended = () => {
-        this.device_error_ = { code: 'device_unplugged', message: '' };
-        this.publish_();
-      };
-    }
+  private sending_(): Sending {
+    return { sound: this.capture_.sends_sound, picture: this.capture_.sends_picture };
+  }
+
+  private tell_sending_(): void {
+    const now = this.sending_();
+    // In a call the other side is told by the call.
+    if (this.terms_.kind === 'call' || !this.accepted_) return;
+    if (now.sound === this.told_.sound && now.picture === this.told_.picture) return;
+    this.told_ = now;
+    this.attempt_?.link.say('mediastate', now);
   }
 
   private prepare_(): Attempt {
@@ -321,7 +329,11 @@ export class Presenter {
         this.publish_();
       },
       lost: () => this.on_lost_(),
-      refused: (error) => this.finish_('error', error),
+      refused: (error) => {
+        // Who comes back too often comes back later.
+        if (error.code === 'rate_limited' && this.terms_.kind === 'public' && this.broadcast_id_ !== null) this.on_lost_();
+        else this.finish_('error', error);
+      },
       signed_out: () => this.finish_('signed_out', null),
       gone: () => this.finish_('ended', null),
       recording: (news) => {
@@ -336,32 +348,40 @@ export class Presenter {
         this.loopback_ = stream;
         this.publish_();
       },
-      accepted: (id, call_id) => {
-        this.link_changed_ = this.broadcast_id_ !== null && this.broadcast_id_ !== id;
-        this.broadcast_id_ = id;
-        this.audience_.correct(0);
-        this.publish_();
-        this.terms_?.accepted(call_id, (event, payload) => link.say(event, payload));
-      },
+      accepted: (what) => this.on_accepted_(what, link),
     });
+    this.accepted_ = false;
     return { link, audio, video };
+  }
+
+  private on_accepted_(what: Accepted, link: MediaLink): void {
+    this.accepted_ = true;
+    this.link_changed_ = this.link_id_ !== null && !what.goes_on;
+    if (this.link_id_ === null || this.link_changed_) this.link_id_ = what.broadcast_id;
+    this.broadcast_id_ = what.broadcast_id;
+    this.audience_.correct(0);
+    this.told_ = { sound: true, picture: true };
+    this.tell_sending_();
+    this.publish_();
+    this.terms_.accepted(what.call_id, (event, payload) => link.say(event, payload));
+  }
+
+  /** The first offer. The link may have failed while the user was being asked. */
+  private connect_(): void {
+    this.phase_ = 'connecting';
+    if (this.attempt_ === null || this.attempt_.link.closed) this.attempt_ = this.prepare_();
+    this.publish_();
+    void this.offer_();
   }
 
   private async offer_(): Promise<void> {
     const attempt = this.attempt_;
     if (attempt === null) return;
-    await this.attach_();
+    await this.capture_.send_by(attempt);
     if (attempt.link.closed) return;
-    // The server may not have noticed yet that the connection before is dead. A call knows itself what it resumes.
-    const again = this.broadcast_id_ !== null ? { replaces: this.broadcast_id_ } : {};
-    await attempt.link.offer('createPresentor', this.terms_?.request() ?? again);
-  }
-
-  private async attach_(): Promise<void> {
-    await Promise.all([
-      this.attempt_?.audio.replaceTrack(this.audio_),
-      this.attempt_?.video.replaceTrack(this.screen_ ?? this.camera_),
-    ]).catch(() => {});
+    // The server may not have noticed yet that the connection before is dead.
+    const again = this.broadcast_id_ === null ? {} : { replaces: this.broadcast_id_ };
+    await attempt.link.offer('createPresentor', { ...this.terms_.request(), kind: this.terms_.kind, ...again });
   }
 
   private on_connected_(): void {
@@ -373,68 +393,56 @@ export class Presenter {
 
   private on_lost_(): void {
     this.attempt_ = null;
+    this.accepted_ = false;
     // Still waiting for the devices: start() opens another socket once it has them.
     if (this.phase_ === 'permission') return;
-    const now = this.environment_.now();
-    if (this.connected_at_ !== null && now - this.connected_at_ >= kStableAfterMs) this.attempts_ = 0;
+    this.retry_.after_loss(this.connected_at_ === null ? null : this.environment_.now() - this.connected_at_);
     this.connected_at_ = null;
-    if (this.attempts_ >= kMaxAttempts) {
-      this.finish_('error', { code: 'connection_lost', message: '' });
-      return;
-    }
-    this.attempts_ += 1;
     this.phase_ = 'reconnecting';
-    this.retry_timer_ = setTimeout(
-      () => this.reconnect_(),
-      backoff_ms(this.attempts_, this.environment_.random()),
-    );
     this.publish_();
   }
 
   private reconnect_(): void {
-    clearTimeout(this.retry_timer_);
     this.attempt_ = this.prepare_();
     void this.offer_();
   }
 
-  /** The server waits for the presenter of a lost broadcast before it ends the recording: nobody comes. */
-  private give_up_(broadcast_id: string): void {
-    const socket = this.environment_.open_socket({ token: this.token_ });
-    for (const event of ['connect_error', 'disconnect']) socket.on(event, () => socket.disconnect());
-    socket.emit('stopPresentor', { presentorId: broadcast_id }, () => socket.disconnect());
-  }
-
-  private reset_(on: Switches): void {
+  private reset_(goes_on: Interrupted | null): void {
     this.error_ = null;
     this.device_error_ = null;
     this.recording_ = null;
-    this.broadcast_id_ = null;
+    this.broadcast_id_ = goes_on?.broadcast_id ?? null;
+    this.link_id_ = goes_on?.link_id ?? null;
     this.link_changed_ = false;
-    this.live_since_ = null;
-    this.attempts_ = 0;
+    this.live_since_ = goes_on?.live_since ?? null;
+    this.retry_.reset();
     this.connected_at_ = null;
-    this.microphone_on_ = on.microphone;
-    this.camera_on_ = on.camera;
     this.audience_ = new Audience();
   }
 
   private finish_(phase: PresenterPhase, error: LiveError | null): void {
-    clearTimeout(this.retry_timer_);
+    // What belongs to a call ends with the call, and outlives the failure of one try to present in it.
+    const tells = this.on_air && (this.terms_.kind === 'public' || phase !== 'error');
+    const id = this.broadcast_id_;
+    const ended = this.on_air && (phase === 'ended' || phase === 'error') && error?.code !== 'replaced';
+    const told = this.attempt_?.link.close(tells ? 'stopPresentor' : null, id === null ? {} : { presentorId: id });
+    this.release_();
     this.phase_ = phase;
     this.error_ = error;
-    // A call outlives the failure of one try to present in it.
-    this.attempt_?.link.close(this.terms_ !== null && phase === 'error' ? null : 'stopPresentor');
-    this.attempt_ = null;
-    for (const track of [this.audio_, this.camera_, this.screen_]) {
-      if (track === null) continue;
-      track.onended = null;
-      track.stop();
-    }
-    this.audio_ = null;
-    this.camera_ = null;
-    this.screen_ = null;
-    this.loopback_ = null;
     this.publish_();
+    // The server waits for the presenter of a lost broadcast: nobody comes.
+    if (ended && told !== true && id !== null && this.terms_.kind === 'public') this.give_up(id);
+  }
+
+  /** Gives everything back. */
+  private release_(): void {
+    this.run_ += 1;
+    this.retry_.stop();
+    this.attempt_?.link.close(null);
+    this.attempt_ = null;
+    this.accepted_ = false;
+    this.capture_.close();
+    this.loopback_ = null;
   }
 
   private publish_(): void {

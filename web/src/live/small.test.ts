@@ -6,8 +6,8 @@ import { level_of } from './level';
 
 describe('backoff_ms', () => {
   it('doubles up to a ceiling', () => {
-    expect([1, 2, 3, 4, 5, 6, 7, 8].map((attempt) => backoff_ms(attempt, 0.5))).toEqual([
-      500, 1000, 2000, 4000, 8000, 8000, 8000, 8000,
+    expect([1, 2, 3, 4, 5, 6, 7, 8, 9, 1000].map((attempt) => backoff_ms(attempt, 0.5))).toEqual([
+      500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 20_000, 20_000,
     ]);
   });
 

@@ -3,6 +3,8 @@ export interface LiveError {
   code: string;
   /** What the server said; shown only if the code is unknown to this app. */
   message: string;
+  /** The one of two devices that failed, while the other works. */
+  failed?: 'camera' | 'microphone';
 }
 
 export interface Person {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeWorld, settle } from '../../tests/fakes';
-import { kMaxAttempts, kStableAfterMs } from './backoff';
-import { kConnectTimeoutMs, kUnstableTimeoutMs } from './link';
+import { kQuickAttempts, kStableAfterMs } from './backoff';
+import { kAwayTimeoutMs, kConnectTimeoutMs, kUnstableTimeoutMs } from './link';
 import { Viewer, type ViewerState } from './viewer';
 
 let world: FakeWorld;
@@ -39,7 +39,7 @@ describe('joining', () => {
       ['audio', 'recvonly'],
       ['video', 'recvonly'],
     ]);
-    expect(world.socket.request('createViewer').payload).toEqual({ sdpOffer: 'the offer' });
+    expect(world.socket.request('createViewer').payload).toEqual({ sdpOffer: 'the offer', follow: true });
   });
 
   it('is live when the media path is up', async () => {
@@ -162,17 +162,65 @@ describe('reconnecting', () => {
     expect(world.peers[0]?.closed).toBe(true);
   });
 
-  it('gives up after a bounded number of attempts, and starts over when asked', async () => {
+  it('never gives up: after quick attempts come slow ones', async () => {
     viewer.start();
-    for (let i = 0; i <= kMaxAttempts; ++i) {
+    const tried: number[] = [];
+    for (let second = 0; second < 3600; ++second) {
       await settle();
-      vi.advanceTimersByTime(kConnectTimeoutMs);
-      vi.advanceTimersByTime(10_000);
+      if (world.sockets.length > tried.length) tried.push(second);
+      vi.advanceTimersByTime(1000);
     }
-    expect(viewer.state).toMatchObject({ phase: 'failed', error: { code: 'connection_lost' } });
-    expect(world.sockets).toHaveLength(1 + kMaxAttempts);
-    viewer.retry();
-    expect(world.sockets).toHaveLength(2 + kMaxAttempts);
+    expect(viewer.state.phase).toBe('reconnecting');
+    expect(tried.length).toBeGreaterThan(100);
+    const pauses = tried.map((at, i) => at - (tried[i - 1] ?? 0) - kConnectTimeoutMs / 1000);
+    expect(Math.max(...pauses.slice(1, 1 + kQuickAttempts))).toBeLessThan(10);
+    expect(Math.min(...pauses.slice(2 + kQuickAttempts))).toBeGreaterThan(15);
+  });
+
+  it('does not count what is tried without a network, and tries at once when it is back', async () => {
+    await join();
+    world.online = false;
+    for (let i = 0; i < 20; ++i) {
+      world.socket.receive('disconnect');
+      expect(viewer.state.attempt).toBe(1);
+      vi.advanceTimersByTime(500);
+      await settle();
+    }
+    world.socket.receive('disconnect');
+    const before = world.sockets.length;
+    world.online = true;
+    viewer.hurry();
+    expect(world.sockets).toHaveLength(before + 1);
+  });
+
+  it('replaces an attempt that hangs since there was no network, but no fresh one and no path that may recover', async () => {
+    await join();
+    world.peer.become('disconnected');
+    viewer.hurry();
+    expect(world.sockets).toHaveLength(1);
+    world.socket.receive('disconnect');
+    viewer.hurry();
+    viewer.hurry();
+    expect(world.sockets).toHaveLength(2);
+    const hanging = world.socket;
+    vi.advanceTimersByTime(3000);
+    viewer.hurry();
+    expect(world.sockets).toHaveLength(3);
+    expect(hanging.disconnected_by_us).toBe(true);
+    vi.advanceTimersByTime(kConnectTimeoutMs - 3000);
+    expect(world.sockets).toHaveLength(3);
+  });
+
+  it('tries again from a refusal when the network is back, unless this browser is to blame', async () => {
+    viewer.start();
+    await settle();
+    world.socket.request('createViewer').ack({ error: { code: 'server_full', message: '' } });
+    viewer.hurry();
+    expect(viewer.state.phase).toBe('connecting');
+    await settle();
+    world.socket.request('createViewer').ack({ error: { code: 'no_common_codec', message: '' } });
+    viewer.hurry();
+    expect(viewer.state.phase).toBe('failed');
   });
 
   it('counts anew once a connection has been stable', async () => {
@@ -224,5 +272,63 @@ describe('reconnecting', () => {
     vi.advanceTimersByTime(60_000);
     expect(world.sockets).toHaveLength(1);
     expect(viewer.state.phase).toBe('ended');
+  });
+});
+
+describe('a presenter who is lost', () => {
+  it('is waited for with the last picture, and followed when back', async () => {
+    await join();
+    world.peer.ontrack?.({ streams: [{ id: 's' }] });
+    const first = world.socket;
+    first.receive('mediastate', { sound: false, picture: true });
+    expect(viewer.state.sending).toEqual({ sound: false, picture: true, heard: true });
+    first.receive('mediastate', { sound: true, picture: true, heard: false });
+    expect(viewer.state).toMatchObject({ phase: 'live', sending: { heard: false } });
+    first.receive('presenteraway');
+    expect(viewer.state).toMatchObject({
+      phase: 'away',
+      stream: { id: 's' },
+      sending: { sound: true, picture: true, heard: true },
+    });
+    expect([world.peer.closed, first.disconnected_by_us]).toEqual([true, false]);
+    viewer.hurry();
+    vi.advanceTimersByTime(29_000);
+    expect(world.sockets).toHaveLength(1);
+    first.receive('presenterback', { presentorId: 'b2' });
+    expect(first.disconnected_by_us).toBe(true);
+    vi.advanceTimersByTime(400);
+    expect(viewer.state.phase).toBe('away');
+    await settle();
+    expect(world.sockets).toHaveLength(2);
+    // The link that it was opened by leads to what goes on.
+    expect(world.socket.options.presentorId).toBe('b1');
+    world.socket.receive('startResponse', { sdpAnswer: 'the answer' });
+    await settle();
+    world.peer.become('connected');
+    expect(phases()).toEqual(['connecting', 'live', 'away', 'live']);
+  });
+
+  it('who does not come back has ended the broadcast, also for who came meanwhile', async () => {
+    viewer.start();
+    await settle();
+    world.socket.request('createViewer').ack({ ok: true, away: true });
+    world.socket.receive('presenteraway');
+    expect(viewer.state.phase).toBe('away');
+    vi.advanceTimersByTime(kConnectTimeoutMs + kUnstableTimeoutMs);
+    expect(viewer.state.phase).toBe('away');
+    world.socket.receive('presentorgone');
+    expect(viewer.state.phase).toBe('ended');
+  });
+
+  it('is asked for anew if the line is lost, or the server says nothing more', async () => {
+    await join();
+    world.socket.receive('presenteraway');
+    world.socket.receive('disconnect');
+    expect(viewer.state.phase).toBe('reconnecting');
+    vi.advanceTimersByTime(500);
+    world.socket.receive('presenteraway');
+    expect(viewer.state.phase).toBe('away');
+    vi.advanceTimersByTime(kAwayTimeoutMs);
+    expect(viewer.state.phase).toBe('reconnecting');
   });
 });

@@ -1,18 +1,20 @@
 import { Audience } from './audience';
-import { backoff_ms, kMaxAttempts, kStableAfterMs } from './backoff';
-import { MediaLink } from './link';
+import { Retry } from './backoff';
+import { kEverything, MediaLink, type Received } from './link';
 import type { SocketFactory } from './signalling';
 import type { LiveError, Notice } from './types';
 
 /**
- * idle → connecting → live ⇄ reconnecting. `ended`, `unknown` (there is no such broadcast) and
- * `signed_out` are final; from `failed` the user may `retry()`.
+ * idle → connecting → live ⇄ reconnecting, and live ⇄ away while the presenter's connection is lost.
+ * `ended`, `unknown` (there is no such broadcast) and `signed_out` are final; from `failed` (the server
+ * said no) the user, or the return of the network, may `retry()`.
  */
 export type ViewerPhase =
   | 'idle'
   | 'connecting'
   | 'live'
   | 'reconnecting'
+  | 'away'
   | 'ended'
   | 'unknown'
   | 'failed'
@@ -24,15 +26,24 @@ export interface ViewerState {
   stream: MediaStream | null;
   /** Which reconnection attempt is under way; 0 while the link stands, however shakily. */
   attempt: number;
+  /** What the presenter has switched on, and whether anything comes. */
+  sending: Received;
   viewers: number;
   notices: readonly Notice[];
 }
+
+/** When the presenter is back, so much is spread over the audience. */
+const kFollowSpreadMs = 400;
+/** Refusals that have to do with this browser: the return of the network does not change them. */
+const kForGood = new Set(['no_common_codec', 'bad_sdp', 'no_bundle', 'no_rtcp_mux', 'no_fingerprint', 'webrtc_failed']);
 
 export interface ViewerEnvironment {
   open_socket: SocketFactory;
   create_peer(): RTCPeerConnection;
   now(): number;
   random(): number;
+  /** False while the browser knows that it has no network. */
+  online(): boolean;
 }
 
 export class Viewer {
@@ -40,10 +51,11 @@ export class Viewer {
   private error_: LiveError | null = null;
   private stream_: MediaStream | null = null;
   private link_: MediaLink | null = null;
-  private attempt_ = 0;
+  private sending_: Received = kEverything;
   private connected_at_: number | null = null;
-  private ever_connected_ = false;
-  private retry_timer_: ReturnType<typeof setTimeout> | undefined;
+  /** There was such a broadcast. */
+  private found_ = false;
+  private readonly retry_: Retry;
   private readonly audience_ = new Audience();
 
   constructor(
@@ -51,14 +63,17 @@ export class Viewer {
     private readonly token_: string,
     readonly broadcast_id: string,
     private readonly changed_: (state: ViewerState) => void,
-  ) {}
+  ) {
+    this.retry_ = new Retry(environment_, () => this.connect_());
+  }
 
   get state(): ViewerState {
     return {
       phase: this.phase_,
       error: this.error_,
       stream: this.stream_,
-      attempt: this.connected_at_ === null ? this.attempt_ : 0,
+      attempt: this.connected_at_ === null ? this.retry_.attempt : 0,
+      sending: this.sending_,
       viewers: this.audience_.count,
       notices: this.audience_.notices,
     };
@@ -79,22 +94,23 @@ export class Viewer {
   /** Starts over after `failed`. */
   retry(): void {
     if (this.phase_ !== 'failed') return;
-    this.attempt_ = 0;
+    this.retry_.reset();
     this.error_ = null;
-    this.phase_ = this.ever_connected_ ? 'reconnecting' : 'connecting';
+    this.phase_ = this.found_ ? 'reconnecting' : 'connecting';
     this.connect_();
     this.publish_();
   }
 
-  /** The network is back: waiting any longer makes no sense. */
+  /** The network is back, or somebody looks at the page: waiting any longer makes no sense. */
   hurry(): void {
-    if (this.phase_ !== 'reconnecting' || this.link_ !== null) return;
-    clearTimeout(this.retry_timer_);
-    this.connect_();
+    if (this.phase_ === 'failed' && !kForGood.has(this.error_?.code ?? '')) return this.retry();
+    const waiting = this.phase_ === 'reconnecting' || this.phase_ === 'connecting';
+    if (!waiting || (this.link_ !== null && !this.link_.overdue)) return;
+    this.link_?.close(null);
+    this.retry_.now();
   }
 
   stop(): void {
-    clearTimeout(this.retry_timer_);
     this.link_?.close('stopViewer');
     this.link_ = null;
     if (this.phase_ !== 'idle') this.finish_('ended', null);
@@ -106,6 +122,7 @@ export class Viewer {
   }
 
   private connect_(): void {
+    this.sending_ = kEverything;
     const socket = this.environment_.open_socket({ token: this.token_, presentorId: this.broadcast_id });
     const peer = this.environment_.create_peer();
     peer.addTransceiver('audio', { direction: 'recvonly' });
@@ -119,7 +136,17 @@ export class Viewer {
       lost: () => this.on_lost_(),
       refused: (error) => this.finish_('failed', error),
       signed_out: () => this.finish_('signed_out', null),
-      gone: () => this.on_gone_(),
+      gone: () => this.finish_(this.found_ ? 'ended' : 'unknown', null),
+      away: () => this.on_away_(),
+      back: () => {
+        this.link_ = null;
+        this.retry_.reset();
+        this.retry_.in_ms(kFollowSpreadMs * this.environment_.random());
+      },
+      sending: (what) => {
+        this.sending_ = what;
+        this.publish_();
+      },
       notice: (notice) => {
         this.audience_.add(notice, this.environment_.now());
         this.publish_();
@@ -130,40 +157,34 @@ export class Viewer {
       },
       accepted: () => {},
     });
-    void this.link_.offer('createViewer');
+    void this.link_.offer('createViewer', { follow: true });
   }
 
   private on_connected_(): void {
     this.connected_at_ = this.environment_.now();
-    this.ever_connected_ = true;
+    this.found_ = true;
     this.phase_ = 'live';
     this.publish_();
   }
 
-  private on_gone_(): void {
-    this.finish_(this.ever_connected_ ? 'ended' : 'unknown', null);
+  private on_away_(): void {
+    this.found_ = true;
+    this.connected_at_ = null;
+    this.sending_ = kEverything;
+    this.phase_ = 'away';
+    this.publish_();
   }
 
   private on_lost_(): void {
     this.link_ = null;
-    if (this.connected_at_ !== null && this.environment_.now() - this.connected_at_ >= kStableAfterMs)
-      this.attempt_ = 0;
+    this.retry_.after_loss(this.connected_at_ === null ? null : this.environment_.now() - this.connected_at_);
     this.connected_at_ = null;
-    if (this.attempt_ >= kMaxAttempts) {
-      this.finish_('failed', { code: 'connection_lost', message: '' });
-      return;
-    }
-    this.attempt_ += 1;
     this.phase_ = 'reconnecting';
-    this.retry_timer_ = setTimeout(
-      () => this.connect_(),
-      backoff_ms(this.attempt_, this.environment_.random()),
-    );
     this.publish_();
   }
 
   private finish_(phase: ViewerPhase, error: LiveError | null): void {
-    clearTimeout(this.retry_timer_);
+    this.retry_.stop();
     this.link_ = null;
     this.phase_ = phase;
     this.error_ = error;

@@ -5,7 +5,7 @@ import type { DeviceUse } from '@/calls/media';
 import { tab_memory } from '@/calls/memory';
 import { Telephone, type CallPhase, type CallState } from '@/calls/telephone';
 import { read_count, read_presence } from '@/calls/wire';
-import { environment as live_environment } from '@/composables/live';
+import { environment as live_environment, on_better_times } from '@/composables/live';
 import { missing_webrtc } from '@/live/support';
 import { kResolutions, type DeviceChoice, type Resolution } from '@/live/devices';
 import { useConnection } from './connection';
@@ -91,7 +91,7 @@ export const useCalls = defineStore('calls', () => {
       },
       { flush: 'sync' },
     );
-    window.addEventListener('online', () => telephone.hurry());
+    on_better_times(() => telephone.hurry());
   }
 
   /** `asked_at` (of performance.now()): when a list that says so was asked for. */
