@@ -1,5 +1,7 @@
 #include "rtc/negotiation.h"
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -20,6 +22,12 @@ using testing::SizeIs;
 using wire::Codec;
 using wire::Direction;
 using wire::ExtensionKind;
+
+std::string offer_of(const std::string& name) {
+  std::ifstream in(LOOPCAST_OFFERS "/" + name + ".sdp", std::ios::binary);
+  EXPECT_TRUE(in.is_open()) << name;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 TEST(AnswerPublisher, Chromium) {
   const Result r = publish(offer_of("chromium_presenter_candidates"));

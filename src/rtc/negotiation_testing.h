@@ -1,8 +1,6 @@
-// For tests: offers of browsers and programs, and what was made of them.
+// For tests: changes to offers, and what was made of them.
 #pragma once
 
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -12,12 +10,6 @@
 #include "wire/sdp.h"
 
 namespace loopcast::rtc {
-
-inline std::string offer_of(const std::string& name) {
-  std::ifstream in(LOOPCAST_OFFERS "/" + name + ".sdp", std::ios::binary);
-  EXPECT_TRUE(in.is_open()) << name;
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 inline std::string replaced(std::string text, std::string_view what, std::string_view by) {
   EXPECT_NE(text.find(what), std::string::npos) << what;

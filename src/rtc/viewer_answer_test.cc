@@ -1,4 +1,7 @@
 // What viewers are answered.
+#include <fstream>
+#include <iterator>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,6 +16,12 @@ using testing::SizeIs;
 using wire::Codec;
 using wire::Direction;
 using wire::ExtensionKind;
+
+std::string offer_of(const std::string& name) {
+  std::ifstream in(LOOPCAST_OFFERS "/" + name + ".sdp", std::ios::binary);
+  EXPECT_TRUE(in.is_open()) << name;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 TEST(AnswerViewer, Chromium) {
   const Result r = view(offer_of("chromium_viewer"));
