@@ -36,6 +36,7 @@ struct Raw {
   unsigned retention_days = 0;
   uint64_t retention_bytes = 0;
   bool retention_dry_run = false;
+  uint64_t recording_disk_floor = Options{}.recording_disk_floor;
 };
 
 // "LOOPCAST_MEDIA_PORT" of "media-port".
@@ -99,6 +100,10 @@ void add_recording_options(CLI::App& app, Raw& raw) {
                  "Delete the oldest recordings when all together are larger, e.g. 500G")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber);
+  app.add_option("--recording-disk-floor", raw.recording_disk_floor,
+                 "Bytes of the disk that recordings leave free: with less, those that run end as "
+                 "they are and none begins. 0: fill it")
+      ->capture_default_str();
   app.add_flag("--retention-dry-run", raw.retention_dry_run,
                "Log what retention would delete, and delete nothing");
 }
@@ -184,6 +189,7 @@ Expected<Options> check(const Raw& raw) {
   if (raw.retention_days > 0) options.retention_days = raw.retention_days;
   if (raw.retention_bytes > 0) options.retention_bytes = raw.retention_bytes;
   options.retention_dry_run = raw.retention_dry_run;
+  options.recording_disk_floor = raw.recording_disk_floor;
   if (raw.retention_dry_run && !options.retention_days && !options.retention_bytes)
     return Error{"bad_option", "--retention-dry-run needs --retention-days or --retention-bytes."};
   return options;

@@ -31,6 +31,8 @@ struct Options {
   std::optional<unsigned> retention_days;
   std::optional<uint64_t> retention_bytes;
   bool retention_dry_run = false;
+  // Free bytes of the disk below which recordings end and none begins; 0: none.
+  uint64_t recording_disk_floor = uint64_t{1} << 30;
 };
 
 // What main() does instead of serving: prints `text` and exits with `status`.

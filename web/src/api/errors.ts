@@ -50,6 +50,8 @@ export const kServerErrorCodes = [
   'recording_storage',
   'recording_overloaded',
   'disk_full',
+  'disk_low',
+  'recording_rate',
   'internal',
   'wrong_password',
   'image_invalid',

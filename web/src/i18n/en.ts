@@ -259,6 +259,8 @@ export const en = {
     recording_storage: 'The server cannot write the recording. Please tell whoever runs it.',
     recording_overloaded: 'The disk of the server is too slow: parts of the recording are missing.',
     disk_full: 'The disk of the server is full, so recording has stopped. Please tell whoever runs it.',
+    disk_low: 'The disk of the server is nearly full, so the recording has ended here and is kept. Please tell whoever runs it.',
+    recording_rate: 'You send more than the server records: parts of the recording are missing. Please send at a lower bitrate.',
     internal: 'Something unexpected went wrong on the server. Please try again later.',
     wrong_password: 'This password is wrong. Please check it and try again.',
     image_invalid: 'This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels.',

@@ -256,6 +256,8 @@ export const zh: Messages = {
     recording_storage: '服务器无法写入录像，请联系管理员。',
     recording_overloaded: '服务器磁盘过慢，录像有部分缺失。',
     disk_full: '服务器磁盘已满，录像已停止，请联系管理员。',
+    disk_low: '服务器磁盘空间不足，录像已提前结束并保存，请联系管理员。',
+    recording_rate: '发送的数据量超过录像上限，录像有部分缺失。请降低发送码率。',
     internal: '服务器出现意外错误，请稍后再试。',
     wrong_password: '密码不正确，请检查后重试。',
     image_invalid: '无法读取这张图片，请换一张不超过 1600 万像素的 PNG、JPEG 或 WebP 图片。',
