@@ -8,7 +8,7 @@ build_packages=(
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
   libssl-dev libsodium-dev libsqlite3-dev libmaxminddb-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev
   libjemalloc-dev
-  libutf8proc-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
+  libutf8proc-dev libicu-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
 )
 # Intel's library exists for x86-64 only; elsewhere OpenSSL does its work.
 if [ "$(dpkg --print-architecture)" = amd64 ]; then build_packages+=(libipsec-mb-dev); fi
@@ -60,9 +60,13 @@ npm_ci() {
 build() {
   local preset=$1
   shift
-  [ -f "$root/build/$preset/build.ninja" ] || (cd "$root" && cmake --preset "$preset" >"/tmp/loopcast-configure.$$" 2>&1) ||
-    { cat "/tmp/loopcast-configure.$$"; return 1; }
-  rm -f "/tmp/loopcast-configure.$$"
+  if [ ! -f "$root/build/$preset/build.ninja" ]; then
+    # A name that nobody can guess: this may run as root, and the folder is everybody's.
+    local log
+    log=$(mktemp)
+    (cd "$root" && cmake --preset "$preset" >"$log" 2>&1) || { cat "$log"; rm -f "$log"; return 1; }
+    rm -f "$log"
+  fi
   (cd "$root" && cmake --build --preset "$preset" ${1:+--target "$@"})
 }
 

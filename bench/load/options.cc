@@ -22,6 +22,9 @@ SocketAddress parse_url(std::string url) {
   return *address;
 }
 
+// A server keeps viewers that have vanished until their consent expires (RFC 7675: 30 s).
+constexpr Duration kVanishedAreKept = Duration::seconds(30);
+
 sim::SessionOptions session(Profile profile, bool send) {
   sim::SessionOptions session;
   session.send = send;
@@ -32,6 +35,12 @@ sim::SessionOptions session(Profile profile, bool send) {
 }
 
 }  // namespace
+
+size_t Options::streams() const {
+  const double vanished = join_rate * (kChurnStay + kVanishedAreKept).as_seconds();
+  return 1 + steps.back() + late * steps.size() + burst +
+         std::min(churn, static_cast<size_t>(vanished));
+}
 
 sim::BrowserOptions Options::publisher() const {
   sim::BrowserOptions options;
@@ -80,6 +89,9 @@ Options parse_options(int argc, char** argv) {
   app.add_option("--late", options.late, "viewers of each step that join while media flows")
       ->capture_default_str();
   app.add_option("--join-burst", options.burst, "viewers that join within one second, at the end")
+      ->capture_default_str();
+  app.add_option("--churn", options.churn,
+                 "viewers that come and go at the join rate, at the end; every other one vanishes")
       ->capture_default_str();
   app.add_option("--join-rate", options.join_rate, "joins per second otherwise")
       ->capture_default_str()

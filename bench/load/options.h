@@ -17,6 +17,9 @@ enum class Profile : uint8_t {
   kBrowser,  // and transport-wide feedback, send times, RTX
 };
 
+// How long a viewer of the churn watches.
+inline constexpr Duration kChurnStay = Duration::seconds(2);
+
 struct Options {
   SocketAddress server;  // of its HTTP
   bool janus = false;
@@ -29,6 +32,8 @@ struct Options {
   // Viewers that join while media flows, to see when their picture comes, and leave again.
   size_t late = 10;
   size_t burst = 0;  // viewers that join within one second after the last step
+  // Viewers that come and go at join_rate after all that; every other one vanishes without a word.
+  size_t churn = 0;
   Duration measured = Duration::seconds(8);
   double join_rate = 100;  // per second
   int server_pid = 0;      // 0: its work is not measured
@@ -38,8 +43,8 @@ struct Options {
   unsigned thin = 0;
   bool json = false;
 
-  // That publish or watch in all.
-  size_t streams() const { return 1 + steps.back() + late * steps.size() + burst; }
+  // That publish or watch at once.
+  size_t streams() const;
   sim::BrowserOptions publisher() const;
   sim::BrowserOptions viewer(bool sampled) const;
 };

@@ -63,6 +63,17 @@ json::object to_json(const BurstResult& burst) {
   return object;
 }
 
+json::object to_json(const ChurnResult& churn) {
+  return {{"answered", churn.answered},
+          {"refused", churn.refused},
+          {"refusal", churn.refusal},
+          {"no_picture", churn.no_picture},
+          {"seconds", churn.seconds},
+          {"answer_ms_p50", percentile(churn.answer_ms, 0.5)},
+          {"answer_ms_p99", percentile(churn.answer_ms, 0.99)},
+          {"answer_ms_max", percentile(churn.answer_ms, 1)}};
+}
+
 std::string to_text(const StepResult& step) {
   const auto delivered = static_cast<double>(step.delivered);
   std::string s = fmt::format(
@@ -101,6 +112,15 @@ std::string to_text(const BurstResult& burst) {
       burst.server_cpu.as_seconds() / burst.seconds * 100);
 }
 
+std::string to_text(const ChurnResult& churn) {
+  return fmt::format(
+      "{} came and went within {:.0f} s, {} were refused, {} saw no picture: answer p50 {:.0f} ms, "
+      "p99 {:.0f} ms, at most {:.0f} ms\n",
+      churn.answered, churn.seconds, churn.refused, churn.no_picture,
+      percentile(churn.answer_ms, 0.5), percentile(churn.answer_ms, 0.99),
+      percentile(churn.answer_ms, 1));
+}
+
 }  // namespace
 
 double StepResult::loss() const { return lost_share(expected, delivered); }
@@ -126,6 +146,7 @@ std::string to_json(const Options& options, const Report& report) {
   for (const std::string& violation : report.violations) violations.emplace_back(violation);
   object["steps"] = std::move(steps);
   for (const BurstResult& burst : report.bursts) object["burst"] = to_json(burst);
+  for (const ChurnResult& churn : report.churns) object["churn"] = to_json(churn);
   object["violations"] = std::move(violations);
   return json::serialize(object) + "\n";
 }
@@ -134,6 +155,7 @@ std::string to_text(const Options&, const Report& report) {
   std::string s;
   for (const StepResult& step : report.steps) s += to_text(step);
   for (const BurstResult& burst : report.bursts) s += to_text(burst);
+  for (const ChurnResult& churn : report.churns) s += to_text(churn);
   for (const std::string& violation : report.violations) s += "violation: " + violation + "\n";
   return s;
 }

@@ -48,9 +48,20 @@ struct BurstResult {
   double others_loss() const;
 };
 
+// Viewers that came and went.
+struct ChurnResult {
+  size_t answered = 0;
+  size_t refused = 0;     // offers without an answer that can be used
+  size_t no_picture = 0;  // answered, and gone before a picture came
+  double seconds = 0;
+  std::vector<double> answer_ms;  // from the offer to its answer, sorted
+  std::string refusal;            // the last one
+};
+
 struct Report {
   std::vector<StepResult> steps;
   std::vector<BurstResult> bursts;      // none or one
+  std::vector<ChurnResult> churns;      // none or one
   std::vector<std::string> violations;  // of what sampled viewers may rely on
 };
 

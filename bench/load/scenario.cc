@@ -62,14 +62,16 @@ Scenario::~Scenario() = default;
 std::unique_ptr<Member> Scenario::make_member(Kind kind) {
   auto member = std::make_unique<Member>();
   member->sampled = kind == Kind::kSampled;
-  member->until_picture = kind == Kind::kUntilPicture;
+  member->until_picture = kind == Kind::kUntilPicture || kind == Kind::kPassing;
   member->joining = net::now();
   Random::Seed seed;
   SocketAddress address{options_.bind, 0};
   {
     const std::lock_guard lock(mutex_);
     seed = random_.fork();
-    address.port = kind == Kind::kCounting ? next_counted_port_++ : next_checked_port_++;
+    // Those who only pass take any port: more of them come than there are.
+    if (kind == Kind::kCounting) address.port = next_counted_port_++;
+    if (kind == Kind::kSampled || kind == Kind::kUntilPicture) address.port = next_checked_port_++;
   }
   auto socket = net::UdpSocket::open(address, {.buffer = 1 << 20, .segmentation = false});
   if (!socket) throw std::runtime_error(socket.error().message);
@@ -292,6 +294,7 @@ Report Scenario::run() {
   Report report;
   for (const size_t viewers : options_.steps) report.steps.push_back(step(viewers));
   if (options_.burst > 0) report.bursts.push_back(burst());
+  if (options_.churn > 0) report.churns.push_back(churn());
   crowd_.run([&](auto& members) {
     for (const size_t n : viewers_)
       for (const std::string& violation : members[n]->browser->violations())

@@ -24,7 +24,7 @@ class Scenario {
   Report run();
 
  private:
-  enum class Kind : uint8_t { kCounting, kSampled, kUntilPicture };
+  enum class Kind : uint8_t { kCounting, kSampled, kUntilPicture, kPassing };
   struct Snapshot {
     Instant at;
     uint64_t published = 0;
@@ -45,6 +45,7 @@ class Scenario {
   Snapshot snapshot();
   StepResult step(size_t viewers);
   BurstResult burst();
+  ChurnResult churn();
 
   const Options& options_;
   Server& server_;

@@ -33,6 +33,7 @@ class AccountChanges {
   struct Caller {
     app::User user;
     app::TokenHash session{};
+    Origin origin = {};
   };
 
   // `sign_in`, `accounts` and the pools outlive this; `pictures` decodes uploads. `database` as of
@@ -41,7 +42,7 @@ class AccountChanges {
                  http::asio::thread_pool& pictures, SignIn::Clocks clocks, Hooks hooks,
                  const Random::Seed& seed);
 
-  http::Task<Expected<Caller>> authenticate(std::string token);
+  http::Task<Expected<Caller>> authenticate(std::string token, Origin origin);
 
   // Errors as app::Accounts, and rate_limited, overloaded; of the picture image_invalid; of each
   // password wrong_password.
@@ -50,11 +51,11 @@ class AccountChanges {
   http::Task<Expected<app::User>> remove_avatar(Caller caller);
   http::Task<Expected<app::Avatar>> find_avatar(std::string user_id);
   http::Task<Status> change_password(Caller caller, std::string old_password,
-                                     std::string new_password, IpAddress from);
+                                     std::string new_password);
   http::Task<Expected<std::vector<app::Session>>> sessions(Caller caller);
   http::Task<Status> end_session(Caller caller, std::string session_id);
   http::Task<Status> end_all_sessions(Caller caller);
-  http::Task<Status> remove(Caller caller, std::string password, IpAddress from);
+  http::Task<Status> remove(Caller caller, std::string password);
 
   uint64_t rate_limited() const { return picture_limit_.refused() + nickname_limit_.refused(); }
   uint64_t overloaded() const { return overloaded_; }
@@ -62,6 +63,11 @@ class AccountChanges {
 
  private:
   http::Task<Expected<app::User>> changed(Expected<app::User> user);
+  http::Task<Status> try_change_password(const Caller& caller, std::string old_password,
+                                         std::string new_password);
+  http::Task<Status> try_remove(const Caller& caller, std::string password);
+  void note(std::string_view what, const Status& result, const Caller& caller,
+            std::string detail = {});
 
   SignIn& sign_in_;
   app::Accounts& accounts_;

@@ -31,11 +31,15 @@ std::string call_of(const json::value& request) {
   return text_member(request, "callId").value_or("");
 }
 
-bool is_false(const json::value& request, std::string_view name) {
+bool is(const json::value& request, std::string_view name, bool value) {
   const auto* object = request.if_object();
   const auto* member = object ? object->if_contains(name) : nullptr;
-  return member && member->is_bool() && !member->as_bool();
+  return member && member->is_bool() && member->as_bool() == value;
 }
+bool is_false(const json::value& request, std::string_view name) {
+  return is(request, name, false);
+}
+bool is_true(const json::value& request, std::string_view name) { return is(request, name, true); }
 
 }  // namespace
 
@@ -54,13 +58,18 @@ Task<Expected<app::CallPermit>> CallEvents::dial(LiveLine& line, std::string nic
   const auto found = co_await parts_.sign_in.find_user_by_nickname(std::move(nickname));
   if (!found && found.error().code == app::name_of(Code::kStoreUnavailable))
     co_return found.error();
+  // Asked of everybody, so that nobody learns from the time of an answer that he is blocked.
+  Expected<bool> blocked = false;
+  if (found) blocked = co_await parts_.history.blocks(found->id, line.user.id);
+  if (!blocked) co_return blocked.error();
   // What was on air may have ended meanwhile.
   const auto presenting = presenting_.find(line.client);
   if (!on_air.empty() && (presenting == presenting_.end() || presenting->second != on_air))
     co_return make_error(Code::kNotActive);
   std::optional<app::PublicUser> callee;
   if (found) callee = app::public_user(*found);
-  auto permit = parts_.calls.dial(now(), line.client, line.user, callee, line.device(), on_air);
+  auto permit =
+      parts_.calls.dial(now(), line.client, line.user, callee, line.device(), on_air, *blocked);
   if (permit) line.call_id = permit->call_id;
   pump();
   co_return permit;
@@ -81,14 +90,16 @@ void CallEvents::refuse_dial(LiveLine& line, const Ack& ack, const Error& error)
 Expected<std::optional<app::CallPermit>> CallEvents::join(LiveLine& line,
                                                           const json::value& request) {
   const std::string call_id = call_of(request);
-  if (call_id.empty()) {
+  const std::string kind = text_member(request, "kind").value_or("");
+  if (kind == "public") return std::optional<app::CallPermit>();
+  if (call_id.empty() && kind != "call") {
     // The pages of the first generation do not say which call they answer; but it is only in calls
     // that they do not want to be recorded.
-    if (!is_false(request, "record")) return std::optional<app::CallPermit>();
+    if (!line.first_generation() || !is_false(request, "record"))
+      return std::optional<app::CallPermit>();
     if (!parts_.calls.in_call(line.user.id)) {
       // One that comes too late must not show to everybody what was meant for one.
-      if (line.socket->engine_protocol() == 3 &&
-          parts_.calls.just_ended(clocks_.now(), line.user.id))
+      if (parts_.calls.just_ended(clocks_.now(), line.user.id))
         return make_error(Code::kCannotBeReached);
       return std::optional<app::CallPermit>();
     }
@@ -151,11 +162,13 @@ Task<bool> CallEvents::handle(LiveLine& line, const http::Event& event,
            calls.decline(now(), line.user, nickname_of_from(request), call_of(request)));
   } else if (name == "hangup") {
     answer(line, event.ack, calls.hang_up(now(), line.user, call_of(request)));
+  } else if (name == "callmedia") {
+    const app::Shown shown{!is_false(request, "microphone"), !is_false(request, "camera"),
+                           is_true(request, "screen")};
+    answer(line, event.ack, calls.show(now(), line.user, call_of(request), shown));
   } else if (name == "callrecording") {
-    const auto* object = request.if_object();
-    const auto* agree = object ? object->if_contains("agree") : nullptr;
-    const bool agrees = agree && agree->is_bool() && agree->as_bool();
-    answer(line, event.ack, calls.agree_to_record(now(), line.user, call_of(request), agrees));
+    answer(line, event.ack,
+           calls.agree_to_record(now(), line.user, call_of(request), is_true(request, "agree")));
   } else if (name == "seenmissed") {
     const auto seen = co_await parts_.history.see(line.user.id);
     answer(line, event.ack, seen);
@@ -183,13 +196,15 @@ Task<> CallEvents::go_online(LiveLine& line, const Ack& ack) {
     line.fail(ack, make_error(Code::kTooManyStreams));
     co_return;
   }
+  const json::object done{{"ok", true}, {"time", clocks_.wall_now().us / 1000}};
   if (known) {
-    ack({json::object{{"ok", true}}});
+    ack({done});
     co_return;
   }
   lines_[line.client] = &line;
   parts_.calls.line_opened(line.user, line.client);
-  answer(line, ack, ok());
+  pump();
+  ack({done});
   const auto count = co_await parts_.history.unseen(line.user.id);
   if (count) line.socket->emit("missed", {json::object{{"count", *count}}});
 }
@@ -290,6 +305,7 @@ void CallEvents::deliver(app::CallOutput& output) {
   } else if (const auto* ended = std::get_if<app::Ended>(&notice.what)) {
     socket.emit("callended", {json::object{{"callId", ended->call_id},
                                            {"reason", name_of(ended->reason)},
+                                           {"by", name_of(ended->by)},
                                            {"user", to_json(ended->other)}}});
   } else if (const auto* view = std::get_if<app::CallView>(&notice.what)) {
     socket.emit("callstate", {to_json(*view)});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/messages.h"
 #include "app/nickname.h"
 
 namespace loopcast::api {
@@ -36,8 +37,29 @@ Task<Status> CallHistory::clear(std::string user_id) {
   co_return co_await offload(database_, std::move(work));
 }
 
-Task<Expected<PeoplePage>> CallHistory::people(std::string user_id, std::string part,
+Task<Status> CallHistory::block(std::string user_id, std::string other_id, WallTime now) {
+  auto work = [this, user_id, other_id, now] { return store_.block(user_id, other_id, now); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Status> CallHistory::unblock(std::string user_id, std::string other_id) {
+  auto work = [this, user_id, other_id] { return store_.unblock(user_id, other_id); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Expected<std::vector<app::User>>> CallHistory::blocked_by(std::string user_id) {
+  auto work = [this, user_id] { return store_.blocked_by(user_id); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Expected<bool>> CallHistory::blocks(std::string user_id, std::string other_id) {
+  auto work = [this, user_id, other_id] { return store_.blocks(user_id, other_id); };
+  co_return co_await offload(database_, std::move(work));
+}
+
+Task<Expected<PeoplePage>> CallHistory::people(Instant now, std::string user_id, std::string part,
                                                uint64_t offset, uint32_t limit) {
+  if (!searches_.take(now, user_id).allowed) co_return app::make_error(app::Code::kRateLimited);
   PeoplePage page;
   std::string key;
   if (part.find_first_not_of(' ') != std::string::npos) {
@@ -58,7 +80,9 @@ Task<Expected<PeoplePage>> CallHistory::people(std::string user_id, std::string 
     except.push_back(person.user.id);
     here.push_back({nickname->key, std::move(person)});
   }
-  std::sort(here.begin(), here.end(), [](const Here& a, const Here& b) { return a.key < b.key; });
+  std::sort(here.begin(), here.end(), [](const Here& a, const Here& b) {
+    return a.key != b.key ? a.key < b.key : a.person.user.id < b.person.user.id;
+  });
 
   for (uint64_t i = offset; i < here.size() && page.people.size() < limit; ++i)
     page.people.push_back(std::move(here[i].person));

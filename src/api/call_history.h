@@ -9,7 +9,9 @@
 
 #include "app/call_store.h"
 #include "app/presence.h"
+#include "app/rate_limiter.h"
 #include "base/expected.h"
+#include "base/random.h"
 #include "http/offload.h"
 #include "http/task.h"
 
@@ -24,22 +26,36 @@ class CallHistory {
  public:
   // All outlive this. `database`: the only thread that uses `store`.
   CallHistory(app::CallStore& store, const app::Presence& presence,
-              http::asio::thread_pool& database)
-      : store_(store), presence_(presence), database_(database) {}
+              http::asio::thread_pool& database, const Random::Seed& seed)
+      : store_(store),
+        presence_(presence),
+        database_(database),
+        searches_(kSearches, 65'536, seed) {}
+
+  // Searches of one user: a page asks for each pause in typing, and for all that it shows each half
+  // minute. Each looks at every user.
+  static constexpr app::RateLimit kSearches{60, Duration::millis(500)};
 
   http::Task<Status> add(app::CallOver over);
   http::Task<Expected<app::CallPage>> list(std::string user_id, uint64_t offset, uint32_t limit);
   http::Task<Expected<uint64_t>> unseen(std::string user_id);
   http::Task<Status> see(std::string user_id);
   http::Task<Status> clear(std::string user_id);
-  // Everybody but `user_id` whose nickname contains `part`; those who are here first.
-  http::Task<Expected<PeoplePage>> people(std::string user_id, std::string part, uint64_t offset,
-                                          uint32_t limit);
+  http::Task<Status> block(std::string user_id, std::string other_id, WallTime now);
+  http::Task<Status> unblock(std::string user_id, std::string other_id);
+  // By nickname.
+  http::Task<Expected<std::vector<app::User>>> blocked_by(std::string user_id);
+  http::Task<Expected<bool>> blocks(std::string user_id, std::string other_id);
+  // Everybody but `user_id` whose nickname contains `part`; those who are here first. Error:
+  // rate_limited.
+  http::Task<Expected<PeoplePage>> people(Instant now, std::string user_id, std::string part,
+                                          uint64_t offset, uint32_t limit);
 
  private:
   app::CallStore& store_;
   const app::Presence& presence_;
   http::asio::thread_pool& database_;
+  app::RateLimiter searches_;
 };
 
 }  // namespace loopcast::api

@@ -28,9 +28,14 @@ std::string_view name_of(app::PresenceState state) {
 
 std::string_view name_of(app::EndReason reason) {
   constexpr std::array<std::string_view, static_cast<size_t>(app::EndReason::kCount)> kNames = {
-      "declined",           "cancelled", "no_answer", "busy", "offline",
-      "answered_elsewhere", "hung_up",   "lost",      "error"};
+      "declined",           "cancelled", "no_answer", "busy",  "offline",
+      "answered_elsewhere", "hung_up",   "lost",      "error", "server_stopping"};
   return kNames[static_cast<size_t>(reason)];
+}
+
+json::value name_of(app::Ended::By by) {
+  if (by == app::Ended::By::kNobody) return nullptr;
+  return by == app::Ended::By::kYou ? "you" : "other";
 }
 
 json::object to_json(const app::CallView& view) {
@@ -44,7 +49,11 @@ json::object to_json(const app::CallView& view) {
           {"recording",
            {{"mine", view.agrees_to_record},
             {"theirs", view.other_agrees_to_record},
-            {"on", view.recorded}}}};
+            {"on", view.recorded}}},
+          {"shown",
+           {{"microphone", view.other_shown.microphone},
+            {"camera", view.other_shown.camera},
+            {"screen", view.other_shown.screen}}}};
 }
 
 json::object to_json(const app::CallRecord& record) {

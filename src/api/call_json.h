@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
 
 #include "app/call_store.h"
 #include "app/presence.h"
@@ -12,6 +13,8 @@ namespace loopcast::api {
 
 std::string_view name_of(app::PresenceState state);
 std::string_view name_of(app::EndReason reason);
+// Null for nobody.
+boost::json::value name_of(app::Ended::By by);
 
 boost::json::object to_json(const app::CallView& view);
 boost::json::object to_json(const app::CallRecord& record);

@@ -1,5 +1,7 @@
 #include "api/library.h"
 
+#include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -8,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "api/present.h"
-#include "app/media_link.h"
 #include "app/messages.h"
 #include "http/offload.h"
 
@@ -53,7 +54,10 @@ Status Library::start(const app::LinkKey& fresh) {
 void Library::air_changed(const app::AirChange& change) {
   if (change.on_air) {
     on_air_.emplace(change.broadcast_id, change);
-    if (change.record) record(change, {});
+    if (change.record) {
+      record(change, nullptr);
+      http::asio::co_spawn(context_, check_quota(change.user.id), http::asio::detached);
+    }
   } else {
     on_air_.erase(change.broadcast_id);
     recordings_.stop(ports_.now(), change.broadcast_id, change.lost);
@@ -66,23 +70,27 @@ void Library::give_up(const std::string& user_id, const std::string& broadcast_i
   pump();
 }
 
-void Library::record_call(const std::string& broadcast_id, const std::string& co_owner_id,
-                          bool on) {
-  const auto found = on_air_.find(broadcast_id);
+void Library::record_call(const app::RecordBroadcast& call) {
+  const auto found = on_air_.find(call.broadcast_id);
   if (found == on_air_.end()) return;
-  if (on)
-    record(found->second, co_owner_id);
-  else
-    recordings_.stop(ports_.now(), broadcast_id, false);
+  if (call.on) {
+    record(found->second, &call);
+    http::asio::co_spawn(context_, check_quota(found->second.user.id), http::asio::detached);
+  } else {
+    recordings_.stop(ports_.now(), call.broadcast_id, false);
+  }
   pump();
 }
 
-void Library::record(const app::AirChange& on_air, const std::string& co_owner_id) {
+void Library::record(const app::AirChange& on_air, const app::RecordBroadcast* call) {
   app::RecordingStart start;
+  if (call != nullptr) {
+    start.co_owner_id = call->co_owner_id;
+    start.call_id = call->call_id;
+  }
   start.broadcast_id = on_air.broadcast_id;
   start.publisher = on_air.media;
   start.owner = on_air.user;
-  start.co_owner_id = co_owner_id;
   // What only some may watch is not for everybody afterwards.
   if (!on_air.listed) start.visibility = app::Visibility::kPrivate;
   start.title = on_air.user.nickname;
@@ -160,14 +168,13 @@ Task<> Library::write_down() {
     app::RecordingWrite write;
     while (recordings_.poll_write(write)) batch.push_back(std::move(write));
     if (batch.empty()) break;
-    while (!batch.empty()) {
+    for (;;) {
       auto work = [this, batch] { return apply(batch); };
-      const auto done = co_await offload(database_, std::move(work));
+      const Status done = co_await offload(database_, std::move(work));
       failing_ = !done;
       if (done) break;
       ++writes_failed_;
-      ports_.log(fmt::format("recordings: {}", done.error().second.message));
-      batch.erase(batch.begin(), batch.begin() + static_cast<long>(done.error().first));
+      ports_.log(fmt::format("recordings: {}", done.error().message));
       http::Timer pause(context_);
       pause.expires_after(kWriteRetry);
       boost::system::error_code ignored;
@@ -178,10 +185,15 @@ Task<> Library::write_down() {
   for (const auto& notice : std::exchange(held_, {})) ports_.tell(notice);
 }
 
-Expected<Ok, std::pair<size_t, Error>> Library::apply(const Batch& batch) {
-  for (size_t i = 0; i < batch.size(); ++i)
-    if (auto done = apply(batch[i]); !done) return std::pair(i, std::move(done.error()));
-  return Ok{};
+// The disk is waited for once, however many broadcasts began and ended while it was waited for
+// last: the thread that does this answers every authentication as well.
+Status Library::apply(const Batch& batch) {
+  if (const Status begun = store_.begin_writes(); !begun) return begun;
+  Status done = ok();
+  for (size_t i = 0; done && i < batch.size(); ++i) done = apply(batch[i]);
+  if (done) done = store_.end_writes();
+  if (!done) store_.cancel_writes();
+  return done;
 }
 
 Status Library::apply(const app::RecordingWrite& write) {
@@ -248,9 +260,44 @@ Task<Status> Library::remove(std::string user_id, std::string id) {
   co_return ok();
 }
 
-Task<Expected<app::RecordingUsage>> Library::usage(std::string user_id) {
-  auto work = [this, user_id] { return library_.usage(user_id); };
+Expected<Library::Room> Library::room_of(const std::string& user_id,
+                                         const std::vector<app::RecordingInProgress>& in_progress,
+                                         WallTime now) {
+  const auto used = library_.usage(user_id);
+  if (!used) return used.error();
+  const auto quota = library_.quota(user_id, options_.quota);
+  if (!quota) return quota.error();
+  Room room{*used, *quota};
+  // Their rows say nothing of what they take before they are finished.
+  for (const app::RecordingInProgress& recording : in_progress) {
+    if (recording.owner_id != user_id) continue;
+    room.used.bytes += ports_.written(recording.id);
+    if (!recording.finishing)
+      room.used.time =
+          room.used.time + Duration::micros(std::max<int64_t>(0, now.us - recording.started_at.us));
+  }
+  return room;
+}
+
+Task<Expected<Library::Room>> Library::room(std::string user_id) {
+  auto work = [this, user_id, in_progress = recordings_.in_progress(), at = ports_.wall_now()] {
+    return room_of(user_id, in_progress, at);
+  };
   co_return co_await offload(database_, std::move(work));
+}
+
+Task<> Library::check_quota(std::string user_id) {
+  const auto found = co_await room(user_id);
+  if (!found) co_return;  // the next round asks again
+  recordings_.set_quota_state(user_id, app::quota_state(found->quota, found->used));
+  pump();
+}
+
+Task<> Library::check_quotas() {
+  std::unordered_set<std::string> owners;
+  for (const auto& recording : recordings_.in_progress())
+    if (!recording.finishing) owners.insert(recording.owner_id);
+  for (const std::string& owner : owners) co_await check_quota(owner);
 }
 
 Task<> Library::remove_marked() {
@@ -293,16 +340,22 @@ Task<> Library::expire() {
   }
 }
 
-std::string Library::link(std::string_view file, std::string_view user_id) const {
-  return app::make_media_link(key_, file, user_id, ports_.wall_now());
+std::string Library::link(std::string_view file, const app::LinkHolder& holder) const {
+  return app::make_media_link(key_, file, holder, ports_.wall_now());
 }
 
 Task<Expected<app::Recording>> Library::follow(std::string file, std::string expires,
-                                               std::string user_id, std::string signature) {
-  if (!app::check_media_link(key_, file, expires, user_id, signature, ports_.wall_now()))
+                                               app::LinkHolder holder, std::string signature) {
+  if (!app::check_media_link(key_, file, expires, holder, signature, ports_.wall_now()))
     co_return make_error(Code::kForbidden);
-  std::string id(app::recording_of_file(file));
-  co_return co_await find(std::move(user_id), std::move(id));
+  auto work = [this, holder,
+               id = std::string(app::recording_of_file(file))]() -> Expected<app::Recording> {
+    const auto holds = ports_.session_holds(holder);
+    if (!holds) return holds.error();
+    if (!*holds) return make_error(Code::kForbidden);
+    return library_.find(holder.user_id, id);
+  };
+  co_return co_await offload(database_, std::move(work));
 }
 
 }  // namespace loopcast::api

@@ -12,6 +12,8 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "app/broadcasts.h"
+#include "app/call.h"
+#include "app/media_link.h"
 #include "app/recording_library.h"
 #include "app/recordings.h"
 #include "http/task.h"
@@ -20,6 +22,7 @@ namespace loopcast::api {
 
 struct LibraryOptions {
   app::Retention retention;
+  app::RecordingQuota quota;       // of each user for whom no other is set
   bool retention_dry_run = false;  // log what would be deleted, and delete nothing
 };
 
@@ -31,6 +34,10 @@ struct LibraryPorts {
   std::function<std::string(const IpAddress&)> locate;
   // The sprites of this recording, as described beside them. On the database thread.
   std::function<std::optional<app::SpriteSheet>(const std::string& id)> read_sprites;
+  // How much of this one is on the disk, while it is recorded. On the database thread.
+  std::function<uint64_t(const std::string& id)> written;
+  // Whether this session (of app::session_id()) of this user goes on. On the database thread.
+  std::function<Expected<bool>(const app::LinkHolder&)> session_holds;
   std::function<void(const app::RecordingNotice&)> tell;
   std::function<void(const std::string&)> log;          // errors, for the operator
   std::function<void(const std::string&)> log_expired;  // what retention deletes
@@ -58,7 +65,7 @@ class Library {
   void give_up(const std::string& user_id, const std::string& broadcast_id);
   // A broadcast on air, of a call whose two have agreed that it is recorded (or no longer do). The
   // recording belongs to both, and stays between them.
-  void record_call(const std::string& broadcast_id, const std::string& co_owner_id, bool on);
+  void record_call(const app::RecordBroadcast& call);
   void handle(app::RecorderEvent event);
   // Finishes everything; nothing starts any more.
   void shutdown();
@@ -74,7 +81,14 @@ class Library {
                                             app::RecordingEdit edit);
   // Answered when row and files are gone. Errors besides: recording_storage, timeout.
   http::Task<Status> remove(std::string user_id, std::string id);
-  http::Task<Expected<app::RecordingUsage>> usage(std::string user_id);
+  // What the user's recordings take, those in progress included, and what they may.
+  struct Room {
+    app::RecordingUsage used;
+    app::RecordingQuota quota;
+  };
+  http::Task<Expected<Room>> room(std::string user_id);
+  // Looks at the room of everybody who is being recorded; who has used it up is recorded no longer.
+  http::Task<> check_quotas();
   // Deletes what is marked and not being written: of users who are gone, or because its files could
   // not be deleted before.
   http::Task<> remove_marked();
@@ -82,13 +96,12 @@ class Library {
   http::Task<> expire();
 
   // See app/media_link.h.
-  std::string link(std::string_view file, std::string_view user_id) const;
-  // The recording of this file if the link is good and its user may see it. Errors: forbidden,
-  // not_found.
+  std::string link(std::string_view file, const app::LinkHolder& holder) const;
+  // The recording of this file if the link is good, its session goes on and its user may see it.
+  // Errors: forbidden, not_found.
   http::Task<Expected<app::Recording>> follow(std::string file, std::string expires,
-                                              std::string user_id, std::string signature);
+                                              app::LinkHolder holder, std::string signature);
 
-  const app::Retention& retention() const { return options_.retention; }
   app::Recordings& recordings() { return recordings_; }
   uint64_t writes_failed() const { return writes_failed_; }
   // The latest write failed, and is tried again.
@@ -98,12 +111,15 @@ class Library {
   struct Removal;
   using Batch = std::vector<app::RecordingWrite>;
 
-  void record(const app::AirChange& on_air, const std::string& co_owner_id);
+  void record(const app::AirChange& on_air, const app::RecordBroadcast* call);
+  http::Task<> check_quota(std::string user_id);
+  Expected<Room> room_of(const std::string& user_id,
+                         const std::vector<app::RecordingInProgress>& in_progress, WallTime now);
   void pump();
   void arm();
   http::Task<> write_down();
-  // How many were written; fewer than all if one failed.
-  Expected<Ok, std::pair<size_t, Error>> apply(const Batch& batch);
+  // All of them, or none if one failed.
+  Status apply(const Batch& batch);
   Status apply(const app::RecordingWrite& write);
 
   http::asio::io_context& context_;

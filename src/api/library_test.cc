@@ -1,6 +1,7 @@
 #include "api/library.h"
 
 #include <filesystem>
+#include <map>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -64,13 +65,24 @@ class StubbornStore final : public app::RecordingStore {
   Expected<app::RecordingUsage> recording_usage(const std::optional<std::string>& user) override {
     return real_.recording_usage(user);
   }
-  Expected<std::vector<app::OldRecording>> oldest_recordings(uint32_t limit) override {
-    return real_.oldest_recordings(limit);
+  Status begin_writes() override { return ++batches, real_.begin_writes(); }
+  Status end_writes() override { return real_.end_writes(); }
+  void cancel_writes() override { real_.cancel_writes(); }
+  Expected<app::RecordingQuota> recording_quota(const std::string& user) override {
+    return real_.recording_quota(user);
+  }
+  Expected<std::vector<app::OwnerUsage>> usage_by_owner() override {
+    return real_.usage_by_owner();
+  }
+  Expected<std::vector<app::OldRecording>> oldest_recordings(
+      const std::optional<std::string>& owner, uint32_t limit) override {
+    return real_.oldest_recordings(owner, limit);
   }
   Expected<app::LinkKey> link_key(const app::LinkKey& fresh) override {
     return real_.link_key(fresh);
   }
   int refuse = 0;
+  int batches = 0;
 
  private:
   app::RecordingStore& real_;
@@ -85,12 +97,18 @@ class LibraryTest : public testing::Test {
     EXPECT_TRUE(opened);
     sqlite_ = std::move(*opened);
     EXPECT_TRUE(sqlite_->add_user({{"alice", "Alice", {}}, "alice", "hash"}));
+    EXPECT_TRUE(sqlite_->add_user({{"bob", "Bob", {}}, "bob", "hash"}));
+    options_.quota = {10'000, Duration::seconds(100)};
     store_ = std::make_unique<StubbornStore>(sqlite_->recordings());
     LibraryPorts ports;
     ports.now = [this] { return now_; };
     ports.wall_now = [this] { return WallTime{1'700'000'000'000'000 + now_.us()}; };
     ports.locate = [](const IpAddress& address) { return "at " + address.to_string(); };
     ports.read_sprites = [](const std::string&) { return app::SpriteSheet{2, 1, 1, 160, 90, 1}; };
+    ports.written = [this](const std::string& id) { return written_[id]; };
+    ports.session_holds = [this](const app::LinkHolder& holder) {
+      return Expected<bool>(holder.session == session_);
+    };
     ports.tell = [this](const app::RecordingNotice& notice) {
       const auto row = store_->find_recording(notice.id);
       const bool told_first = !row || name_of(row->state) != notice.state;
@@ -172,6 +190,8 @@ class LibraryTest : public testing::Test {
   FakeRecorder recorder_;
   app::Recordings recordings_{recorder_, Random::from_number(3).fork()};
   std::unique_ptr<Library> library_;
+  std::map<std::string, uint64_t> written_;
+  std::string session_ = "phone";
   std::vector<std::string> told_;
   std::string log_, expired_;
 };
@@ -208,6 +228,82 @@ TEST_F(LibraryTest, AFullDiskIsTriedAgainAndSaid) {
   EXPECT_THAT(log_, HasSubstr("full"));
 }
 
+TEST_F(LibraryTest, WhatBeganMeanwhileIsWrittenDownTogether) {
+  for (int i = 0; i < 20; ++i) {
+    library_->air_changed(change("b" + std::to_string(i), true));
+    library_->air_changed(change("b" + std::to_string(i), false));
+  }
+  run();
+  EXPECT_LE(store_->batches, 3) << "commits that wait for the disk";
+  EXPECT_EQ(store_->recording_usage("alice")->count, 20u);
+}
+
+TEST_F(LibraryTest, ABatchThatFailsChangesNothing) {
+  store_->refuse = 1;
+  library_->air_changed(change("b1", true));
+  const std::string first = recorder_.started.at(0);
+  library_->air_changed(change("b2", true));
+  run();
+  EXPECT_TRUE(store_->find_recording(first));
+  EXPECT_TRUE(store_->find_recording(recorder_.started.at(1)));
+  EXPECT_EQ(library_->writes_failed(), 1u);
+}
+
+TEST_F(LibraryTest, ARecordingEndsWhenItsOwnersRoomIsUsedUp) {
+  library_->air_changed(change("b1", true));
+  run();
+  const std::string id = recorder_.started.at(0);
+  const auto look = [&](uint64_t bytes) {
+    written_[id] = bytes;
+    http::asio::co_spawn(context_, library_->check_quotas(), http::asio::detached);
+    run();
+    return told_.back();
+  };
+  EXPECT_EQ(look(8999), "recording");
+  EXPECT_EQ(look(9000), "recording quota_near");
+  const size_t told = told_.size();
+  look(9500);
+  EXPECT_EQ(told_.size(), told) << "once";
+  EXPECT_TRUE(recorder_.finishing.empty());
+  look(10'000);
+  EXPECT_THAT(told_, testing::Contains(HasSubstr("quota_reached")));
+  EXPECT_THAT(recorder_.finishing, ElementsAre(id));
+  written_.clear();
+  library_->handle(finished(id, 10'000));
+  run();
+  // What is live goes on, and what begins now is not recorded, with the reason.
+  told_.clear();
+  library_->air_changed(change("b2", true));
+  run();
+  EXPECT_EQ(recorder_.started.size(), 1u);
+  EXPECT_THAT(told_, ElementsAre("removed quota_reached"));
+  // Until there is room again.
+  EXPECT_TRUE(store_->remove_recording(id));
+  library_->air_changed(change("b3", true));
+  run();
+  library_->air_changed(change("b4", true));
+  run();
+  EXPECT_GE(recorder_.started.size(), 2u);
+}
+
+TEST_F(LibraryTest, TimeCountsAsWellAsBytes) {
+  library_->air_changed(change("b1", true));
+  run();
+  now_ = now_ + Duration::seconds(95);
+  http::asio::co_spawn(context_, library_->check_quotas(), http::asio::detached);
+  run();
+  EXPECT_EQ(told_.back(), "recording quota_near");
+  EXPECT_EQ(await(library_->room("alice"))->used.time, Duration::seconds(95));
+}
+
+TEST_F(LibraryTest, WhoseAccountGoesMeanwhileLeavesNothing) {
+  auto gone = change("b1", true);
+  gone.user = {"carol", "Carol", "/avatars/c.svg"};
+  library_->air_changed(gone);
+  run();
+  EXPECT_TRUE(store_->find_recording(recorder_.started.at(0))->removing);
+}
+
 TEST_F(LibraryTest, WhoAsksForADeletionHearsOfItsEnd) {
   const std::string id = record("b1");
   const auto answer = [&](Status done) {
@@ -228,16 +324,18 @@ TEST_F(LibraryTest, ACallIsRecordedForTwoWhileBothWantIt) {
   auto call = change("b1", true);
   call.record = false;
   call.listed = false;
-  library_->record_call("b1", "bob", true);
+  library_->record_call({"b1", "alice", "bob", true, "call-1"});
   EXPECT_TRUE(recorder_.started.empty()) << "not on air";
   library_->air_changed(call);
   EXPECT_TRUE(recorder_.started.empty());
-  library_->record_call("b1", "bob", true);
+  library_->record_call({"b1", "alice", "bob", true, "call-1"});
   run();
   const std::string id = recorder_.started.at(0);
   EXPECT_EQ(store_->find_recording(id)->co_owner_id, "bob");
+  EXPECT_EQ(store_->find_recording(id)->co_owner.nickname, "Bob");
+  EXPECT_EQ(store_->find_recording(id)->call_id, "call-1");
   EXPECT_EQ(store_->find_recording(id)->visibility, app::Visibility::kPrivate);
-  library_->record_call("b1", "bob", false);
+  library_->record_call({"b1", "alice", "bob", false, "call-1"});
   EXPECT_THAT(recorder_.finishing, ElementsAre(id));
 }
 
@@ -254,17 +352,21 @@ TEST_F(LibraryTest, WhatIsMarkedAndForgottenGoesWithTheNextRound) {
 
 TEST_F(LibraryTest, LinksLeadToWhatTheirUserMaySee) {
   const std::string id = record("b1");
-  const std::string link = library_->link(id + ".mp4", "bob");
+  const std::string link = library_->link(id + ".mp4", {"bob", "phone"});
   const auto part = [&](const std::string& name) {
     const size_t at = link.find(name + "=") + 2;
     return link.substr(at, link.find('&', at) - at);
   };
   const auto follow = [&](const std::string& user) {
-    const auto found = await(library_->follow(id + ".mp4", part("e"), user, part("s")));
+    const auto found =
+        await(library_->follow(id + ".mp4", part("e"), {user, part("k")}, part("s")));
     return found ? "fine" : found.error().code;
   };
   EXPECT_EQ(follow("bob"), "fine");
   EXPECT_EQ(follow("carol"), "forbidden");
+  session_ = "another";
+  EXPECT_EQ(follow("bob"), "forbidden") << "signed out";
+  session_ = "phone";
   EXPECT_TRUE(store_->edit_recording(id, {{}, {}, app::Visibility::kPrivate}));
   EXPECT_EQ(follow("bob"), "not_found");
   now_ = now_ + Duration::seconds(8 * 3600);

@@ -1,5 +1,7 @@
 #include "api/live.h"
 
+#include "app/messages.h"
+
 namespace loopcast::api {
 
 app::ClientId Live::add(Sink sink) {
@@ -11,6 +13,11 @@ void Live::remove(app::ClientId client) {
   if (sinks_.erase(client) == 0) return;
   broadcasts_.client_gone(wall_now_(), client);
   pump();
+}
+
+Status Live::may_present(Instant now, const std::string& user_id) {
+  if (going_live_.take(now, user_id).allowed) return ok();
+  return app::make_error(app::Code::kRateLimited);
 }
 
 void Live::present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options) {

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "app/broadcasts.h"
+#include "app/rate_limiter.h"
+#include "base/random.h"
 #include "base/time.h"
 
 namespace loopcast::api {
@@ -17,9 +19,19 @@ class Live {
   using Sink = std::function<void(app::Notice&)>;
   using AirSink = std::function<void(app::AirChange&)>;
 
-  // `broadcasts` outlives this. `wall_now`: the wall clock.
-  Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now)
-      : broadcasts_(broadcasts), wall_now_(std::move(wall_now)) {}
+  // How often one user goes live: pages that come back after each loss of a bad network do it
+  // often, and nobody does it twice a second for long.
+  static constexpr app::RateLimit kGoingLive{30, Duration::seconds(2)};
+
+  // `broadcasts` outlives this. `wall_now`: the wall clock. `seed`: see app::RateLimiter.
+  Live(app::Broadcasts& broadcasts, std::function<WallTime()> wall_now, const Random::Seed& seed)
+      : broadcasts_(broadcasts),
+        wall_now_(std::move(wall_now)),
+        going_live_(kGoingLive, kRememberedUsers, seed) {}
+
+  // To be asked before present(), and before anything that goes with it. Error: rate_limited.
+  Status may_present(Instant now, const std::string& user_id);
+  uint64_t rate_limited() const { return going_live_.refused(); }
 
   // A new client whose notices go to `sink`, until remove().
   app::ClientId add(Sink sink);
@@ -47,10 +59,13 @@ class Live {
   size_t clients() const { return sinks_.size(); }
 
  private:
+  static constexpr size_t kRememberedUsers = 65'536;
+
   void pump();
 
   app::Broadcasts& broadcasts_;
   std::function<WallTime()> wall_now_;
+  app::RateLimiter going_live_;
   app::ClientId last_client_ = 0;
   std::unordered_map<app::ClientId, Sink> sinks_;
   std::vector<AirSink> air_sinks_;

@@ -22,6 +22,9 @@ struct LiveLine {
   std::string call_id;       // the call that its offer is a part of; empty: none
   http::Ack pending;         // of the offer that has not been answered
 
+  // The first generation of the client: it says nothing but what it does, and does not come back.
+  bool first_generation() const { return socket->engine_protocol() == 3; }
+
   // The sockets of one session are on one device.
   uint64_t device() const {
     uint64_t value;

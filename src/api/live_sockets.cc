@@ -21,6 +21,19 @@ json::object notice_message(std::string_view type, const app::PublicUser& user, 
   return {{"type", type}, {"time", clock_time(at)}, {"from", to_json(user)}};
 }
 
+// Only who is not signed in is told `autherror`, which makes pages of both generations forget their
+// session. Every other failure (the database cannot answer, too many sockets) leaves the session as
+// good as it was, and is an error like any other.
+void refuse(http::Socket& socket, const Error& error) {
+  const auto language = language_of(socket.header("accept-language"));
+  json::object what{{"code", error.code}, {"message", app::message(error.code, language)}};
+  if (error.code == app::name_of(Code::kUnauthorized))
+    socket.emit("autherror", {std::move(what)});
+  else
+    socket.error(what);
+  socket.disconnect();
+}
+
 json::value first_argument(const Event& event) {
   return event.args.empty() ? json::value() : event.args.front();
 }
@@ -40,15 +53,10 @@ void LiveSockets::mount(http::SocketIo& io) {
 Task<> LiveSockets::connect(SocketPtr socket) {
   auto token = text_member(socket->auth(), "token").value_or(std::string(socket->query("token")));
   const auto user = co_await sign_in_.authenticate(token);
-  const auto opened = user ? sockets_of_user_.find(user->id) : sockets_of_user_.end();
-  if (!user || (opened != sockets_of_user_.end() && opened->second >= kMaxSocketsPerUser)) {
-    const auto language = language_of(socket->header("accept-language"));
-    const Code code = user ? Code::kTooManyStreams : Code::kUnauthorized;
-    socket->emit("autherror", {json::object{{"message", app::message(code, language)},
-                                            {"code", app::name_of(code)}}});
-    socket->disconnect();
-    co_return;
-  }
+  if (!user) co_return refuse(*socket, user.error());
+  const auto opened = sockets_of_user_.find(user->id);
+  if (opened != sockets_of_user_.end() && opened->second >= kMaxSocketsPerUser)
+    co_return refuse(*socket, make_error(Code::kTooManyStreams));
   if (!socket->connected()) co_return;
   const auto line = std::make_shared<Line>();
   line->socket = socket.get();
@@ -83,10 +91,7 @@ void LiveSockets::end_sessions(const EndedSessions& ended) {
   const auto lines = lines_;
   for (Line* line : lines) {
     if (!lines_.contains(line) || !ended.contains(line->user.id, line->token)) continue;
-    line->socket->emit("autherror",
-                       {json::object{{"message", app::message(Code::kUnauthorized, line->language)},
-                                     {"code", app::name_of(Code::kUnauthorized)}}});
-    line->socket->disconnect();
+    refuse(*line->socket, make_error(Code::kUnauthorized));
   }
 }
 
@@ -143,6 +148,10 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
     line.fail(ack, make_error(Code::kBadRequest));
     co_return;
   }
+  if (const Status may = live_.may_present(sign_in_.now(), line.user.id); !may) {
+    line.fail(ack, may.error());
+    co_return;
+  }
   const auto* record = request.as_object().if_contains("record");
   app::PresentOptions options;
   options.record = !record || !record->is_bool() || record->as_bool();
@@ -170,6 +179,7 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
   negotiate(line, request, std::move(ack), [&](std::string offer) {
     options.offer = std::move(offer);
     options.address = line.socket->remote().ip;
+    options.goodbye_stops = line.first_generation();
     live_.present(line.client, line.user, std::move(options));
   });
 }
@@ -206,7 +216,7 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
   } else if (auto* failed = std::get_if<app::Failed>(&notice.what)) {
     on_failure(line, failed->error, app::PresentingEnd::kRefused);
   } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {
-    on_failure(line, closed->error, app::PresentingEnd::kLost);
+    on_closed(line, *closed);
   } else if (std::holds_alternative<app::PresenterGone>(notice.what)) {
     socket.emit("presentorgone");
     const json::object what = line.describe(make_error(Code::kPublisherGone));
@@ -217,6 +227,16 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
   } else if (auto* left = std::get_if<app::ViewerLeft>(&notice.what)) {
     socket.emit("message", {notice_message("viewer-leave", left->user, left->at)});
   }
+}
+
+void LiveSockets::on_closed(Line& line, const app::Closed& closed) {
+  if (!closed.goodbye) return on_failure(line, closed.error, app::PresentingEnd::kLost);
+  // Who has ended it need not be told; who still waits for an answer gets none.
+  std::exchange(line.pending, {})({json::object{{"error", line.describe(closed.error)}}});
+  // A page of the first generation hangs up so. One of the second says what it means besides, and
+  // may be one that is loaded again.
+  calls_.presenting_ended(
+      line, line.first_generation() ? app::PresentingEnd::kStopped : app::PresentingEnd::kLeft);
 }
 
 void LiveSockets::on_failure(Line& line, const Error& error, app::PresentingEnd how) {

@@ -51,6 +51,7 @@ class LiveSockets {
   void create_viewer(Line& line, const boost::json::value& request, http::Ack ack);
   void add_candidate(Line& line, const boost::json::value& request);
   void on_notice(Line& line, app::Notice& notice);
+  void on_closed(Line& line, const app::Closed& closed);
   void on_failure(Line& line, const Error& error, app::PresentingEnd how);
 
   SignIn& sign_in_;

@@ -42,7 +42,7 @@ TEST(OpenApi, DescribesEveryRoute) {
   NoMedia media;
   Random random = Random::from_number(1);
   app::Broadcasts broadcasts(media, {}, random.fork());
-  Live live(broadcasts, [] { return WallTime{}; });
+  Live live(broadcasts, [] { return WallTime{}; }, {});
   http::Router router;
   const std::string file = testing::TempDir() + "/openapi_test-" + std::to_string(::getpid());
   const auto store = store::SqliteStore::open(file);
@@ -53,7 +53,9 @@ TEST(OpenApi, DescribesEveryRoute) {
   app::Accounts accounts(**store, hasher, random.fork());
   http::asio::thread_pool database(1), hashing(1), pictures(1);
   const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
-  SignIn sign_in(accounts, hasher, database, hashing, clocks, random.fork());
+  AuditLog audit([](const std::string&) {}, {[] { return Instant(); }, [] { return WallTime(); }},
+                 random.fork());
+  SignIn sign_in(accounts, hasher, database, hashing, clocks, {}, audit, random.fork());
   AccountChanges changes(sign_in, accounts, database, pictures, clocks, {}, random.fork());
   add_rest_v2(router, sign_in, live);
   add_rest_accounts(router, sign_in, changes);
@@ -65,10 +67,10 @@ TEST(OpenApi, DescribesEveryRoute) {
   whip.add_routes(router);
   app::Presence presence;
   app::Calls calls(presence, {}, random.fork());
-  CallHistory history((*store)->calls(), presence, database);
+  CallHistory history((*store)->calls(), presence, database, random.fork());
   const CallEvents::Parts parts{sign_in, live, presence, calls, history, {}};
   CallEvents events(context, parts, {[] { return Instant(); }, [] { return WallTime(); }});
-  add_rest_calls(router, sign_in, history, events);
+  add_rest_calls(router, sign_in, history, events, [] { return WallTime(); });
   std::set<std::string> routes;
   for (const auto& route : router.routes()) routes.insert(route.method + " " + route.pattern);
 

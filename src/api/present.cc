@@ -76,6 +76,7 @@ unsigned status_of(std::string_view code) {
     case Code::kRateLimited:
     case Code::kTooManyBroadcasts:
     case Code::kTooManyStreams:
+    case Code::kTooManyBlocked:
       return 429;
     case Code::kStoreUnavailable:
     case Code::kServerFull:
@@ -98,10 +99,43 @@ unsigned status_of(std::string_view code) {
   }
 }
 
+namespace {
+
+bool is_program(const http::Request& request) {
+  return request.path.starts_with("/whip") || request.path.starts_with("/whep");
+}
+
+// What is wrong with an offer, or a fragment of one: for those who write the program that sent it.
+bool is_of_an_offer(std::string_view code) {
+  using app::Code;
+  switch (app::code_of(code).value_or(Code::kInternal)) {
+    case Code::kBadSdp:
+    case Code::kOfferTooLarge:
+    case Code::kNoBundle:
+    case Code::kNoRtcpMux:
+    case Code::kNoFingerprint:
+    case Code::kNoIce:
+    case Code::kIceLite:
+    case Code::kNoMedia:
+    case Code::kNoCommonCodec:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 http::Response problem(const http::Request& request, const Error& error) {
-  const auto language = language_of(request.header("accept-language"));
+  const bool program = is_program(request);
+  const auto language =
+      app::choose_language(request.header("accept-language"),
+                           program ? app::Language::kEnglish : app::Language::kChinese);
   const unsigned status = status_of(error.code);
-  auto response = http::Response::problem(status, error.code, app::message(error.code, language));
+  const bool explained = program && is_of_an_offer(error.code);
+  auto response =
+      http::Response::problem(status, error.code, app::message(error.code, language),
+                              explained ? std::string_view(error.message) : std::string_view());
   if (status == 401) response.set("www-authenticate", "Bearer");
   return response;
 }

@@ -27,7 +27,8 @@ app::Language language_of(std::string_view accept_language);
 
 // The HTTP status for an error code of the application.
 unsigned status_of(std::string_view code);
-// An error as application/problem+json in the client's language.
+// An error as application/problem+json in the client's language; in English for programs, which
+// speak WHIP and WHEP and name none. They are told the line and the reason of a bad offer as well.
 http::Response problem(const http::Request& request, const Error& error);
 
 // "page" from 1 and "size" of 1 to 100 as people write them: `otherwise` if absent or no number.

@@ -60,7 +60,7 @@ Task<Response> change_me(Caller caller, AccountChanges& changes, Request request
 Task<Response> remove_me(Caller caller, AccountChanges& changes, Request request) {
   const auto password = required_text(request, "password");
   if (!password) co_return problem(request, password.error());
-  const Status done = co_await changes.remove(caller, *password, request.remote.ip);
+  const Status done = co_await changes.remove(caller, *password);
   co_return nothing_or_problem(request, done);
 }
 
@@ -79,7 +79,7 @@ Task<Response> change_password(Caller caller, AccountChanges& changes, Request r
   if (!before) co_return problem(request, before.error());
   const auto after = required_text(request, "new");
   if (!after) co_return problem(request, after.error());
-  const Status done = co_await changes.change_password(caller, *before, *after, request.remote.ip);
+  const Status done = co_await changes.change_password(caller, *before, *after);
   co_return nothing_or_problem(request, done);
 }
 
@@ -137,7 +137,8 @@ Task<Response> show_avatar(SignIn& sign_in, AccountChanges& changes, Request req
 using Action = Task<Response> (*)(Caller, AccountChanges&, Request);
 
 Task<Response> authenticated(AccountChanges& changes, Action action, Request request) {
-  auto caller = co_await changes.authenticate(std::string(request.bearer_token()));
+  auto caller =
+      co_await changes.authenticate(std::string(request.bearer_token()), origin_of(request));
   if (!caller) co_return problem(request, caller.error());
   co_return co_await action(std::move(*caller), changes, std::move(request));
 }

@@ -8,6 +8,7 @@
 #include "api/time_text.h"
 #include "app/media_link.h"
 #include "app/utf8.h"
+#include "app/visible_text.h"
 #include "http/static_files.h"
 
 namespace loopcast::api {
@@ -23,19 +24,36 @@ namespace json = boost::json;
 
 constexpr size_t kDefaultSize = 24;
 constexpr size_t kMaxPage = 1'000'000;
-// Longer than any name or place.
-constexpr size_t kMaxSearchBytes = 256;
+// As many as a title has.
+constexpr size_t kMaxSearchCharacters = app::kMaxTitleCodePoints;
+
+// For whom the links of an answer to this request are.
+app::LinkHolder holder_of(const Request& request, const app::User& user) {
+  return {user.id, app::session_id(app::hash_token(request.bearer_token()))};
+}
 
 json::value text_or_null(bool there, const std::string& text) {
   return there ? json::value(text) : json::value(nullptr);
 }
 
-json::object recording_json(const Library& library, const Recording& r, const std::string& user) {
-  const std::string url = r.plays() ? library.link(r.facts.file, user) : std::string();
+// Of a recording of a call: which one, and with whom `user` spoke, unless that account is gone. The
+// recordings of one call, of both sides and of all its parts, have the same id.
+json::value call_json(const Recording& r, const std::string& user) {
+  if (r.call_id.empty()) return nullptr;
+  const app::User& other = r.owner.id == user ? r.co_owner : r.owner;
+  json::value with;
+  if (!other.id.empty()) with = to_json(app::public_user(other));
+  return json::object{{"id", r.call_id}, {"with", std::move(with)}};
+}
+
+json::object recording_json(const Library& library, const Recording& r,
+                            const app::LinkHolder& holder) {
+  const std::string& user = holder.user_id;
+  const std::string url = r.plays() ? library.link(r.facts.file, holder) : std::string();
   json::value sprite;
   if (r.plays() && r.sprites) {
     const app::SpriteSheet& s = *r.sprites;
-    sprite = json::object{{"url", library.link(r.id + ".sprite.jpg", user)},
+    sprite = json::object{{"url", library.link(r.id + ".sprite.jpg", holder)},
                           {"interval", s.interval},
                           {"columns", s.columns},
                           {"rows", s.rows},
@@ -58,9 +76,10 @@ json::object recording_json(const Library& library, const Recording& r, const st
           {"visibility", name_of(r.visibility)},
           {"state", name_of(r.state)},
           {"mine", r.owner.id == user},
+          {"call", call_json(r, user)},
           {"url", text_or_null(r.plays(), url)},
           {"download_url", text_or_null(r.plays(), url + "&download=1")},
-          {"thumbnail", r.plays() && r.thumbnail ? json::value(library.link(r.id + ".jpg", user))
+          {"thumbnail", r.plays() && r.thumbnail ? json::value(library.link(r.id + ".jpg", holder))
                                                  : json::value(nullptr)},
           {"sprite", std::move(sprite)}};
 }
@@ -73,7 +92,7 @@ std::optional<app::RecordingFilter> filter_of(const Request& request, const std:
   filter.text = std::string(query.get("q"));
   filter.location = std::string(query.get("location"));
   for (const std::string* text : {&filter.presenter, &filter.text, &filter.location})
-    if (text->size() > kMaxSearchBytes) return std::nullopt;
+    if (app::count_code_points(*text) > kMaxSearchCharacters) return std::nullopt;
   const auto read = [&](const char* name, auto parse, auto& into) {
     const std::string_view text = query.get(name);
     if (!text.empty()) into = parse(text);
@@ -99,7 +118,7 @@ Task<Response> list(SignIn& sign_in, Library& library, Request request) {
   if (!found) co_return problem(request, found.error());
   json::array recordings;
   for (const Recording& recording : found->recordings)
-    recordings.push_back(recording_json(library, recording, user->id));
+    recordings.push_back(recording_json(library, recording, holder_of(request, *user)));
   co_return Response::json({{"recordings", std::move(recordings)},
                             {"page", page},
                             {"size", size},
@@ -111,7 +130,7 @@ Task<Response> show(SignIn& sign_in, Library& library, Request request) {
   if (!user) co_return problem(request, user.error());
   const auto recording = co_await library.find(user->id, std::string(request.param("id")));
   if (!recording) co_return problem(request, recording.error());
-  co_return Response::json(recording_json(library, *recording, user->id));
+  co_return Response::json(recording_json(library, *recording, holder_of(request, *user)));
 }
 
 // nullopt: a member of another type or value.
@@ -146,7 +165,7 @@ Task<Response> edit(SignIn& sign_in, Library& library, Request request) {
   const auto recording =
       co_await library.edit(user->id, std::string(request.param("id")), std::move(*change));
   if (!recording) co_return problem(request, recording.error());
-  co_return Response::json(recording_json(library, *recording, user->id));
+  co_return Response::json(recording_json(library, *recording, holder_of(request, *user)));
 }
 
 Task<Response> remove(SignIn& sign_in, Library& library, Request request) {
@@ -160,12 +179,15 @@ Task<Response> remove(SignIn& sign_in, Library& library, Request request) {
 Task<Response> usage(SignIn& sign_in, Library& library, Request request) {
   const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
   if (!user) co_return problem(request, user.error());
-  const auto used = co_await library.usage(user->id);
-  if (!used) co_return problem(request, used.error());
-  const auto& limit = library.retention().bytes;
-  co_return Response::json({{"bytes", used->bytes},
-                            {"count", used->count},
-                            {"limit_bytes", limit ? json::value(*limit) : json::value(nullptr)}});
+  const auto room = co_await library.room(user->id);
+  if (!room) co_return problem(request, room.error());
+  const auto& [bytes, time] = room->quota;
+  co_return Response::json(
+      {{"bytes", room->used.bytes},
+       {"count", room->used.count},
+       {"seconds", room->used.time.as_seconds()},
+       {"limit_bytes", bytes ? json::value(*bytes) : json::value(nullptr)},
+       {"limit_seconds", time ? json::value(time->as_seconds()) : json::value(nullptr)}});
 }
 
 // RFC 6266: the title as the name of the file, and one in ASCII for those who know no other.
@@ -173,7 +195,8 @@ std::string disposition(const Recording& r) {
   const size_t dot = r.facts.file.rfind('.');
   const std::string extension = dot == std::string::npos ? "" : r.facts.file.substr(dot);
   const std::string start = iso_time(r.started_at).substr(0, 10);
-  std::string name = fmt::format("{} {}{}", r.title, start, extension);
+  // Titles of before may have what makes a name read backwards.
+  std::string name = fmt::format("{} {}{}", app::visible_text(r.title), start, extension);
   for (char& c : name)
     if (c == '/' || c == '\\' || c == ':' || c == '"') c = '_';
   std::string escaped;
@@ -188,9 +211,10 @@ std::string disposition(const Recording& r) {
 
 Task<Response> serve(Library& library, const std::string& folder, Request request) {
   const std::string file(request.param("file"));
-  const auto recording = co_await library.follow(file, std::string(request.query.get("e")),
-                                                 std::string(request.query.get("u")),
-                                                 std::string(request.query.get("s")));
+  const auto recording = co_await library.follow(
+      file, std::string(request.query.get("e")),
+      app::LinkHolder{std::string(request.query.get("u")), std::string(request.query.get("k"))},
+      std::string(request.query.get("s")));
   if (!recording) co_return problem(request, recording.error());
   const bool picture = file.ends_with(".jpg");
   // While it is recorded or finished, there is nothing to see.

@@ -36,15 +36,15 @@ Task<Response> register_user(SignIn& sign_in, Request request) {
   const auto asked = credentials_of(request);
   if (!asked) co_return refused(request, app::make_error(app::Code::kBadJson));
   const auto user =
-      co_await sign_in.register_user(asked->nickname, asked->password, request.remote.ip);
+      co_await sign_in.register_user(asked->nickname, asked->password, origin_of(request));
   if (!user) co_return refused(request, user.error());
-  co_return fine(to_json(app::public_user(*user)));
+  co_return fine(to_json(app::public_user(user->user)));
 }
 
 Task<Response> log_in(SignIn& sign_in, Request request) {
   const auto asked = credentials_of(request);
   if (!asked) co_return refused(request, app::make_error(app::Code::kBadJson));
-  const auto login = co_await sign_in.log_in(asked->nickname, asked->password, request.remote.ip,
+  const auto login = co_await sign_in.log_in(asked->nickname, asked->password, origin_of(request),
                                              std::string(request.header("user-agent")));
   if (!login) co_return refused(request, login.error());
   co_return fine({{"token", login->token}, {"user", to_json(app::public_user(login->user))}});
@@ -95,10 +95,11 @@ Task<Response> list_videos(SignIn& sign_in, Library& library, Request request) {
   const auto found =
       co_await library.list(user->id, *filter, page - 1, static_cast<uint32_t>(size));
   if (!found) co_return refused(request, found.error());
+  const app::LinkHolder holder{user->id, app::session_id(app::hash_token(request.header("token")))};
   json::array videos;
   for (const app::Recording& r : found->recordings)
     videos.push_back(json::object{{"id", r.id},
-                                  {"uri", library.link(r.facts.file, user->id)},
+                                  {"uri", library.link(r.facts.file, holder)},
                                   {"createdAt", local_time(r.started_at)},
                                   {"location", r.location},
                                   {"nickname", r.owner.nickname},

@@ -26,11 +26,11 @@ json::object session_json(const app::Login& login) {
 Task<Response> create_user(SignIn& sign_in, Request request) {
   const auto asked = credentials_of(request);
   if (!asked) co_return problem(request, asked.error());
-  const auto user =
-      co_await sign_in.register_user(asked->nickname, asked->password, request.remote.ip);
+  const Origin from = origin_of(request);
+  const auto user = co_await sign_in.register_user(asked->nickname, asked->password, from);
   if (!user) co_return problem(request, user.error());
   const auto login =
-      co_await sign_in.open_session(*user, std::string(request.header("user-agent")));
+      co_await sign_in.open_session(*user, from, std::string(request.header("user-agent")));
   if (!login) co_return problem(request, login.error());
   co_return Response::json(session_json(*login), 201);
 }
@@ -38,7 +38,7 @@ Task<Response> create_user(SignIn& sign_in, Request request) {
 Task<Response> create_session(SignIn& sign_in, Request request) {
   const auto asked = credentials_of(request);
   if (!asked) co_return problem(request, asked.error());
-  const auto login = co_await sign_in.log_in(asked->nickname, asked->password, request.remote.ip,
+  const auto login = co_await sign_in.log_in(asked->nickname, asked->password, origin_of(request),
                                              std::string(request.header("user-agent")));
   if (!login) co_return problem(request, login.error());
   co_return Response::json(session_json(*login), 201);

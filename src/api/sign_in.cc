@@ -32,20 +32,34 @@ class SignIn::HashingPlace {
 
 SignIn::SignIn(app::Accounts& accounts, const app::PasswordHasher& hasher,
                http::asio::thread_pool& database, http::asio::thread_pool& hashing, Clocks clocks,
-               const Random::Seed& seed)
+               const app::LoginLimiter::Limits& limits, AuditLog& audit, const Random::Seed& seed)
     : accounts_(accounts),
       hasher_(hasher),
       database_(database),
       hashing_pool_(hashing),
       clocks_(std::move(clocks)),
       random_(seed),
-      limiter_(app::LoginLimiter::Limits{}, random_.fork()) {}
+      limiter_(limits, random_.fork()),
+      audit_(audit) {}
 
-Task<Expected<app::User>> SignIn::register_user(std::string nickname, std::string password,
-                                                IpAddress from) {
+Task<Expected<app::Credentials>> SignIn::register_user(std::string nickname, std::string password,
+                                                       Origin from) {
+  auto added = co_await try_register(nickname, std::move(password), from);
+  AuditEntry entry{"registration", added ? ok() : Status(added.error()), std::move(from)};
+  if (added) {
+    entry.user_id = added->user.id;
+    entry.nickname = added->user.nickname;
+  }
+  audit_.write(entry);
+  co_return added;
+}
+
+Task<Expected<app::Credentials>> SignIn::try_register(std::string nickname, std::string password,
+                                                      const Origin& from) {
   const auto checked = app::check_registration(nickname, password);
   if (!checked) co_return checked.error();
-  if (!limiter_.registration(clocks_.now(), from).allowed) co_return make_error(Code::kRateLimited);
+  if (!limiter_.registration(clocks_.now(), from.address).allowed)
+    co_return make_error(Code::kRateLimited);
   const auto hash = co_await hash_password(password);
   if (!hash) co_return hash.error();
   auto add_work = [this, name = *checked, hash = *hash, at = clocks_.wall_now()] {
@@ -54,28 +68,50 @@ Task<Expected<app::User>> SignIn::register_user(std::string nickname, std::strin
   co_return co_await offload(database_, std::move(add_work));
 }
 
-Task<Expected<app::Login>> SignIn::log_in(std::string nickname, std::string password,
-                                          IpAddress from, std::string user_agent) {
-  if (!limiter_.login(clocks_.now(), nickname, from).allowed)
+Task<Expected<app::Login>> SignIn::log_in(std::string nickname, std::string password, Origin from,
+                                          std::string user_agent) {
+  app::User who;
+  auto login = co_await try_log_in(std::move(nickname), std::move(password), from,
+                                   std::move(user_agent), who);
+  audit_.write(
+      {"sign_in", login ? ok() : Status(login.error()), std::move(from), who.id, who.nickname, {}});
+  co_return login;
+}
+
+Task<Expected<app::Login>> SignIn::try_log_in(std::string nickname, std::string password,
+                                              const Origin& from, std::string user_agent,
+                                              app::User& who) {
+  if (!limiter_.attempt(clocks_.now(), from.address).allowed)
     co_return make_error(Code::kRateLimited);
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
-  auto find_work = [this, nickname] { return accounts_.find_credentials(nickname); };
+  auto find_work = [this, nickname, host = app::host_key(from.address)] {
+    return accounts_.find_credentials(nickname, host);
+  };
   auto credentials = co_await offload(database_, std::move(find_work));
   if (!credentials) co_return credentials.error();
+  who = credentials->user;
+  if (!limiter_.login(clocks_.now(), nickname, from.address, credentials->known_place).allowed)
+    co_return make_error(Code::kRateLimited);
   auto verify_work = [this, known = *credentials, password] {
     return app::verify_password(hasher_, known, password);
   };
-  auto user = co_await offload(hashing_pool_, std::move(verify_work));
-  if (!user) co_return user.error();
-  co_return co_await open_session(*user, std::move(user_agent));
+  const Status verified = co_await offload(hashing_pool_, std::move(verify_work));
+  if (!verified) co_return verified.error();
+  co_return co_await open_session(std::move(*credentials), from, std::move(user_agent));
 }
 
-Task<Expected<app::Login>> SignIn::open_session(app::User user, std::string user_agent) {
-  auto work = [this, user, user_agent, at = clocks_.wall_now()] {
-    return accounts_.open_session(at, user, user_agent);
+Task<Expected<app::Login>> SignIn::open_session(app::Credentials verified, Origin from,
+                                                std::string user_agent) {
+  auto work = [this, verified, user_agent, host = app::host_key(from.address),
+               at = clocks_.wall_now()] {
+    return accounts_.open_session(at, verified, user_agent, host);
   };
-  co_return co_await offload(database_, std::move(work));
+  auto opened = co_await offload(database_, std::move(work));
+  if (!opened) co_return opened.error();
+  for (const app::TokenHash& session : opened->ended)
+    if (sessions_ended_) sessions_ended_({verified.user.id, session, std::nullopt});
+  co_return std::move(opened->login);
 }
 
 Task<Expected<app::User>> SignIn::authenticate(std::string token) {
@@ -85,8 +121,9 @@ Task<Expected<app::User>> SignIn::authenticate(std::string token) {
   co_return co_await offload(database_, std::move(work));
 }
 
-Task<Status> SignIn::confirm_password(app::User user, std::string password, IpAddress from) {
-  if (!limiter_.login(clocks_.now(), user.nickname, from).allowed)
+Task<Expected<app::Credentials>> SignIn::confirm_password(app::User user, std::string password,
+                                                          app::TokenHash session) {
+  if (!limiter_.confirmation(clocks_.now(), as_text(Bytes(session))).allowed)
     co_return make_error(Code::kRateLimited);
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
@@ -94,18 +131,21 @@ Task<Status> SignIn::confirm_password(app::User user, std::string password, IpAd
   auto credentials = co_await offload(database_, std::move(find_work));
   if (!credentials) co_return credentials.error();
   auto verify_work = [this, known = *credentials, password] {
-    return app::verify_password(hasher_, known, password).has_value();
+    return app::verify_password(hasher_, known, password);
   };
-  const bool right = co_await offload(hashing_pool_, std::move(verify_work));
-  if (!right) co_return make_error(Code::kWrongPassword);
-  co_return ok();
+  const Status verified = co_await offload(hashing_pool_, std::move(verify_work));
+  if (verified) co_return std::move(*credentials);
+  const bool wrong = verified.error().code == app::name_of(Code::kBadCredentials);
+  co_return wrong ? make_error(Code::kWrongPassword) : verified.error();
 }
 
 Task<Expected<std::string>> SignIn::hash_password(std::string password) {
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
   const auto salt = app::make_salt(random_);
-  auto work = [this, password, salt] { return hasher_.hash(password, salt); };
+  auto work = [this, prepared = app::prepare_password(password), salt] {
+    return hasher_.hash(prepared, salt);
+  };
   co_return co_await offload(hashing_pool_, std::move(work));
 }
 

@@ -174,6 +174,9 @@ Task<Response> Whip::create(Kind kind, Request request) {
     refused.set("accept", std::string(kSdp));
     co_return refused;
   }
+  if (kind == Kind::kWhip)
+    if (const Status may = live_.may_present(sign_in_.now(), user->id); !may)
+      co_return problem(request, may.error());
   const auto resource = std::make_shared<Resource>(context_, random_.token(22), kind);
   resource->user_id = user->id;
   resource->session = app::hash_token(request.bearer_token());

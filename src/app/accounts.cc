@@ -27,6 +27,14 @@ std::string hex(const TokenHash& digest, size_t bytes) {
   return text.data();
 }
 
+bool has_ended(const Session& session, WallTime now) {
+  return std::min(session.expires_at, after(session.created_at, kSessionMaxAge)) <= now;
+}
+
+Credentials credentials_of(UserRecord record) {
+  return {{std::move(record.password_hash), record.sign_outs}, std::move(record.user), false};
+}
+
 Error not_found_as(const Error& error, Code code) {
   return error.code == name_of(Code::kNotFound) ? make_error(code) : error;
 }
@@ -34,23 +42,23 @@ Error not_found_as(const Error& error, Code code) {
 }  // namespace
 
 Expected<Nickname> check_registration(std::string_view nickname, std::string_view password) {
-  if (const Status checked = check_new_password(password); !checked) return checked.error();
+  if (const Status checked = check_new_password(password, nickname); !checked)
+    return checked.error();
   return parse_nickname(nickname);
 }
 
-Status check_new_password(std::string_view password) {
-  if (password.size() < kMinPasswordBytes) return make_error(Code::kPasswordTooShort);
-  if (password.size() > kMaxPasswordBytes) return make_error(Code::kPasswordTooLong);
-  return ok();
-}
-
-Expected<User> verify_password(const PasswordHasher& hasher, const Credentials& credentials,
-                               std::string_view password) {
+Status verify_password(const PasswordHasher& hasher, const Credentials& credentials,
+                       std::string_view password) {
   // Longer ones cannot be anybody's: said at once, whoever is asked for.
   if (password.size() > kMaxPasswordBytes) return make_error(Code::kBadCredentials);
-  const bool matches = hasher.verify(credentials.password_hash, password);
-  if (!matches || credentials.user.id.empty()) return make_error(Code::kBadCredentials);
-  return credentials.user;
+  const std::string prepared = prepare_password(password);
+  Expected<bool> matches = hasher.verify(credentials.proof.password_hash, prepared);
+  // Hashes from before passwords were normalised are of what was typed.
+  if (matches && !*matches && prepared != password)
+    matches = hasher.verify(credentials.proof.password_hash, password);
+  if (!matches) return matches.error();
+  if (!*matches || credentials.user.id.empty()) return make_error(Code::kBadCredentials);
+  return ok();
 }
 
 TokenHash hash_token(std::string_view token) {
@@ -68,48 +76,61 @@ Expected<User> Accounts::register_user(WallTime now, std::string_view nickname,
                                        std::string_view password) {
   const Expected<Nickname> checked = check_registration(nickname, password);
   if (!checked) return checked.error();
-  Expected<std::string> hash = hasher_.hash(password, make_salt(random_));
+  Expected<std::string> hash = hasher_.hash(prepare_password(password), make_salt(random_));
   if (!hash) return hash.error();
-  return add_user(now, *checked, std::move(*hash));
+  Expected<Credentials> added = add_user(now, *checked, std::move(*hash));
+  if (!added) return added.error();
+  return std::move(added->user);
 }
 
 Expected<Login> Accounts::login(WallTime now, std::string_view nickname, std::string_view password,
                                 std::string_view user_agent) {
-  const Expected<Credentials> credentials = find_credentials(nickname);
+  const Expected<Credentials> credentials = find_credentials(nickname, {});
   if (!credentials) return credentials.error();
-  const Expected<User> user = verify_password(hasher_, *credentials, password);
-  if (!user) return user.error();
-  return open_session(now, *user, user_agent);
+  const Status verified = verify_password(hasher_, *credentials, password);
+  if (!verified) return verified.error();
+  Expected<OpenedSession> opened = open_session(now, *credentials, user_agent, {});
+  if (!opened) return opened.error();
+  return std::move(opened->login);
 }
 
-Expected<User> Accounts::add_user(WallTime now, const Nickname& nickname,
-                                  std::string password_hash) {
+Expected<Credentials> Accounts::add_user(WallTime now, const Nickname& nickname,
+                                         std::string password_hash) {
   UserRecord record;
   record.user = {make_id(random_), nickname.shown, now};
   record.nickname_key = nickname.key;
+  record.nickname_shape = nickname.shape;
   record.password_hash = std::move(password_hash);
   const Status added = store_.add_user(record);
   if (!added) return added.error();
-  return record.user;
+  return credentials_of(std::move(record));
 }
 
-Expected<Credentials> Accounts::find_credentials(std::string_view nickname) {
+Expected<Credentials> Accounts::find_credentials(std::string_view nickname,
+                                                 const std::string& place) {
   const Expected<Nickname> parsed = parse_nickname(nickname);
   // Looked up even if nobody can have it, so that the time is the same.
   Expected<UserRecord> record = find_record(parsed ? *parsed : Nickname{});
-  if (record) return Credentials{std::move(record->password_hash), std::move(record->user)};
-  if (record.error().code != name_of(Code::kNotFound)) return record.error();
-  return Credentials{hasher_.dummy_hash(), {}};
+  if (!record && record.error().code != name_of(Code::kNotFound)) return record.error();
+  // Asked for nobody too, for the same reason.
+  const Expected<bool> known = store_.knows_place(record ? record->user.id : std::string(), place);
+  if (!known) return known.error();
+  if (!record) return Credentials{{hasher_.dummy_hash()}, {}, false};
+  Credentials credentials = credentials_of(std::move(*record));
+  credentials.known_place = *known;
+  return credentials;
 }
 
-Expected<Login> Accounts::open_session(WallTime now, const User& user,
-                                       std::string_view user_agent) {
-  Login login{random_.token(kTokenLength), user, after(now, kSessionLifetime)};
-  const Status added = store_.add_session({hash_token(login.token), user.id, now, now,
-                                           login.expires_at, bounded_user_agent(user_agent)},
-                                          kMaxSessionsPerUser);
+Expected<OpenedSession> Accounts::open_session(WallTime now, const Credentials& verified,
+                                               std::string_view user_agent,
+                                               const std::string& place) {
+  Login login{random_.token(kTokenLength), verified.user, after(now, kSessionLifetime)};
+  Expected<std::vector<TokenHash>> added =
+      store_.add_session({hash_token(login.token), verified.user.id, now, now, login.expires_at,
+                          bounded_user_agent(user_agent)},
+                         kMaxSessionsPerUser, verified.proof, place);
   if (!added) return not_found_as(added.error(), Code::kBadCredentials);
-  return login;
+  return OpenedSession{std::move(login), std::move(*added)};
 }
 
 Expected<User> Accounts::authenticate(WallTime now, std::string_view token) {
@@ -118,12 +139,21 @@ Expected<User> Accounts::authenticate(WallTime now, std::string_view token) {
   const Expected<SessionOfUser> found = store_.find_session(hash);
   if (!found) return not_found_as(found.error(), Code::kUnauthorized);
   const Session& session = found->session;
-  if (session.expires_at <= now) return make_error(Code::kUnauthorized);
+  const WallTime latest = after(session.created_at, kSessionMaxAge);
+  if (has_ended(session, now)) return make_error(Code::kUnauthorized);
   // A full disk must not sign people out: if this fails, the session just ends when it said it
   // would.
   if (now >= after(session.last_used_at, kSessionTouchInterval))
-    (void)store_.touch_session(hash, now, after(now, kSessionLifetime));
+    (void)store_.touch_session(hash, now, std::min(after(now, kSessionLifetime), latest));
   return found->user;
+}
+
+Expected<bool> Accounts::session_holds(WallTime now, const std::string& user_id,
+                                       std::string_view id) {
+  const Expected<std::vector<Session>> sessions = sessions_of(now, user_id);
+  if (!sessions) return sessions.error();
+  return std::ranges::any_of(*sessions,
+                             [&](const Session& s) { return session_id(s.token_hash) == id; });
 }
 
 Status Accounts::logout(std::string_view token) { return store_.remove_session(hash_token(token)); }
@@ -145,7 +175,7 @@ Expected<UserRecord> Accounts::find_record(const Nickname& nickname) {
 Expected<User> Accounts::rename(const std::string& user_id, std::string_view nickname) {
   const Expected<Nickname> parsed = parse_nickname(nickname);
   if (!parsed) return parsed.error();
-  const Status renamed = store_.set_nickname(user_id, parsed->shown, parsed->key);
+  const Status renamed = store_.set_nickname(user_id, *parsed);
   if (!renamed) return renamed.error();
   return find_user(user_id);
 }
@@ -172,17 +202,17 @@ Expected<Avatar> Accounts::find_avatar(const std::string& user_id) {
 Expected<Credentials> Accounts::find_credentials_of(const std::string& user_id) {
   Expected<UserRecord> record = store_.find_user(user_id);
   if (!record) return record.error();
-  return Credentials{std::move(record->password_hash), std::move(record->user)};
+  return credentials_of(std::move(*record));
 }
 
-Status Accounts::change_password(const std::string& user_id, const std::string& password_hash,
+Status Accounts::change_password(const Credentials& verified, const std::string& password_hash,
                                  const TokenHash& keep) {
-  return store_.set_password_hash(user_id, password_hash, keep);
+  return store_.set_password_hash(verified.user.id, password_hash, verified.proof, keep);
 }
 
 Expected<std::vector<Session>> Accounts::sessions_of(WallTime now, const std::string& user_id) {
   Expected<std::vector<Session>> sessions = store_.sessions_of(user_id);
-  if (sessions) std::erase_if(*sessions, [&](const Session& s) { return s.expires_at <= now; });
+  if (sessions) std::erase_if(*sessions, [&](const Session& s) { return has_ended(s, now); });
   return sessions;
 }
 
@@ -197,7 +227,9 @@ Expected<TokenHash> Accounts::end_session(const std::string& user_id, std::strin
   return found->token_hash;
 }
 
-Status Accounts::remove_user(const std::string& user_id) { return store_.remove_user(user_id); }
+Status Accounts::remove_user(const Credentials& verified, const TokenHash& session) {
+  return store_.remove_user(verified.user.id, verified.proof, session);
+}
 
 Expected<User> Accounts::find_user(const std::string& id) {
   Expected<UserRecord> record = store_.find_user(id);
@@ -213,7 +245,7 @@ Expected<User> Accounts::find_user_by_nickname(std::string_view nickname) {
   return std::move(record->user);
 }
 
-Expected<uint64_t> Accounts::remove_expired_sessions(WallTime now, uint32_t limit) {
+Expected<std::vector<Session>> Accounts::remove_expired_sessions(WallTime now, uint32_t limit) {
   return store_.remove_expired_sessions(now, limit);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/nickname.h"
+#include "app/password.h"
 #include "app/password_hasher.h"
 #include "app/store.h"
 #include "app/user.h"
@@ -20,12 +21,11 @@
 
 namespace loopcast::app {
 
-// Shorter ones fall to guessing at any rate; 128 bytes bound the work and are more than a
-// passphrase.
-inline constexpr size_t kMinPasswordBytes = 6;
-inline constexpr size_t kMaxPasswordBytes = 128;
-// A session ends when it was not used for this long.
+// A session ends when it was not used for this long,
 inline constexpr Duration kSessionLifetime = Duration::seconds(30 * 24 * 3600);
+// and this long after it began, however often it is used: a token that was stolen is not good for
+// ever.
+inline constexpr Duration kSessionMaxAge = Duration::seconds(365 * 24 * 3600);
 // The use of a session is written down at most this often, so that reading stays reading.
 inline constexpr Duration kSessionTouchInterval = Duration::seconds(3600);
 // Devices and forgotten browsers of one user; beyond it the one unused for longest is signed out.
@@ -43,22 +43,26 @@ struct Login {
 // Who wants to sign in, with the hash that the password must match: for an unknown nickname a
 // dummy, so that neither the answer nor its time tells who has an account.
 struct Credentials {
-  std::string password_hash;
-  User user;  // id empty: unknown
+  PasswordProof proof;
+  User user;                 // id empty: unknown
+  bool known_place = false;  // the user has signed in from where this one asks
 };
 
-// Errors: nickname_invalid, nickname_too_long, password_too_short, password_too_long.
+// A session that has begun, and those that ended because the user had too many.
+struct OpenedSession {
+  Login login;
+  std::vector<TokenHash> ended;
+};
+
+// Errors: nickname_invalid, nickname_too_long, and those of check_new_password().
 Expected<Nickname> check_registration(std::string_view nickname, std::string_view password);
-// The user, or bad_credentials. Slow.
-Expected<User> verify_password(const PasswordHasher& hasher, const Credentials& credentials,
-                               std::string_view password);
+// Errors: bad_credentials, overloaded (it could not be verified). Slow.
+Status verify_password(const PasswordHasher& hasher, const Credentials& credentials,
+                       std::string_view password);
 TokenHash hash_token(std::string_view token);
 // What a session is called in a list of them: 128 bits in hexadecimal, from which neither the token
 // nor its hash follows.
 std::string session_id(const TokenHash& token_hash);
-// Errors: password_too_short, password_too_long.
-Status check_new_password(std::string_view password);
-
 class Accounts {
  public:
   // `store` and `hasher` outlive this. `seed` must come from the operating system: ids and tokens
@@ -72,13 +76,19 @@ class Accounts {
                         std::string_view user_agent);
 
   // Their steps.
-  Expected<User> add_user(WallTime now, const Nickname& nickname, std::string password_hash);
-  Expected<Credentials> find_credentials(std::string_view nickname);
-  // Only for a user that verify_password() returned. `user_agent` is cut to kMaxUserAgentBytes.
-  Expected<Login> open_session(WallTime now, const User& user, std::string_view user_agent);
+  // → as of somebody whose password has just been verified.
+  Expected<Credentials> add_user(WallTime now, const Nickname& nickname, std::string password_hash);
+  // `place`: where it is asked from, as host_key() says; may be empty.
+  Expected<Credentials> find_credentials(std::string_view nickname, const std::string& place);
+  // Only for what verify_password() found right. bad_credentials: the password was changed since it
+  // was verified, or all sessions were ended. `user_agent` is cut to kMaxUserAgentBytes.
+  Expected<OpenedSession> open_session(WallTime now, const Credentials& verified,
+                                       std::string_view user_agent, const std::string& place);
 
   // unauthorized: unknown, ended or expired. Using a session prolongs it.
   Expected<User> authenticate(WallTime now, std::string_view token);
+  // Whether this session (of session_id()) of this user goes on.
+  Expected<bool> session_holds(WallTime now, const std::string& user_id, std::string_view id);
   // Of a token that is not known: fine.
   Status logout(std::string_view token);
   Status logout_everywhere(const std::string& user_id);
@@ -91,21 +101,23 @@ class Accounts {
   Expected<User> remove_avatar(const std::string& user_id);
   Expected<Avatar> find_avatar(const std::string& user_id);
   Expected<Credentials> find_credentials_of(const std::string& user_id);
-  // Ends the user's other sessions with it.
-  Status change_password(const std::string& user_id, const std::string& password_hash,
+  // Ends the user's other sessions with it. conflict: what was verified, or the session `keep`,
+  // does not hold any more.
+  Status change_password(const Credentials& verified, const std::string& password_hash,
                          const TokenHash& keep);
   // Those that have not expired, the one used last first.
   Expected<std::vector<Session>> sessions_of(WallTime now, const std::string& user_id);
   // Which one that was. not_found: the user has no session of that id.
   Expected<TokenHash> end_session(const std::string& user_id, std::string_view id);
-  Status remove_user(const std::string& user_id);
+  // conflict: as change_password().
+  Status remove_user(const Credentials& verified, const TokenHash& session);
 
   // not_found.
   Expected<User> find_user(const std::string& id);
   Expected<User> find_user_by_nickname(std::string_view nickname);
 
-  // Housekeeping, now and then: how many were removed, at most `limit`.
-  Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t limit);
+  // Housekeeping, now and then: which were removed, at most `limit`.
+  Expected<std::vector<Session>> remove_expired_sessions(WallTime now, uint32_t limit);
 
  private:
   Expected<UserRecord> find_record(const Nickname& nickname);

@@ -1,6 +1,7 @@
 #include "app/accounts.h"
 
 #include <map>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,10 +31,21 @@ class MemoryStore final : public Store {
       if (record.nickname_key == key) return record;
     return make_error(Code::kNotFound);
   }
-  Status add_session(const Session& session, uint32_t) override {
-    if (!users.contains(session.user_id)) return make_error(Code::kNotFound);
+  bool holds(const std::string& id, const PasswordProof& proof) const {
+    const auto user = users.find(id);
+    return user != users.end() && user->second.password_hash == proof.password_hash &&
+           user->second.sign_outs == proof.sign_outs;
+  }
+  Expected<std::vector<TokenHash>> add_session(const Session& session, uint32_t,
+                                               const PasswordProof& proof,
+                                               const std::string& place) override {
+    if (!holds(session.user_id, proof)) return make_error(Code::kNotFound);
     sessions[session.token_hash] = session;
-    return ok();
+    places.insert({session.user_id, place});
+    return std::vector<TokenHash>();
+  }
+  Expected<bool> knows_place(const std::string& id, const std::string& place) override {
+    return places.contains({id, place});
   }
   Expected<SessionOfUser> find_session(const TokenHash& hash) override {
     if (!sessions.contains(hash)) return make_error(Code::kNotFound);
@@ -51,25 +63,31 @@ class MemoryStore final : public Store {
     return ok();
   }
   Expected<uint64_t> remove_sessions_of(const std::string& user_id) override {
+    if (users.contains(user_id)) ++users[user_id].sign_outs;
     return std::erase_if(sessions, [&](const auto& s) { return s.second.user_id == user_id; });
   }
-  Expected<uint64_t> remove_expired_sessions(WallTime now, uint32_t) override {
-    return std::erase_if(sessions, [&](const auto& s) { return s.second.expires_at <= now; });
+  Expected<std::vector<Session>> remove_expired_sessions(WallTime now, uint32_t) override {
+    std::vector<Session> removed;
+    for (const auto& [hash, session] : sessions)
+      if (session.expires_at <= now) removed.push_back(session);
+    for (const Session& session : removed) sessions.erase(session.token_hash);
+    return removed;
   }
 
-  Status set_nickname(const std::string& id, const std::string& nickname,
-                      const std::string& key) override {
+  Status set_nickname(const std::string& id, const Nickname& nickname) override {
     if (!users.contains(id)) return make_error(Code::kNotFound);
-    const auto other = find_user_by_nickname(key);
+    const auto other = find_user_by_nickname(nickname.key);
     if (other && other->user.id != id) return make_error(Code::kNicknameTaken);
-    users[id].user.nickname = nickname;
-    users[id].nickname_key = key;
+    users[id].user.nickname = nickname.shown;
+    users[id].nickname_key = nickname.key;
     return ok();
   }
   Status set_password_hash(const std::string& id, const std::string& hash,
-                           const TokenHash& keep) override {
+                           const PasswordProof& proof, const TokenHash& keep) override {
     if (!users.contains(id)) return make_error(Code::kNotFound);
+    if (!holds(id, proof) || !sessions.contains(keep)) return make_error(Code::kConflict);
     users[id].password_hash = hash;
+    ++users[id].sign_outs;
     std::erase_if(sessions,
                   [&](const auto& s) { return s.second.user_id == id && s.first != keep; });
     return ok();
@@ -80,8 +98,11 @@ class MemoryStore final : public Store {
     avatars[id] = avatar;
     return ok();
   }
-  Status remove_user(const std::string& id) override {
-    if (users.erase(id) == 0) return make_error(Code::kNotFound);
+  Status remove_user(const std::string& id, const PasswordProof& proof,
+                     const TokenHash& session) override {
+    if (!users.contains(id)) return make_error(Code::kNotFound);
+    if (!holds(id, proof) || !sessions.contains(session)) return make_error(Code::kConflict);
+    users.erase(id);
     (void)remove_sessions_of(id);
     return ok();
   }
@@ -99,6 +120,7 @@ class MemoryStore final : public Store {
   std::map<std::string, UserRecord> users;
   std::map<std::string, Avatar> avatars;
   std::map<TokenHash, Session> sessions;
+  std::set<std::pair<std::string, std::string>> places;
   int touches = 0;
   bool down = false;
 };
@@ -108,12 +130,14 @@ class FakeHasher final : public PasswordHasher {
   Expected<std::string> hash(std::string_view password, const Salt&) const override {
     return "hash of " + std::string(password);
   }
-  bool verify(const std::string& hash, std::string_view password) const override {
+  Expected<bool> verify(const std::string& hash, std::string_view password) const override {
     verified.push_back(hash);
+    if (no_memory) return make_error(Code::kOverloaded);
     return hash == "hash of " + std::string(password);
   }
   std::string dummy_hash() const override { return "dummy"; }
   mutable std::vector<std::string> verified;
+  bool no_memory = false;
 };
 
 class AccountsTest : public testing::Test {
@@ -127,8 +151,8 @@ class AccountsTest : public testing::Test {
     return login ? "ok" : login.error().code;
   }
   Login sign_in() {
-    EXPECT_EQ(register_code("Alice", "secret"), "ok");
-    auto login = accounts.login(kNow, "alice", "secret", "test");
+    EXPECT_EQ(register_code("Alice", "secret12"), "ok");
+    auto login = accounts.login(kNow, "alice", "secret12", "test");
     EXPECT_TRUE(login);
     return *login;
   }
@@ -139,13 +163,13 @@ class AccountsTest : public testing::Test {
 };
 
 TEST_F(AccountsTest, RegistersAndSignsIn) {
-  const auto user = accounts.register_user(kNow, " Alice ", "secret");
+  const auto user = accounts.register_user(kNow, " Alice ", "secret12");
   ASSERT_TRUE(user);
   EXPECT_EQ(user->nickname, "Alice");
   EXPECT_EQ(user->id.size(), kIdLength);
-  EXPECT_EQ(store.users[user->id].password_hash, "hash of secret");
+  EXPECT_EQ(store.users[user->id].password_hash, "hash of secret12");
 
-  const auto login = accounts.login(kNow, "ALICE", "secret", "browser");
+  const auto login = accounts.login(kNow, "ALICE", "secret12", "browser");
   ASSERT_TRUE(login);
   EXPECT_EQ(login->user, *user);
   EXPECT_EQ(login->token.size(), kTokenLength);
@@ -156,25 +180,27 @@ TEST_F(AccountsTest, RegistersAndSignsIn) {
 }
 
 TEST_F(AccountsTest, ChecksNicknameAndPassword) {
-  EXPECT_EQ(register_code("a", "12345"), "password_too_short");
-  EXPECT_EQ(register_code("a", std::string(129, 'x')), "password_too_long");
-  EXPECT_EQ(register_code("a", std::string(128, 'x')), "ok");
-  EXPECT_EQ(register_code("\n", "secret"), "nickname_invalid");
-  EXPECT_EQ(register_code("A", "secret"), "nickname_taken");
+  EXPECT_EQ(register_code("a", "1234567"), "password_too_short");
+  EXPECT_EQ(register_code("a", "12345678"), "password_common");
+  EXPECT_EQ(register_code("Some One", "some one"), "password_common");
+  EXPECT_EQ(register_code("a", "xyz" + std::string(126, 'x')), "password_too_long");
+  EXPECT_EQ(register_code("a", "xyz" + std::string(125, 'x')), "ok");
+  EXPECT_EQ(register_code("\n", "secret12"), "nickname_invalid");
+  EXPECT_EQ(register_code("A", "secret12"), "nickname_taken");
 }
 
 TEST_F(AccountsTest, AnUnknownNicknameLooksLikeAWrongPassword) {
-  ASSERT_EQ(register_code("alice", "secret"), "ok");
+  ASSERT_EQ(register_code("alice", "secret12"), "ok");
   EXPECT_EQ(login_code("alice", "wrong!"), "bad_credentials");
-  EXPECT_EQ(login_code("bob", "secret"), "bad_credentials");
-  EXPECT_EQ(login_code("\xFF", "secret"), "bad_credentials");
+  EXPECT_EQ(login_code("bob", "secret12"), "bad_credentials");
+  EXPECT_EQ(login_code("\xFF", "secret12"), "bad_credentials");
   // Each was verified against some hash: the time is the same.
-  EXPECT_THAT(hasher.verified, testing::ElementsAre("hash of secret", "dummy", "dummy"));
+  EXPECT_THAT(hasher.verified, testing::ElementsAre("hash of secret12", "dummy", "dummy"));
 }
 
 TEST_F(AccountsTest, NobodyIsTheDummy) {
-  const Credentials nobody{"hash of secret", {}};
-  EXPECT_FALSE(verify_password(hasher, nobody, "secret"));
+  const Credentials nobody{{"hash of secret12"}, {}};
+  EXPECT_FALSE(verify_password(hasher, nobody, "secret12"));
 }
 
 TEST_F(AccountsTest, AnOverlongPasswordIsNotHashed) {
@@ -184,7 +210,28 @@ TEST_F(AccountsTest, AnOverlongPasswordIsNotHashed) {
 
 TEST_F(AccountsTest, AStoreThatIsDownIsNotAWrongPassword) {
   store.down = true;
-  EXPECT_EQ(login_code("alice", "secret"), "store_unavailable");
+  EXPECT_EQ(login_code("alice", "secret12"), "store_unavailable");
+}
+
+TEST_F(AccountsTest, WithoutMemoryNoPasswordIsWrong) {
+  ASSERT_EQ(register_code("alice", "secret12"), "ok");
+  hasher.no_memory = true;
+  EXPECT_EQ(login_code("alice", "secret12"), "overloaded");
+}
+
+TEST_F(AccountsTest, APasswordIsTheSameFromEveryKeyboard) {
+  ASSERT_EQ(register_code("alice", "cafe\u0301 noir"), "ok");
+  EXPECT_EQ(login_code("alice", "caf\u00E9 noir"), "ok");
+  EXPECT_EQ(login_code("alice", "cafe\u0301\u3000noir"), "ok");
+  EXPECT_EQ(login_code("alice", "cafe noir"), "bad_credentials");
+}
+
+// The rules of today are for new passwords, and those of before were hashed as they were typed.
+TEST_F(AccountsTest, WhoHadAPasswordBeforeStillSignsInWithIt) {
+  store.users["1"] = {{"1", "short", kNow}, "short", "hash of 123456"};
+  store.users["2"] = {{"2", "accent", kNow}, "accent", "hash of cafe\u0301"};
+  EXPECT_EQ(login_code("short", "123456"), "ok");
+  EXPECT_EQ(login_code("accent", "cafe\u0301"), "ok");
 }
 
 TEST_F(AccountsTest, TheTokenIsNotKept) {
@@ -226,6 +273,21 @@ TEST_F(AccountsTest, SessionsSlideAndEnd) {
   EXPECT_TRUE(store.sessions.empty());
 }
 
+TEST_F(AccountsTest, ASessionThatIsUsedEveryDayEndsAllTheSame) {
+  const Login login = sign_in();
+  WallTime at = kNow;
+  for (; at < kNow + kSessionMaxAge; at = at + Duration::seconds(24 * 3600))
+    ASSERT_TRUE(accounts.authenticate(at, login.token));
+  const auto ended = accounts.authenticate(kNow + kSessionMaxAge, login.token);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, "unauthorized");
+  EXPECT_TRUE(accounts.sessions_of(kNow + kSessionMaxAge, login.user.id)->empty());
+  // One of before, which was given longer.
+  const Login again = *accounts.login(at, "alice", "secret12", "test");
+  store.sessions[hash_token(again.token)].expires_at = at + kSessionMaxAge * 2;
+  EXPECT_FALSE(accounts.authenticate(at + kSessionMaxAge, again.token));
+}
+
 TEST_F(AccountsTest, AFullDiskSignsNobodyOut) {
   const Login login = sign_in();
   store.down = true;
@@ -234,8 +296,8 @@ TEST_F(AccountsTest, AFullDiskSignsNobodyOut) {
 
 TEST_F(AccountsTest, SignsOut) {
   const Login first = sign_in();
-  const auto second = accounts.login(kNow, "alice", "secret", "phone");
-  const auto third = accounts.login(kNow, "alice", "secret", "tablet");
+  const auto second = accounts.login(kNow, "alice", "secret12", "phone");
+  const auto third = accounts.login(kNow, "alice", "secret12", "tablet");
   ASSERT_TRUE(second && third);
   ASSERT_TRUE(accounts.logout(first.token));
   ASSERT_TRUE(accounts.logout(first.token));
@@ -248,23 +310,25 @@ TEST_F(AccountsTest, SignsOut) {
 
 TEST_F(AccountsTest, BoundsTheUserAgent) {
   const Login login = sign_in();
-  const auto session = accounts.open_session(kNow, login.user, std::string(10'000, 'x') + "\n\xFF");
+  const auto verified = accounts.find_credentials_of(login.user.id);
+  const auto session =
+      accounts.open_session(kNow, *verified, std::string(10'000, 'x') + "\n\xFF", {});
   ASSERT_TRUE(session);
-  EXPECT_EQ(store.sessions[hash_token(session->token)].user_agent,
+  EXPECT_EQ(store.sessions[hash_token(session->login.token)].user_agent,
             std::string(kMaxUserAgentBytes, 'x'));
-  const auto strange = accounts.open_session(kNow, login.user, "a\n\xFF\x01z");
+  const auto strange = accounts.open_session(kNow, *verified, "a\n\xFF\x01z", {});
   ASSERT_TRUE(strange);
-  EXPECT_EQ(store.sessions[hash_token(strange->token)].user_agent, "a???z");
+  EXPECT_EQ(store.sessions[hash_token(strange->login.token)].user_agent, "a???z");
 }
 
 TEST_F(AccountsTest, ChangesANickname) {
   const Login login = sign_in();
-  ASSERT_EQ(register_code("bob", "secret"), "ok");
+  ASSERT_EQ(register_code("bob", "secret12"), "ok");
   const auto renamed = accounts.rename(login.user.id, "  Älice ");
   ASSERT_TRUE(renamed);
   EXPECT_EQ(renamed->nickname, "Älice");
-  EXPECT_EQ(login_code("älice", "secret"), "ok");
-  EXPECT_EQ(login_code("alice", "secret"), "bad_credentials");
+  EXPECT_EQ(login_code("älice", "secret12"), "ok");
+  EXPECT_EQ(login_code("alice", "secret12"), "bad_credentials");
   EXPECT_EQ(accounts.authenticate(kNow, login.token)->nickname, "Älice");
   EXPECT_TRUE(accounts.rename(login.user.id, "ÄLICE")) << "one's own in another spelling";
   EXPECT_EQ(accounts.rename(login.user.id, "ＢＯＢ").error().code, "nickname_taken");
@@ -299,24 +363,76 @@ TEST_F(AccountsTest, KeepsAPictureAndItsVersion) {
 
 TEST_F(AccountsTest, APasswordIsChangedForEveryDevice) {
   const Login here = sign_in();
-  const auto there = accounts.login(kNow, "alice", "secret", "phone");
+  const auto there = accounts.login(kNow, "alice", "secret12", "phone");
   ASSERT_TRUE(there);
-  EXPECT_EQ(accounts.find_credentials_of(here.user.id)->password_hash, "hash of secret");
-  ASSERT_TRUE(accounts.change_password(here.user.id, "hash of other1", hash_token(here.token)));
+  const auto verified = accounts.find_credentials_of(here.user.id);
+  EXPECT_EQ(verified->proof.password_hash, "hash of secret12");
+  ASSERT_TRUE(accounts.change_password(*verified, "hash of other1", hash_token(here.token)));
   EXPECT_TRUE(accounts.authenticate(kNow, here.token));
   EXPECT_FALSE(accounts.authenticate(kNow, there->token));
-  EXPECT_EQ(login_code("alice", "secret"), "bad_credentials");
+  EXPECT_EQ(login_code("alice", "secret12"), "bad_credentials");
   EXPECT_EQ(login_code("alice", "other1"), "ok");
-  EXPECT_EQ(check_new_password("12345").error().code, "password_too_short");
-  EXPECT_EQ(check_new_password(std::string(129, 'x')).error().code, "password_too_long");
-  EXPECT_TRUE(check_new_password("123456"));
+}
+
+// A login reads the hash, waits for its turn to be verified, and opens its session afterwards. What
+// ends all sessions in between ends this one too.
+TEST_F(AccountsTest, ALoginDoesNotOutliveAChangeOfThePassword) {
+  const Login here = sign_in();
+  const auto verified = accounts.find_credentials("alice", {});
+  ASSERT_TRUE(verify_password(hasher, *verified, "secret12"));
+  ASSERT_TRUE(accounts.change_password(*verified, "hash of other1", hash_token(here.token)));
+  const auto late = accounts.open_session(kNow, *verified, "phone", {});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, "bad_credentials");
+  EXPECT_EQ(store.sessions.size(), 1u);
+}
+
+TEST_F(AccountsTest, ALoginDoesNotOutliveSigningOutEverywhere) {
+  const Login here = sign_in();
+  const auto verified = accounts.find_credentials("alice", {});
+  ASSERT_TRUE(accounts.logout_everywhere(here.user.id));
+  EXPECT_EQ(accounts.open_session(kNow, *verified, "phone", {}).error().code, "bad_credentials");
+  EXPECT_EQ(login_code("alice", "secret12"), "ok");
+}
+
+// The other way round: who was thrown out cannot take the account with them.
+TEST_F(AccountsTest, ASessionThatEndedChangesNothingAnyMore) {
+  const Login thief = sign_in();
+  const auto owner = accounts.login(kNow, "alice", "secret12", "phone");
+  const auto verified = accounts.find_credentials_of(thief.user.id);
+  ASSERT_TRUE(accounts.end_session(owner->user.id, session_id(hash_token(thief.token))));
+  EXPECT_EQ(accounts.change_password(*verified, "stolen", hash_token(thief.token)).error().code,
+            "conflict");
+  EXPECT_EQ(accounts.remove_user(*verified, hash_token(thief.token)).error().code, "conflict");
+  EXPECT_EQ(login_code("alice", "secret12"), "ok");
+}
+
+TEST_F(AccountsTest, KnowsWhereSomebodySignedInFrom) {
+  (void)sign_in();
+  const auto verified = accounts.find_credentials("alice", "home");
+  EXPECT_FALSE(verified->known_place);
+  ASSERT_TRUE(accounts.open_session(kNow, *verified, "phone", "home"));
+  EXPECT_TRUE(accounts.find_credentials("alice", "home")->known_place);
+  EXPECT_FALSE(accounts.find_credentials("alice", "elsewhere")->known_place);
+  EXPECT_FALSE(accounts.find_credentials("bob", "home")->known_place);
+}
+
+TEST_F(AccountsTest, KnowsWhetherASessionHolds) {
+  const Login login = sign_in();
+  const std::string id = session_id(hash_token(login.token));
+  EXPECT_TRUE(*accounts.session_holds(kNow, login.user.id, id));
+  EXPECT_FALSE(*accounts.session_holds(kNow, "another", id));
+  EXPECT_FALSE(*accounts.session_holds(kNow, login.user.id, ""));
+  EXPECT_FALSE(*accounts.session_holds(kNow + kSessionLifetime, login.user.id, id));
+  ASSERT_TRUE(accounts.logout(login.token));
+  EXPECT_FALSE(*accounts.session_holds(kNow, login.user.id, id));
 }
 
 TEST_F(AccountsTest, ListsAndEndsSessionsOfOneself) {
   const Login here = sign_in();
-  const auto phone = accounts.login(kNow, "alice", "secret", "phone");
-  ASSERT_EQ(register_code("bob", "secret"), "ok");
-  const auto bob = accounts.login(kNow, "bob", "secret", "test");
+  const auto phone = accounts.login(kNow, "alice", "secret12", "phone");
+  ASSERT_EQ(register_code("bob", "secret12"), "ok");
+  const auto bob = accounts.login(kNow, "bob", "secret12", "test");
   ASSERT_TRUE(phone && bob);
   const auto listed = accounts.sessions_of(kNow, here.user.id);
   ASSERT_TRUE(listed);
@@ -337,10 +453,11 @@ TEST_F(AccountsTest, ListsAndEndsSessionsOfOneself) {
 
 TEST_F(AccountsTest, AnAccountGoesWithItsSessions) {
   const Login login = sign_in();
-  ASSERT_TRUE(accounts.remove_user(login.user.id));
-  EXPECT_EQ(accounts.remove_user(login.user.id).error().code, "not_found");
+  const auto verified = accounts.find_credentials_of(login.user.id);
+  ASSERT_TRUE(accounts.remove_user(*verified, hash_token(login.token)));
+  EXPECT_EQ(accounts.remove_user(*verified, hash_token(login.token)).error().code, "not_found");
   EXPECT_FALSE(accounts.authenticate(kNow, login.token));
-  EXPECT_EQ(register_code("alice", "secret"), "ok") << "the name is free again";
+  EXPECT_EQ(register_code("alice", "secret12"), "ok") << "the name is free again";
 }
 
 TEST_F(AccountsTest, FindsUsers) {

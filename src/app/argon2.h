@@ -9,7 +9,7 @@ class Argon2 final : public PasswordHasher {
  public:
   Argon2();
   Expected<std::string> hash(std::string_view password, const Salt& salt) const override;
-  bool verify(const std::string& hash, std::string_view password) const override;
+  Expected<bool> verify(const std::string& hash, std::string_view password) const override;
   std::string dummy_hash() const override;
 };
 

@@ -31,6 +31,7 @@ void Broadcasts::present(ClientId id, const PublicUser& user, PresentOptions opt
   broadcast.visible_to = std::move(options.visible_to);
   broadcast.address = options.address;
   broadcast.whip = options.whip;
+  broadcast.goodbye_stops = options.goodbye_stops;
   broadcasts_by_id_.emplace(broadcast.id, key);
   ++usage_[user.id].broadcasts;
   media_.publish(client.media, std::move(options.offer));
@@ -189,9 +190,11 @@ void Broadcasts::on(WallTime, MediaHeard&, ClientId, Client& client) {
 }
 
 void Broadcasts::on(WallTime now, MediaEnded& event, ClientId id, Client& client) {
-  ++counters_.media_lost;
-  end(now, id, client, true);
-  notify(id, Closed{make_error(Code::kMediaLost, event.reason)});
+  ++(event.goodbye ? counters_.media_closed : counters_.media_lost);
+  const bool stopped = event.goodbye && client.role == Role::kPresenter &&
+                       broadcasts_.find(client.broadcast)->goodbye_stops;
+  end(now, id, client, !stopped);
+  notify(id, Closed{make_error(Code::kMediaLost, event.reason), event.goodbye});
 }
 
 // What others want to know.

@@ -57,6 +57,9 @@ struct PresentOptions {
   IpAddress address = {};  // of the presenter: where a recording was made
   // By a program that has no way to say which broadcast it replaces: see supersede_silent().
   bool whip = false;
+  // The goodbye of its media is a stop: this client does not come back to what it has left.
+  // Otherwise it is a loss, since a page that is loaded again says goodbye as well.
+  bool goodbye_stops = false;
 };
 
 struct BroadcastInfo {
@@ -86,8 +89,11 @@ struct Restarted {
 struct Failed {  // what was asked was refused; what ran before still runs
   Error error;
 };
-struct Closed {  // the server ended what the client was doing
+// What the client was doing has ended without its asking here. `goodbye`: it ended it itself, by
+// its media (see MediaEnded), and need not be told.
+struct Closed {
   Error error;
+  bool goodbye = false;
 };
 struct PresenterGone {};  // to a viewer: the broadcast is over, or there is none that he may see
 // To the presenter and to other viewers. A viewer enters when his watch is answered: from then on
@@ -129,6 +135,7 @@ class Broadcasts {
     uint64_t viewers_left = 0;
     uint64_t media_connected = 0;
     uint64_t media_lost = 0;
+    uint64_t media_closed = 0;  // by the client, who said goodbye
     uint64_t media_refused = 0;
     uint64_t requests_refused = 0;  // by a rule or a limit of this class
     uint64_t presenter_not_found = 0;
@@ -215,6 +222,7 @@ class Broadcasts {
     std::optional<std::vector<std::string>> visible_to;
     IpAddress address;
     bool whip = false;
+    bool goodbye_stops = false;
     std::optional<WallTime> silent_since;
     size_t entered = 0;
     std::vector<ClientId> viewers;  // answered or not

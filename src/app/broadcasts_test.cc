@@ -106,6 +106,30 @@ TEST_F(BroadcastsTest, ALostViewerLeavesLikeAnyOther) {
   EXPECT_THAT(notices(), IsEmpty());
 }
 
+TEST_F(BroadcastsTest, AGoodbyeIsAStopOfWhoDoesNotComeBackAndALossOfOthers) {
+  for (const bool stops : {true, false}) {
+    PresentOptions options;
+    options.offer = "offer";
+    options.goodbye_stops = stops;
+    broadcasts.present(1, test_user("anna"), options);
+    broadcasts.handle(kNow, MediaAnswered{media.last(), "sdp"});
+    AirChange change;
+    while (broadcasts.poll_air_change(change)) {
+    }
+    broadcasts.handle(kNow, MediaEnded{media.last(), "closed", true});
+    ASSERT_TRUE(broadcasts.poll_air_change(change));
+    EXPECT_FALSE(change.on_air);
+    EXPECT_EQ(change.lost, !stops);
+    Notice notice;
+    ASSERT_TRUE(broadcasts.poll_notice(notice));  // the answer
+    ASSERT_TRUE(broadcasts.poll_notice(notice));
+    EXPECT_TRUE(std::get<Closed>(notice.what).goodbye);
+    broadcasts.client_gone(kNow, 1);
+  }
+  EXPECT_EQ(broadcasts.counters().media_closed, 2u);
+  EXPECT_EQ(broadcasts.counters().media_lost, 0u);
+}
+
 TEST_F(BroadcastsTest, AViewerWithoutAnAnswerNeverEntered) {
   const std::string id = on_air();
   broadcasts.watch(2, test_user("ben"), id, "offer");

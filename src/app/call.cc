@@ -20,6 +20,7 @@ CallView Call::seen_by(CallRole role) const {
   view.agrees_to_record = own.agrees_to_record;
   view.other_agrees_to_record = peer.agrees_to_record;
   view.recorded = own.recorded || peer.recorded;
+  view.other_shown = peer.shown;
   return view;
 }
 

@@ -28,6 +28,7 @@ enum class EndReason : uint8_t {
   kHungUp,
   kLost,
   kError,
+  kServerStopping,
   kCount,
 };
 
@@ -43,6 +44,14 @@ struct CallPermit {
   std::vector<std::string> visible_to;  // for PresentOptions
 };
 
+// What of a person's devices the other gets to see and hear, as their page says.
+struct Shown {
+  bool microphone = true;
+  bool camera = true;
+  bool screen = false;
+  bool operator==(const Shown&) const = default;
+};
+
 // A call as one of its two sees it.
 struct CallView {
   std::string call_id;
@@ -56,6 +65,7 @@ struct CallView {
   bool agrees_to_record = false;
   bool other_agrees_to_record = false;
   bool recorded = false;
+  Shown other_shown;
 };
 
 // What Calls says to a line.
@@ -78,9 +88,11 @@ struct Unreachable {
   Code code = Code::kCannotBeReached;
 };
 struct Ended {
+  enum class By : uint8_t { kNobody, kYou, kOther };
   std::string call_id;
   EndReason reason = EndReason::kError;
   PublicUser other;
+  By by = By::kNobody;
 };
 struct CallNotice {
   LineId to = 0;
@@ -97,6 +109,7 @@ struct RecordBroadcast {
   std::string owner_id;
   std::string co_owner_id;
   bool on = false;
+  std::string call_id = {};
 };
 // For the history. Who was never rung because he was not there or busy has missed the call all the
 // same.
@@ -107,7 +120,8 @@ struct CallOver {
   EndReason reason = EndReason::kError;
   bool accepted = false;
   WallTime started_at;
-  Duration duration;  // since it was accepted
+  Duration duration;              // since it was accepted
+  bool kept_from_callee = false;  // who has blocked the caller
 };
 using CallOutput = std::variant<CallNotice, EndBroadcast, RecordBroadcast, CallOver>;
 
@@ -116,9 +130,11 @@ struct CallSide {
   ClientId client = 0;       // presents for this side; 0: nobody
   std::string broadcast_id;  // empty: not on air
   bool borrowed = false;     // the broadcast was there before the call, and outlives it
+  ClientId lost = 0;         // presented until its loss; it may still say that it was no loss
   bool watches = false;      // has seen the other
   bool agrees_to_record = false;
   bool recorded = false;
+  Shown shown;
   Instant back_by = Instant::never();  // on air again, or the call is over
 };
 
@@ -128,6 +144,8 @@ struct Answering {
   uint64_t device = 0;
   std::string broadcast_id;  // empty: not on air
   bool accepts = false;
+  bool borrowed = false;  // as of CallSide
+  bool lost = false;      // presents no more; it may still say that it declines
 };
 
 struct Call {

@@ -16,6 +16,8 @@ namespace loopcast::app {
 
 // Of one user; beyond it the oldest calls are forgotten.
 inline constexpr uint32_t kMaxCallsPerUser = 1000;
+// Whom one user may block.
+inline constexpr uint32_t kMaxBlockedPerUser = 500;
 
 enum class CallOutcome : uint8_t {
   kAnswered,
@@ -70,6 +72,14 @@ class CallStore {
   virtual Expected<uint64_t> unseen_calls(const std::string& user_id) = 0;
   virtual Status see_calls(const std::string& user_id) = 0;
   virtual Status remove_calls_of(const std::string& user_id) = 0;
+
+  // `user_id` does not want to be called by `other_id`, or does again. Either may be so already.
+  // Errors of block(): not_found (no such other user, or oneself), too_many_blocked.
+  virtual Status block(const std::string& user_id, const std::string& other_id, WallTime now) = 0;
+  virtual Status unblock(const std::string& user_id, const std::string& other_id) = 0;
+  virtual Expected<bool> blocks(const std::string& user_id, const std::string& other_id) = 0;
+  // By nickname.
+  virtual Expected<std::vector<User>> blocked_by(const std::string& user_id) = 0;
 
   // Whose nickname_key contains `part`, by nickname, without those whose ids are in `except`.
   virtual Expected<UserPage> find_users(const std::string& part,

@@ -15,13 +15,19 @@ bool same_nickname(std::string_view a, std::string_view b) {
   return left && right && left->key == right->key;
 }
 
+// Ids have no spaces.
+std::string pair_key(const PublicUser& caller, const PublicUser& callee) {
+  return caller.id + ' ' + callee.id;
+}
+
 }  // namespace
 
 Calls::Calls(Presence& presence, const CallLimits& limits, const Random::Seed& seed)
     : presence_(presence),
       limits_(limits),
       random_(seed),
-      dialling_(limits.dialling, limits.rate_limited_users, random_.fork()) {}
+      dialling_(limits.dialling, limits.rate_limited_users, random_.fork()),
+      redialling_(limits.redialling, limits.rate_limited_users, random_.fork()) {}
 
 // Calling.
 
@@ -33,8 +39,9 @@ Status Calls::may_dial(Instant now, const std::string& caller_id) {
 
 Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const PublicUser& caller,
                                  const std::optional<PublicUser>& callee, uint64_t device,
-                                 const std::string& on_air) {
+                                 const std::string& on_air, bool blocked) {
   ++counters_.dialled;
+  forget_lost(client);
   if (by_client_.contains(client)) return refuse(Code::kAlreadyPresenting);
   if (!callee || callee->id == caller.id) {
     ++counters_.unreachable;
@@ -46,13 +53,24 @@ Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const Public
     own->crossed = true;
     ++counters_.crossed;
     auto permit = answer(*own, client, device, true);
-    if (permit && !on_air.empty()) this->on_air(at, client, on_air);
+    if (!permit || on_air.empty()) return permit;
+    own->answering.back().borrowed = true;
+    this->on_air(at, client, on_air);
     return permit;
+  }
+  if (blocked) {
+    ++counters_.blocked;
+    return unreachable_at_once(at, caller, *callee, EndReason::kOffline, Code::kCannotBeReached,
+                               true);
   }
   if (!presence_.reachable(callee->id))
     return unreachable_at_once(at, caller, *callee, EndReason::kOffline, Code::kCannotBeReached);
   if (in_call(callee->id))
     return unreachable_at_once(at, caller, *callee, EndReason::kBusy, Code::kBusy);
+  if (!redialling_.take(at.now, pair_key(caller, *callee)).allowed) {
+    ++counters_.rate_limited;
+    return make_error(Code::kRateLimited);
+  }
 
   const SlabId key = calls_.emplace();
   Call& call = *calls_.find(key);
@@ -74,11 +92,12 @@ Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const Public
 }
 
 Error Calls::unreachable_at_once(const Moment& at, const PublicUser& caller,
-                                 const PublicUser& callee, EndReason reason, Code code) {
+                                 const PublicUser& callee, EndReason reason, Code code,
+                                 bool kept_from_callee) {
   ++counters_.unreachable;
   ++counters_.ended[static_cast<size_t>(reason)];
-  outputs_.emplace_back(
-      CallOver{make_id(random_), caller, callee, reason, false, at.wall, Duration()});
+  outputs_.emplace_back(CallOver{make_id(random_), caller, callee, reason, false, at.wall,
+                                 Duration(), kept_from_callee});
   return make_error(code);
 }
 
@@ -86,6 +105,7 @@ Error Calls::unreachable_at_once(const Moment& at, const PublicUser& caller,
 
 Expected<CallPermit> Calls::join(const Moment& at, ClientId client, const PublicUser& user,
                                  uint64_t device, std::string_view call_id) {
+  forget_lost(client);
   if (by_client_.contains(client)) return refuse(Code::kAlreadyPresenting);
   Call* const call = find(user.id, call_id);
   if (call == nullptr) return refuse(Code::kCannotBeReached);
@@ -105,6 +125,7 @@ bool Calls::just_ended(Instant now, const std::string& user_id) const {
 }
 
 Expected<CallPermit> Calls::answer(Call& call, ClientId client, uint64_t device, bool accepts) {
+  if (call.answering.size() >= limits_.answering) drop_lost_answering(call);
   if (call.answering.size() >= limits_.answering) return refuse(Code::kServerFull);
   call.answering.push_back({client, device, {}, accepts});
   by_client_.emplace(client, by_user_.at(call.callee.user.id));
@@ -115,6 +136,7 @@ Expected<CallPermit> Calls::resume(const Moment& at, Call& call, CallRole role, 
   // The page that presented before is gone, or is about to notice that it has been replaced.
   if (call.side(role).client != 0) side_lost(at, call, role);
   CallSide& side = call.side(role);
+  forget_lost(side);
   side.client = client;
   side.borrowed = false;
   by_client_.emplace(client, by_user_.at(side.user.id));
@@ -142,18 +164,30 @@ Status Calls::decline(const Moment& at, const PublicUser& user, std::string_view
                       std::string_view call_id) {
   Call* const call = find_incoming(user.id, from_nickname, call_id);
   if (call == nullptr) return refuse(Code::kCannotBeReached);
-  end(at, *call, EndReason::kDeclined);
+  end(at, *call, EndReason::kDeclined, CallRole::kCallee);
   return ok();
 }
 
 Status Calls::hang_up(const Moment& at, const PublicUser& user, std::string_view call_id) {
   Call* const call = find(user.id, call_id);
   if (call == nullptr) return refuse(Code::kCannotBeReached);
-  const bool caller = call->role_of(user.id) == CallRole::kCaller;
+  const CallRole role = call->role_of(user.id);
   end(at, *call,
-      call->accepted() ? EndReason::kHungUp
-      : caller         ? EndReason::kCancelled
-                       : EndReason::kDeclined);
+      call->accepted()            ? EndReason::kHungUp
+      : role == CallRole::kCaller ? EndReason::kCancelled
+                                  : EndReason::kDeclined,
+      role);
+  return ok();
+}
+
+Status Calls::show(const Moment&, const PublicUser& user, std::string_view call_id,
+                   const Shown& shown) {
+  Call* const call = find(user.id, call_id);
+  if (call == nullptr) return refuse(Code::kCannotBeReached);
+  CallSide& side = call->side(call->role_of(user.id));
+  if (side.shown == shown) return ok();
+  side.shown = shown;
+  tell_states(*call);
   return ok();
 }
 
@@ -172,6 +206,7 @@ Status Calls::agree_to_record(const Moment&, const PublicUser& user, std::string
 // What becomes of clients and lines.
 
 void Calls::on_air(const Moment& at, ClientId client, const std::string& broadcast_id) {
+  forget_lost(client);
   const auto found = by_client_.find(client);
   if (found == by_client_.end()) return;
   Call& call = *calls_.find(found->second);
@@ -196,32 +231,78 @@ void Calls::presenting_ended(const Moment& at, ClientId client, PresentingEnd ho
   const auto found = by_client_.find(client);
   if (found == by_client_.end()) return;
   Call& call = *calls_.find(found->second);
+  for (Answering& answering : call.answering)
+    if (answering.client == client) return answering_ended(at, call, answering, how);
+
   const bool stopped = how == PresentingEnd::kStopped;
-  const auto answering = std::find_if(call.answering.begin(), call.answering.end(),
-                                      [&](const Answering& a) { return a.client == client; });
-  // What is on air has been accepted; a refusal is about another offer of the same client.
-  const CallRole role = call.caller.client == client ? CallRole::kCaller : CallRole::kCallee;
-  const bool on_air = answering != call.answering.end() ? !answering->broadcast_id.empty()
-                                                        : !call.side(role).broadcast_id.empty();
-  if (how == PresentingEnd::kRefused && on_air) return;
-  if (answering != call.answering.end()) {
-    if (stopped) return end(at, call, EndReason::kDeclined);
-    const bool crossing = std::exchange(answering->accepts, false) && call.crossed;
-    call.answering.erase(answering);
-    by_client_.erase(found);
-    if (!crossing) return;
-    call.crossed = false;
-    if (call.state == CallState::kRinging) ring(call);
+  if (call.caller.lost == client || call.callee.lost == client) {
+    if (stopped)
+      end(at, call, EndReason::kHungUp,
+          call.caller.lost == client ? CallRole::kCaller : CallRole::kCallee);
     return;
   }
-  if (!call.accepted())
+  const CallRole role = call.caller.client == client ? CallRole::kCaller : CallRole::kCallee;
+  // What is on air has been accepted; a refusal is about another offer of the same client.
+  if (how == PresentingEnd::kRefused && !call.side(role).broadcast_id.empty()) return;
+  if (!call.accepted()) {
+    // A page that goes while it rings does not come back to that: its goodbye cancels.
+    const bool cancelled = stopped || how == PresentingEnd::kLeft;
     return end(at, call,
-               stopped                       ? EndReason::kCancelled
+               cancelled                     ? EndReason::kCancelled
                : how == PresentingEnd::kLost ? EndReason::kLost
-                                             : EndReason::kError);
-  if (stopped) return end(at, call, EndReason::kHungUp);
+                                             : EndReason::kError,
+               role);
+  }
+  if (stopped) return end(at, call, EndReason::kHungUp, role);
   side_lost(at, call, role);
+  CallSide& side = call.side(role);
+  side.lost = client;
+  by_client_.emplace(client, by_user_.at(side.user.id));
   tell_states(call);
+}
+
+void Calls::answering_ended(const Moment& at, Call& call, Answering& answering, PresentingEnd how) {
+  if (how == PresentingEnd::kRefused && !answering.broadcast_id.empty()) return;
+  if (how == PresentingEnd::kStopped) return end(at, call, EndReason::kDeclined, CallRole::kCallee);
+  answering.lost = true;
+  answering.broadcast_id.clear();
+  if (!std::exchange(answering.accepts, false) || !call.crossed) return;
+  call.crossed = false;
+  if (call.state == CallState::kRinging) ring(call);
+}
+
+void Calls::drop_answering(Call& call) {
+  for (const Answering& answering : call.answering) {
+    by_client_.erase(answering.client);
+    if (!answering.lost && !answering.borrowed)
+      outputs_.emplace_back(EndBroadcast{answering.client});
+  }
+  call.answering.clear();
+}
+
+void Calls::drop_lost_answering(Call& call) {
+  std::erase_if(call.answering, [&](const Answering& answering) {
+    if (answering.lost) by_client_.erase(answering.client);
+    return answering.lost;
+  });
+}
+
+void Calls::forget_lost(ClientId client) {
+  const auto found = by_client_.find(client);
+  if (found == by_client_.end()) return;
+  Call& call = *calls_.find(found->second);
+  for (CallSide* side : {&call.caller, &call.callee})
+    if (side->lost == client) return forget_lost(*side);
+  const auto lost = std::find_if(call.answering.begin(), call.answering.end(),
+                                 [&](const Answering& a) { return a.lost && a.client == client; });
+  if (lost == call.answering.end()) return;
+  call.answering.erase(lost);
+  by_client_.erase(found);
+}
+
+void Calls::forget_lost(CallSide& side) {
+  by_client_.erase(side.lost);
+  side.lost = 0;
 }
 
 void Calls::viewer_entered(const Moment& at, ClientId presenter, const std::string& viewer_id) {
@@ -254,11 +335,13 @@ void Calls::unreachable(const Moment& at, const std::string& user_id) {
   // Who talks does not need a line.
   if (call == nullptr || call->accepted()) return;
   end(at, *call,
-      call->role_of(user_id) == CallRole::kCaller ? EndReason::kLost : EndReason::kOffline);
+      call->role_of(user_id) == CallRole::kCaller ? EndReason::kLost : EndReason::kOffline,
+      call->role_of(user_id));
 }
 
 void Calls::shutdown(const Moment& at) {
-  while (!by_user_.empty()) end(at, *calls_.find(by_user_.begin()->second), EndReason::kError);
+  while (!by_user_.empty())
+    end(at, *calls_.find(by_user_.begin()->second), EndReason::kServerStopping);
 }
 
 void Calls::handle_timeout(const Moment& at) {
@@ -331,15 +414,13 @@ void Calls::accept_if_ready(const Moment& at, Call& call) {
   if (ready == call.answering.end()) return;
   call.callee.client = ready->client;
   call.callee.broadcast_id = std::move(ready->broadcast_id);
+  call.callee.borrowed = ready->borrowed;
   const uint64_t device = ready->device;
   call.answering.erase(ready);
-  for (const Answering& late : call.answering) {
-    by_client_.erase(late.client);
-    outputs_.emplace_back(EndBroadcast{late.client});
-  }
-  call.answering.clear();
+  drop_answering(call);
   ++counters_.accepted;
   call.accepted_at = at.now;
+  redialling_.forgive(pair_key(call.caller.user, call.callee.user));
   enter(at, call, CallState::kAccepted, at.now + limits_.connect);
   if (call.rung) finish_other_lines(call, device);
   tell(call, call.caller.user, Accepted{call.id, call.callee.user, call.callee.broadcast_id});
@@ -352,8 +433,8 @@ void Calls::accept_if_ready(const Moment& at, Call& call) {
 void Calls::finish_other_lines(Call& call, uint64_t device) {
   for (const CallLine& line : presence_.lines_of(call.callee.user.id)) {
     if (line.device == device) continue;
-    outputs_.emplace_back(
-        CallNotice{line.id, Ended{call.id, EndReason::kAnsweredElsewhere, call.caller.user}});
+    outputs_.emplace_back(CallNotice{
+        line.id, Ended{call.id, EndReason::kAnsweredElsewhere, call.caller.user, Ended::By::kYou}});
     call.finished.push_back(line.id);
   }
 }
@@ -368,7 +449,8 @@ void Calls::side_lost(const Moment& at, Call& call, CallRole role) {
 }
 
 void Calls::end_presenting(Call& call, CallSide& side) {
-  if (side.recorded) set_recorded(side, &side == &call.caller ? call.callee : call.caller, false);
+  if (side.recorded)
+    set_recorded(call, side, &side == &call.caller ? call.callee : call.caller, false);
   side.broadcast_id.clear();
   if (side.client == 0) return;
   if (!side.borrowed) outputs_.emplace_back(EndBroadcast{side.client});
@@ -376,7 +458,7 @@ void Calls::end_presenting(Call& call, CallSide& side) {
   side.client = 0;
 }
 
-void Calls::end(const Moment& at, Call& call, EndReason reason) {
+void Calls::end(const Moment& at, Call& call, EndReason reason, std::optional<CallRole> by) {
   ++counters_.ended[static_cast<size_t>(reason)];
   if (reason == EndReason::kDeclined)
     tell(call, call.caller.user, Rejected{call.id, call.callee.user});
@@ -384,24 +466,31 @@ void Calls::end(const Moment& at, Call& call, EndReason reason) {
     tell(call, call.caller.user, Unreachable{call.id, Code::kNoAnswer});
   if (reason == EndReason::kOffline)
     tell(call, call.caller.user, Unreachable{call.id, Code::kCannotBeReached});
-  tell(call, call.caller.user, Ended{call.id, reason, call.callee.user});
+  const auto deed_for = [by](CallRole role) {
+    return !by ? Ended::By::kNobody : *by == role ? Ended::By::kYou : Ended::By::kOther;
+  };
+  tell(call, call.caller.user,
+       Ended{call.id, reason, call.callee.user, deed_for(CallRole::kCaller)});
   const bool callee_knows = call.rung || call.crossed || call.accepted();
-  if (callee_knows) tell(call, call.callee.user, Ended{call.id, reason, call.caller.user});
+  if (callee_knows)
+    tell(call, call.callee.user,
+         Ended{call.id, reason, call.caller.user, deed_for(CallRole::kCallee)});
 
-  end_presenting(call, call.caller);
-  end_presenting(call, call.callee);
-  for (const Answering& answering : call.answering) {
-    by_client_.erase(answering.client);
-    outputs_.emplace_back(EndBroadcast{answering.client});
+  for (CallSide* side : {&call.caller, &call.callee}) {
+    end_presenting(call, *side);
+    forget_lost(*side);
   }
+  drop_answering(call);
   // A call whose offer was no good has not taken place.
   if (callee_knows || reason != EndReason::kError)
     outputs_.emplace_back(CallOver{call.id, call.caller.user, call.callee.user, reason,
                                    call.accepted(), call.started_at,
                                    call.accepted() ? at.now - call.accepted_at : Duration()});
-  if (call.rung && !call.accepted()) {
-    just_ended_[call.callee.user.id] = at.now + limits_.remembered;
-    just_ended_order_.emplace_back(at.now + limits_.remembered, call.callee.user.id);
+  // A page that answers too late, or is loaded again after the end, means this call.
+  for (const CallSide* side : {&call.caller, &call.callee}) {
+    if (!call.accepted() && (side == &call.caller || !call.rung)) continue;
+    just_ended_[side->user.id] = at.now + limits_.remembered;
+    just_ended_order_.emplace_back(at.now + limits_.remembered, side->user.id);
   }
   const PublicUser caller = std::move(call.caller.user);
   const PublicUser callee = std::move(call.callee.user);
@@ -430,15 +519,16 @@ void Calls::arm(Call& call) {
 void Calls::update_recording(Call& call) {
   const bool agreed = limits_.can_record && call.accepted() && call.caller.agrees_to_record &&
                       call.callee.agrees_to_record;
-  set_recorded(call.caller, call.callee, agreed);
-  set_recorded(call.callee, call.caller, agreed);
+  set_recorded(call, call.caller, call.callee, agreed);
+  set_recorded(call, call.callee, call.caller, agreed);
 }
 
-void Calls::set_recorded(CallSide& side, const CallSide& other, bool on) {
+void Calls::set_recorded(const Call& call, CallSide& side, const CallSide& other, bool on) {
   const bool possible = on && !side.broadcast_id.empty();
   if (side.recorded == possible) return;
   side.recorded = possible;
-  outputs_.emplace_back(RecordBroadcast{side.broadcast_id, side.user.id, other.user.id, possible});
+  outputs_.emplace_back(
+      RecordBroadcast{side.broadcast_id, side.user.id, other.user.id, possible, call.id});
 }
 
 void Calls::tell_states(const Call& call) {

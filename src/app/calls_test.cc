@@ -1,128 +1,13 @@
-#include "app/calls.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "app/calls_fixture.h"
-#include "app/messages.h"
 
 namespace loopcast::app {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-// Alice has line 1, Bob the lines 2 and 3 on two devices, Carol line 4. Clients that present have
-// numbers from 10, and the broadcast of client 10 is "b10".
-class CallsTest : public testing::Test {
- protected:
-  CallsTest() {
-    presence_.open_line(now_, alice_, {1, 1});
-    presence_.open_line(now_, bob_, {2, 2});
-    presence_.open_line(now_, bob_, {3, 3});
-    presence_.open_line(now_, carol_, {4, 4});
-  }
-
-  static CallLimits limits() {
-    CallLimits limits;
-    limits.can_record = true;
-    return limits;
-  }
-  Moment at() const { return {now_, WallTime{now_.us()}}; }
-
-  void drain() {
-    CallOutput output;
-    while (calls_.poll(output)) {
-      if (const auto* notice = std::get_if<CallNotice>(&output))
-        told_[notice->to].push_back(to_text(*notice));
-      else if (const auto* end = std::get_if<EndBroadcast>(&output))
-        ended_.push_back(end->presenter);
-      else if (const auto* record = std::get_if<RecordBroadcast>(&output))
-        recorded_.push_back((record->on ? "+" : "-") + record->broadcast_id + " " +
-                            record->owner_id + " " + record->co_owner_id);
-      else
-        over_.push_back(std::get<CallOver>(output));
-    }
-  }
-  std::vector<std::string> told(LineId line) {
-    drain();
-    return std::exchange(told_[line], {});
-  }
-  std::vector<ClientId> ended() {
-    drain();
-    return std::exchange(ended_, {});
-  }
-  std::vector<std::string> recorded() {
-    drain();
-    return std::exchange(recorded_, {});
-  }
-  void forget() {
-    drain();
-    told_.clear();
-    ended_.clear();
-    recorded_.clear();
-  }
-  void advance(Duration by) {
-    const Instant end = now_ + by;
-    while (std::min(calls_.next_timeout(), presence_.next_timeout()) <= end) {
-      now_ = std::max(now_, std::min(calls_.next_timeout(), presence_.next_timeout()));
-      presence_.handle_timeout(now_);
-      calls_.handle_timeout(at());
-      std::string gone;
-      while (presence_.poll_unreachable(gone)) calls_.unreachable(at(), gone);
-    }
-    now_ = end;
-  }
-
-  std::string dial(ClientId client, const PublicUser& from, const PublicUser& to) {
-    const auto permit = calls_.dial(at(), client, from, to, client);
-    EXPECT_TRUE(permit) << permit.error().code;
-    if (!permit) return {};
-    EXPECT_THAT(permit->visible_to, ElementsAre(to.id));
-    return permit->call_id;
-  }
-  void on_air(ClientId client) { calls_.on_air(at(), client, "b" + std::to_string(client)); }
-  // Alice's client 10 calls Bob, who is rung.
-  std::string ring() {
-    const std::string id = dial(10, alice_, bob_);
-    on_air(10);
-    return id;
-  }
-  // Bob answers with client 20 of his first device.
-  void answer(const std::string& id = {}) {
-    ASSERT_TRUE(calls_.join(at(), 20, bob_, 2, id));
-    on_air(20);
-    ASSERT_TRUE(calls_.accept(at(), 20, bob_, "alice", {}));
-  }
-  std::string connect() {
-    const std::string id = ring();
-    answer();
-    calls_.viewer_entered(at(), 10, bob_.id);
-    calls_.viewer_entered(at(), 20, alice_.id);
-    return id;
-  }
-  CallOver over() {
-    drain();
-    EXPECT_EQ(over_.size(), 1u);
-    return over_.empty() ? CallOver{} : over_.back();
-  }
-  void expect_nothing_left() {
-    EXPECT_TRUE(calls_.empty());
-    for (const auto& user : {alice_, bob_, carol_})
-      EXPECT_NE(presence_.state(user.id), PresenceState::kBusy);
-  }
-
-  Instant now_ = Instant::from_us(1'700'000'000'000'000);
-  Presence presence_;
-  Calls calls_{presence_, limits(), Random::Seed{3}};
-  const PublicUser alice_ = test_user("alice");
-  const PublicUser bob_ = test_user("bob");
-  const PublicUser carol_ = test_user("carol");
-  std::map<LineId, std::vector<std::string>> told_;
-  std::vector<ClientId> ended_;
-  std::vector<std::string> recorded_;
-  std::vector<CallOver> over_;
-};
 
 TEST_F(CallsTest, RingsOnEveryLineOnceTheCallerIsOnAir) {
   dial(10, alice_, bob_);
@@ -212,6 +97,14 @@ TEST_F(CallsTest, ACallerWhoOnlyStopsCancels) {
   advance(Duration::seconds(60));
   EXPECT_FALSE(calls_.just_ended(now_, bob_.id));
   expect_nothing_left();
+}
+
+TEST_F(CallsTest, WhatAnOldPagePresentsRightAfterACallIsNotForEverybody) {
+  ASSERT_TRUE(calls_.hang_up(at(), alice_, connect()));
+  EXPECT_TRUE(calls_.just_ended(now_, alice_.id));
+  EXPECT_TRUE(calls_.just_ended(now_, bob_.id));
+  EXPECT_FALSE(calls_.just_ended(now_, carol_.id));
+  EXPECT_FALSE(calls_.just_ended(now_ + Duration::seconds(60), bob_.id));
 }
 
 TEST_F(CallsTest, NobodyAnswers) {
@@ -423,6 +316,94 @@ TEST_F(CallsTest, DiallingIsLimited) {
   EXPECT_EQ(calls_.counters().rate_limited, 4991u);
 }
 
+TEST_F(CallsTest, TheSamePersonIsRungAgainAFewTimesOnly) {
+  const auto attempt = [&](ClientId client, const PublicUser& from, const PublicUser& to) {
+    const auto permit = calls_.dial(at(), client, from, to, client);
+    if (!permit) return permit.error().code;
+    EXPECT_TRUE(calls_.decline(at(), to, {}, permit->call_id));
+    return std::string("rung");
+  };
+  for (ClientId client = 10; client < 14; ++client)
+    EXPECT_EQ(attempt(client, alice_, bob_), "rung");
+  EXPECT_EQ(attempt(14, alice_, bob_), "rate_limited");
+  EXPECT_EQ(attempt(15, alice_, carol_), "rung") << "others may be called";
+  EXPECT_EQ(attempt(16, bob_, alice_), "rung") << "and may call";
+  now_ = now_ + Duration::seconds(120);
+  EXPECT_EQ(attempt(17, alice_, bob_), "rung");
+  EXPECT_EQ(attempt(18, alice_, bob_), "rate_limited");
+}
+
+TEST_F(CallsTest, ACallThatIsAnsweredMakesGoodTheAttempts) {
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = connect();
+    EXPECT_TRUE(calls_.hang_up(at(), bob_, id)) << i;
+  }
+}
+
+TEST_F(CallsTest, WhoIsBlockedHearsWhatHeWouldHearOfSomebodyWhoIsAway) {
+  const auto permit = calls_.dial(at(), 10, alice_, bob_, 1, {}, true);
+  ASSERT_FALSE(permit);
+  EXPECT_EQ(permit.error().code, "cannot_be_reached");
+  EXPECT_THAT(told(2), IsEmpty());
+  EXPECT_EQ(over().reason, EndReason::kOffline);
+  EXPECT_TRUE(over().kept_from_callee);
+  // The same while the callee is busy.
+  ASSERT_TRUE(calls_.dial(at(), 20, bob_, carol_, 2));
+  EXPECT_EQ(calls_.dial(at(), 10, alice_, bob_, 1, {}, true).error().code, "cannot_be_reached");
+}
+
+TEST_F(CallsTest, WhomOneHasBlockedMayStillBeCalledAndAnswer) {
+  const std::string id = dial(10, alice_, bob_);
+  ASSERT_TRUE(calls_.dial(at(), 20, bob_, alice_, 2, {}, true)) << "Alice has called Bob";
+  on_air(10);
+  on_air(20);
+  EXPECT_THAT(told(1), testing::Contains("accepted bob b20"));
+}
+
+TEST_F(CallsTest, EachIsToldWhatTheOtherHasOn) {
+  const std::string id = connect();
+  const auto shown = [&](LineId line) {
+    std::optional<Shown> last;
+    CallOutput output;
+    while (calls_.poll(output))
+      if (const auto* notice = std::get_if<CallNotice>(&output); notice && notice->to == line)
+        if (const auto* view = std::get_if<CallView>(&notice->what)) last = view->other_shown;
+    return last;
+  };
+  forget();
+  EXPECT_TRUE(calls_.show(at(), alice_, id, {false, true, false}));
+  EXPECT_EQ(shown(2), (Shown{false, true, false}));
+  EXPECT_TRUE(calls_.show(at(), alice_, id, {false, true, false}));
+  EXPECT_EQ(shown(2), std::nullopt) << "nothing new";
+  EXPECT_FALSE(calls_.show(at(), carol_, id, {}));
+  // A new page of the other is told as well.
+  calls_.line_opened(bob_, 2);
+  EXPECT_EQ(shown(2), (Shown{false, true, false}));
+}
+
+TEST_F(CallsTest, EachIsToldWhoseDeedItWas) {
+  const auto by = [&](LineId line) {
+    Ended::By last = Ended::By::kNobody;
+    CallOutput output;
+    std::vector<CallOutput> all;
+    while (calls_.poll(output)) all.push_back(output);
+    for (const CallOutput& each : all)
+      if (const auto* notice = std::get_if<CallNotice>(&each); notice && notice->to == line)
+        if (const auto* ended = std::get_if<Ended>(&notice->what)) last = ended->by;
+    return last;
+  };
+  EXPECT_TRUE(calls_.hang_up(at(), alice_, connect()));
+  EXPECT_EQ(by(1), Ended::By::kYou);
+  EXPECT_TRUE(calls_.hang_up(at(), alice_, connect()));
+  EXPECT_EQ(by(2), Ended::By::kOther);
+  connect();
+  calls_.presenting_ended(at(), 20, PresentingEnd::kStopped);
+  EXPECT_EQ(by(1), Ended::By::kOther);
+  ring();
+  advance(Duration::seconds(30));
+  EXPECT_EQ(by(1), Ended::By::kNobody);
+}
+
 TEST_F(CallsTest, RecordsWhenBothAgreeAndUntilOneDoesNot) {
   const std::string id = connect();
   forget();
@@ -453,11 +434,30 @@ TEST_F(CallsTest, ABroadcastThatWasThereBeforeOutlivesTheCall) {
   expect_nothing_left();
 }
 
+TEST_F(CallsTest, ABroadcastThatWasThereBeforeOutlivesACallThatCrossed) {
+  // Bob is live and invites Alice while her own call of him is under way.
+  const std::string id = dial(10, alice_, bob_);
+  ASSERT_TRUE(calls_.dial(at(), 20, bob_, alice_, 2, "b20"));
+  on_air(10);
+  EXPECT_THAT(told(1), ElementsAre("ringing -", "accepted bob b20", "accepted b20"));
+  EXPECT_TRUE(calls_.hang_up(at(), alice_, id));
+  EXPECT_THAT(ended(), ElementsAre(10));
+  expect_nothing_left();
+}
+
+TEST_F(CallsTest, ABroadcastThatWasThereBeforeOutlivesACrossingCallThatIsCancelled) {
+  dial(10, alice_, bob_);
+  ASSERT_TRUE(calls_.dial(at(), 20, bob_, alice_, 2, "b20"));
+  EXPECT_TRUE(calls_.hang_up(at(), alice_, {}));
+  EXPECT_THAT(ended(), ElementsAre(10));
+  expect_nothing_left();
+}
+
 TEST_F(CallsTest, TheEndOfTheServerEndsEverything) {
   connect();
   ASSERT_FALSE(calls_.empty());
   calls_.shutdown(at());
-  EXPECT_THAT(told(1), testing::Contains("ended error"));
+  EXPECT_THAT(told(1), testing::Contains("ended server_stopping"));
   EXPECT_TRUE(over().accepted);
   expect_nothing_left();
 }

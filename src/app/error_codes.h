@@ -36,6 +36,7 @@ enum class Code : uint8_t {
   kNoRtcpMux,
   kNoFingerprint,
   kNoIce,
+  kIceLite,
   kNoMedia,
   kNoCommonCodec,
   kOfferTooLarge,
@@ -72,6 +73,13 @@ enum class Code : uint8_t {
   kBusy,
   kNoAnswer,
   kInCall,
+  kTooManyBlocked,
+  // Accounts
+  kPasswordCommon,
+  kNicknameLooksTaken,
+  // Quotas of recordings
+  kQuotaNear,
+  kQuotaReached,
   kCount,
 };
 

@@ -64,11 +64,14 @@ inline constexpr Duration kSilenceKnown = Duration::millis(3100);
 struct MediaHeard {
   MediaId id = 0;
 };
-// The session is over without our asking: the peer said goodbye, fell silent or failed DTLS.
-// `reason` is for the log.
+// The session is over without our asking. `goodbye`: the client closed it and said so ("closed
+// intentionally as the result of receipt of a close_notify alert": W3C WebRTC,
+// RTCDtlsTransportState). A page does so when it stops, and browsers do when a page is left or
+// loaded again. Otherwise the client fell silent or failed DTLS. `reason` is for the log.
 struct MediaEnded {
   MediaId id = 0;
   std::string reason;
+  bool goodbye = false;
 };
 using MediaEvent = std::variant<MediaAnswered, MediaRefused, MediaRestarted, MediaConnected,
                                 MediaSilent, MediaHeard, MediaEnded>;

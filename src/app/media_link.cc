@@ -15,10 +15,11 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000;
 
-// Neither of the three can contain a line break: each text has one meaning only.
+// None of the four can contain a line break: each text has one meaning only.
 std::string sign(const LinkKey& key, std::string_view file, std::string_view expires,
-                 std::string_view user_id) {
-  const std::string text = fmt::format("{}\n{}\n{}", file, expires, user_id);
+                 const LinkHolder& holder) {
+  const std::string text =
+      fmt::format("{}\n{}\n{}\n{}", file, expires, holder.user_id, holder.session);
   static_assert(std::tuple_size_v<LinkKey> == crypto_auth_hmacsha256_KEYBYTES);
   std::array<uint8_t, crypto_auth_hmacsha256_BYTES> mac{};
   crypto_auth_hmacsha256(mac.data(), as_bytes(text).data(), text.size(), key.data());
@@ -36,23 +37,24 @@ bool is_token(std::string_view text) {
 
 }  // namespace
 
-std::string make_media_link(const LinkKey& key, std::string_view file, std::string_view user_id,
+std::string make_media_link(const LinkKey& key, std::string_view file, const LinkHolder& holder,
                             WallTime now) {
   const int64_t step = kLinkStep.us() / kSecond;
   const int64_t seconds = (now.us + kLinkLifetime.us()) / kSecond;
   const std::string expires = std::to_string((seconds / step + 1) * step);
-  return fmt::format("/media/{}?e={}&u={}&s={}", file, expires, user_id,
-                     sign(key, file, expires, user_id));
+  return fmt::format("/media/{}?e={}&u={}&k={}&s={}", file, expires, holder.user_id, holder.session,
+                     sign(key, file, expires, holder));
 }
 
 bool check_media_link(const LinkKey& key, std::string_view file, std::string_view expires,
-                      std::string_view user_id, std::string_view signature, WallTime now) {
-  if (recording_of_file(file).empty() || !is_token(user_id)) return false;
+                      const LinkHolder& holder, std::string_view signature, WallTime now) {
+  if (recording_of_file(file).empty() || !is_token(holder.user_id) || !is_token(holder.session))
+    return false;
   int64_t seconds = 0;
   const char* last = expires.data() + expires.size();
   const auto [end, error] = std::from_chars(expires.data(), last, seconds);
   if (error != std::errc() || end != last) return false;
-  if (!equal_secret(sign(key, file, expires, user_id), signature)) return false;
+  if (!equal_secret(sign(key, file, expires, holder), signature)) return false;
   return now.us / kSecond < seconds;
 }
 

@@ -36,11 +36,11 @@ bool check(const Parts& p, WallTime now = kNow, const LinkKey& key = kKey) {
     const auto it = p.query.find(name);
     return it == p.query.end() ? std::string() : it->second;
   };
-  return check_media_link(key, p.file, get("e"), get("u"), get("s"), now);
+  return check_media_link(key, p.file, get("e"), {get("u"), get("k")}, get("s"), now);
 }
 
 TEST(MediaLink, IsGoodForSixToSevenHours) {
-  const Parts link = parts_of(make_media_link(kKey, "abc_-1.mp4", "user1", kNow));
+  const Parts link = parts_of(make_media_link(kKey, "abc_-1.mp4", {"user1", "session1"}, kNow));
   EXPECT_TRUE(check(link));
   EXPECT_TRUE(check(link, {kNow.us + kLinkLifetime.us()}));
   EXPECT_FALSE(check(link, {kNow.us + kLinkLifetime.us() + kLinkStep.us()}));
@@ -48,13 +48,14 @@ TEST(MediaLink, IsGoodForSixToSevenHours) {
 
 TEST(MediaLink, IsTheSameWithinAnHour) {
   const WallTime hour{kNow.us / kLinkStep.us() * kLinkStep.us()};
-  const std::string link = make_media_link(kKey, "a.jpg", "u", hour);
-  EXPECT_EQ(make_media_link(kKey, "a.jpg", "u", {hour.us + kLinkStep.us() - 1'000'000}), link);
-  EXPECT_NE(make_media_link(kKey, "a.jpg", "u", {hour.us + kLinkStep.us()}), link);
+  const std::string link = make_media_link(kKey, "a.jpg", {"u", "s"}, hour);
+  EXPECT_EQ(make_media_link(kKey, "a.jpg", {"u", "s"}, {hour.us + kLinkStep.us() - 1'000'000}),
+            link);
+  EXPECT_NE(make_media_link(kKey, "a.jpg", {"u", "s"}, {hour.us + kLinkStep.us()}), link);
 }
 
 TEST(MediaLink, NothingOfItCanBeChanged) {
-  const Parts link = parts_of(make_media_link(kKey, "abc.mp4", "user1", kNow));
+  const Parts link = parts_of(make_media_link(kKey, "abc.mp4", {"user1", "session1"}, kNow));
   const auto changed = [&](auto change) {
     Parts other = link;
     change(other);

@@ -21,15 +21,15 @@ constexpr std::array<Entry, kCodes> kTable = {{
     {Code::kNicknameTaken, "nickname_taken", "这个昵称已被使用，请换一个。",
      "This nickname is taken. Please choose another one."},
     {Code::kNicknameInvalid, "nickname_invalid",
-     "昵称不能为空，也不能含有控制字符或不可见字符，请修改。",
-     "A nickname must not be empty and must not contain control or invisible characters. Please "
-     "change it."},
+     "昵称须含有可见的字符，且不能含有控制字符或不可见字符，请修改。",
+     "A nickname needs something that can be seen, and must not contain control or invisible "
+     "characters. Please change it."},
     {Code::kNicknameTooLong, "nickname_too_long", "昵称最多 32 个字符，请缩短。",
      "A nickname has at most 32 characters. Please shorten it."},
-    {Code::kPasswordTooShort, "password_too_short", "密码至少需要 6 个字符，请换一个更长的。",
-     "A password needs at least 6 characters. Please choose a longer one."},
-    {Code::kPasswordTooLong, "password_too_long", "密码不能超过 128 字节，请缩短。",
-     "A password has at most 128 bytes. Please shorten it."},
+    {Code::kPasswordTooShort, "password_too_short", "密码至少需要 8 个字符，请换一个更长的。",
+     "A password needs at least 8 characters. Please choose a longer one."},
+    {Code::kPasswordTooLong, "password_too_long", "密码最多 128 个字符，请缩短。",
+     "A password has at most 128 characters. Please shorten it."},
     {Code::kBadCredentials, "bad_credentials", "昵称或密码不正确，请检查后重试。",
      "The nickname or the password is wrong. Please check both and try again."},
     {Code::kUnauthorized, "unauthorized", "您尚未登录或登录已过期，请重新登录。",
@@ -75,6 +75,11 @@ constexpr std::array<Entry, kCodes> kTable = {{
      "recent browser."},
     {Code::kNoIce, "no_ice", "媒体描述缺少 ICE 信息，无法建立连接，请重新开始。",
      "The offer lacks ICE credentials, so that no connection is possible. Please start again."},
+    {Code::kIceLite, "ice_lite",
+     "客户端使用 ICE-lite，而服务器也是 ICE-lite，双方都在等待对方建立连接，请在客户端启用完整的 "
+     "ICE。",
+     "The offer is of an ICE-lite agent, and so is the server: each would wait for the other to "
+     "connect. Switch the client to full ICE."},
     {Code::kNoMedia, "no_media", "没有可用的音频或视频，请允许使用摄像头或麦克风后重试。",
      "The offer has no usable audio or video. Allow the camera or the microphone and try again."},
     {Code::kNoCommonCodec, "no_common_codec",
@@ -121,10 +126,15 @@ constexpr std::array<Entry, kCodes> kTable = {{
     {Code::kImageInvalid, "image_invalid",
      "无法读取这张图片，请换一张不超过 1600 万像素的 PNG、JPEG 或 WebP 图片。",
      "This picture cannot be read. Please choose a PNG, JPEG or WebP of at most 16 megapixels."},
-    {Code::kBadTitle, "bad_title", "标题须为 1 到 200 个字符，且不能含有控制字符，请修改。",
-     "A title has 1 to 200 characters and no control characters. Please change it."},
-    {Code::kBadComments, "bad_comments", "说明最多 5000 个字符，且不能含有控制字符，请修改。",
-     "Comments have at most 5000 characters and no control characters. Please change them."},
+    {Code::kBadTitle, "bad_title",
+     "标题须为 1 到 200 个字符，且不能含有控制字符或不可见字符，请修改。",
+     "A title has 1 to 200 characters, none of them a control or invisible character. Please "
+     "change "
+     "it."},
+    {Code::kBadComments, "bad_comments",
+     "说明最多 5000 个字符，且不能含有控制字符或不可见字符，请修改。",
+     "Comments have at most 5000 characters, none of them a control or invisible character. Please "
+     "change them."},
     {Code::kRecordingRunning, "recording_running", "录像尚未完成，请先停止直播，稍后再试。",
      "This recording is not finished. Stop the broadcast first and try again in a moment."},
     {Code::kRecordingStorage, "recording_storage",
@@ -152,6 +162,21 @@ constexpr std::array<Entry, kCodes> kTable = {{
      "Nobody answered. Try again later."},
     {Code::kInCall, "in_call", "您正在通话中，请先挂断当前通话。",
      "You are in a call already. Hang up first."},
+    {Code::kTooManyBlocked, "too_many_blocked", "您拉黑的人已达上限，请先取消拉黑其中一些人。",
+     "You have blocked as many people as one user may block. Unblock some of them first."},
+    {Code::kPasswordCommon, "password_common", "这个密码太容易被猜到，请换一个更特别的。",
+     "Many people use this password, so that it is easily guessed. Please choose another one."},
+    {Code::kNicknameLooksTaken, "nickname_looks_taken",
+     "这个昵称看起来与他人的昵称一样，请换一个。",
+     "This nickname looks like somebody else's. Please choose another one."},
+    {Code::kQuotaNear, "quota_near", "您的录像空间已用 90%，用完后将停止录制，请删除不需要的录像。",
+     "Your recordings take 90% of the room that you have. When it is used up, recording stops. "
+     "Delete "
+     "recordings that you do not need."},
+    {Code::kQuotaReached, "quota_reached",
+     "您的录像空间已用完，录制已停止，请删除不需要的录像后再录制。",
+     "Your recordings take all the room that you have, so that recording has stopped. Delete "
+     "recordings that you do not need, and record again."},
 }};
 
 constexpr bool table_is_complete() {

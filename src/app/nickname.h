@@ -20,6 +20,9 @@ struct Nickname {
   // The key that the first version of the database had: not normalised, only A-Z folded. Who had
   // such a name when another user got its `key` still has this one.
   std::string former_key;
+  // The skeleton of the key (UTS #39, section 4): nicknames that look the same have the same, also
+  // if their letters are of different scripts. Empty if it is not known.
+  std::string shape = {};
 };
 
 // Errors: nickname_invalid (empty, not UTF-8, or with control, bidirectional or invisible

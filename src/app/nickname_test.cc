@@ -89,6 +89,39 @@ TEST(Nickname, RefusesWhatCannotBeSeen) {
   }
 }
 
+TEST(Nickname, KeepsEmojiAndJointsAsTheyAreTyped) {
+  EXPECT_EQ(shown("Ann ❤\uFE0F"), "Ann ❤\uFE0F");
+  EXPECT_EQ(shown("❤\uFE0F\u200D🔥"), "❤\uFE0F\u200D🔥");
+  EXPECT_EQ(shown("👩\u200D👩\u200D👧"), "👩\u200D👩\u200D👧");
+  EXPECT_EQ(shown("👋🏽"), "👋🏽");
+  EXPECT_EQ(shown("1\uFE0F\u20E3"), "1\uFE0F\u20E3");
+  EXPECT_EQ(shown("علی\u200Cرضا"), "علی\u200Cرضا") << "Persian";
+  EXPECT_EQ(shown("ශ\u0DCA\u200Dරී"), "ශ\u0DCA\u200Dරී") << "Sinhala";
+  // They make no other name.
+  EXPECT_EQ(key("❤\uFE0F"), key("❤"));
+  EXPECT_EQ(key("علی\u200Cرضا"), key("علیرضا"));
+  for (const char* text : {"\u200D", "\uFE0F", "❤\u200D", "❤ \u200D🔥", "❤\u200D\u200D🔥",
+                           "❤\u200D 🔥", "❤\uFE0F\uFE0F", "ad\u200Cmin", "a\u200Db"})
+    EXPECT_EQ(shown(text), "nickname_invalid") << testing::PrintToString(text);
+}
+
+TEST(Nickname, IsNotOnlyMarks) {
+  EXPECT_EQ(shown("\u0301"), "nickname_invalid");
+  EXPECT_EQ(shown("\u0301\u0302"), "nickname_invalid");
+  EXPECT_EQ(shown("\u0308a"), "nickname_invalid");
+  EXPECT_EQ(shown("a\u0308"), "ä");
+}
+
+TEST(Nickname, TheShapeTellsNoScriptsApart) {
+  const auto shape = [](std::string_view text) { return parse_nickname(text)->shape; };
+  EXPECT_EQ(shape("аdmin"), shape("admin")) << "with a Cyrillic a";
+  EXPECT_EQ(shape("Αdmin"), shape("admin")) << "with a Greek capital alpha";
+  EXPECT_EQ(shape("раураl"), shape("paypal"));
+  EXPECT_NE(shape("admin"), shape("adman"));
+  EXPECT_NE(shape("小明"), shape("小朋"));
+  EXPECT_FALSE(shape("🦊").empty());
+}
+
 TEST(Nickname, RefusesMalformedUtf8) {
   for (const std::string_view text :
        {"\x80", "\xC3", "\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF",

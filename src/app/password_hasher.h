@@ -24,7 +24,9 @@ class PasswordHasher {
   virtual ~PasswordHasher() = default;
   // A self-describing hash. Error: overloaded (no memory).
   virtual Expected<std::string> hash(std::string_view password, const Salt& salt) const = 0;
-  virtual bool verify(const std::string& hash, std::string_view password) const = 0;
+  // Whether it is the password; of a malformed hash false. Error: overloaded (no memory), which
+  // says nothing of the password.
+  virtual Expected<bool> verify(const std::string& hash, std::string_view password) const = 0;
   // A hash that no password is known for and that verify() takes as long for as for a real one.
   virtual std::string dummy_hash() const = 0;
 };

@@ -47,6 +47,13 @@ RateLimiter::Decision RateLimiter::take(Instant now, std::string_view key) {
   return {true, {}};
 }
 
+void RateLimiter::forgive(std::string_view key) {
+  const auto found = index_.find(hash(key));
+  if (found == index_.end()) return;
+  buckets_.erase(found->second);
+  index_.erase(found);
+}
+
 std::string host_key(const IpAddress& address) {
   const size_t length = address.is_v4() ? 4 : address.is_v6() ? 8 : 0;
   std::string key(1, static_cast<char>(address.family));
@@ -55,17 +62,28 @@ std::string host_key(const IpAddress& address) {
 }
 
 LoginLimiter::LoginLimiter(const Limits& limits, const Random::Seed& seed)
-    : nicknames_(limits.per_nickname, limits.capacity, seed),
+    : pairs_(limits.per_nickname_and_address, limits.capacity, seed),
+      nicknames_(limits.per_nickname, limits.capacity, seed),
       addresses_(limits.per_address, limits.capacity, seed),
-      registrations_(limits.registrations_per_address, limits.capacity, seed) {}
+      registrations_(limits.registrations_per_address, limits.capacity, seed),
+      sessions_(limits.per_session, limits.capacity, seed) {}
+
+RateLimiter::Decision LoginLimiter::attempt(Instant now, const IpAddress& from) {
+  return addresses_.take(now, host_key(from));
+}
 
 RateLimiter::Decision LoginLimiter::login(Instant now, std::string_view nickname,
-                                          const IpAddress& from) {
-  // The address first: one that is refused cannot use up the attempts of somebody's nickname.
-  const RateLimiter::Decision by_address = addresses_.take(now, host_key(from));
-  if (!by_address.allowed) return by_address;
+                                          const IpAddress& from, bool known_place) {
   const Expected<Nickname> parsed = parse_nickname(nickname);
-  return nicknames_.take(now, parsed ? parsed->key : std::string());
+  const std::string key = parsed ? parsed->key : std::string();
+  // The tight one first: who is refused there uses up nothing that others share.
+  const RateLimiter::Decision by_pair = pairs_.take(now, host_key(from) + key);
+  if (!by_pair.allowed || known_place) return by_pair;
+  return nicknames_.take(now, key);
+}
+
+RateLimiter::Decision LoginLimiter::confirmation(Instant now, std::string_view session) {
+  return sessions_.take(now, session);
 }
 
 RateLimiter::Decision LoginLimiter::registration(Instant now, const IpAddress& from) {
@@ -73,7 +91,8 @@ RateLimiter::Decision LoginLimiter::registration(Instant now, const IpAddress& f
 }
 
 uint64_t LoginLimiter::refused() const {
-  return nicknames_.refused() + addresses_.refused() + registrations_.refused();
+  return pairs_.refused() + nicknames_.refused() + addresses_.refused() + registrations_.refused() +
+         sessions_.refused();
 }
 
 }  // namespace loopcast::app

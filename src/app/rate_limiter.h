@@ -31,6 +31,8 @@ class RateLimiter {
   RateLimiter(RateLimit limit, size_t capacity, const Random::Seed& seed);
 
   Decision take(Instant now, std::string_view key);
+  // What was taken of `key` is made good: it has all of its burst again.
+  void forgive(std::string_view key);
 
   size_t size() const { return buckets_.size(); }
   uint64_t refused() const { return refused_; }
@@ -58,26 +60,42 @@ class RateLimiter {
 std::string host_key(const IpAddress& address);
 
 // Guessing passwords and making accounts: both sides of a login are limited, since one address can
-// try many nicknames and many addresses can try one.
+// try many nicknames and many addresses can try one. Nicknames are public, so that what strangers
+// try must not keep their owners out (docs/decisions/0028-throttling-locks-nobody-out.md).
 class LoginLimiter {
  public:
   struct Limits {
-    RateLimit per_nickname{10, Duration::seconds(6)};
+    // Of one nickname from one address: this is what stops somebody who guesses.
+    RateLimit per_nickname_and_address{10, Duration::seconds(30)};
+    // Of one nickname from all addresses that it never signed in from: so much that it takes a
+    // dozen addresses to use it up, and little enough that guessing leads nowhere.
+    RateLimit per_nickname{100, Duration::seconds(2)};
     // A school or an office is one address.
     RateLimit per_address{30, Duration::seconds(2)};
     RateLimit registrations_per_address{10, Duration::seconds(60)};
+    // Of somebody who is signed in already and is asked for the password again.
+    RateLimit per_session{10, Duration::seconds(6)};
     size_t capacity = 65'536;  // keys of each kind, about 100 bytes each
   };
 
   LoginLimiter(const Limits& limits, const Random::Seed& seed);
-  RateLimiter::Decision login(Instant now, std::string_view nickname, const IpAddress& from);
+  // An attempt, whoever it is for: asked before anything is looked up.
+  RateLimiter::Decision attempt(Instant now, const IpAddress& from);
+  // After that. `known_place`: the nickname's owner has signed in from there before, and shares no
+  // bucket with strangers elsewhere.
+  RateLimiter::Decision login(Instant now, std::string_view nickname, const IpAddress& from,
+                              bool known_place);
   RateLimiter::Decision registration(Instant now, const IpAddress& from);
+  // `session`: any name of it.
+  RateLimiter::Decision confirmation(Instant now, std::string_view session);
   uint64_t refused() const;
 
  private:
+  RateLimiter pairs_;
   RateLimiter nicknames_;
   RateLimiter addresses_;
   RateLimiter registrations_;
+  RateLimiter sessions_;
 };
 
 }  // namespace loopcast::app

@@ -27,6 +27,18 @@ TEST(RateLimiter, RefusalsCostNothing) {
   EXPECT_TRUE(limiter.take(kStart + Duration::seconds(10), "a").allowed);
 }
 
+TEST(RateLimiter, ForgivesOneKey) {
+  RateLimiter limiter(kLimit, 10, kSeed);
+  for (const char* key : {"a", "b"})
+    for (int i = 0; i < 3; ++i) (void)limiter.take(kStart, key);
+  limiter.forgive("a");
+  limiter.forgive("never heard of");
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(limiter.take(kStart, "a").allowed);
+  EXPECT_FALSE(limiter.take(kStart, "a").allowed);
+  EXPECT_FALSE(limiter.take(kStart, "b").allowed);
+  EXPECT_EQ(limiter.size(), 2u);
+}
+
 TEST(RateLimiter, FillsUpToTheBurstOnly) {
   RateLimiter limiter(kLimit, 10, kSeed);
   (void)limiter.take(kStart, "a");
@@ -55,26 +67,68 @@ TEST(HostKey, IsOnePerHost) {
   EXPECT_EQ(key("::ffff:192.0.2.1"), key("192.0.2.1"));
 }
 
-TEST(LoginLimiter, LimitsANicknameFromManyAddresses) {
+TEST(LoginLimiter, AStrangerWhoGuessesKeepsNobodyOut) {
+  LoginLimiter limiter({}, kSeed);
+  const IpAddress stranger = IpAddress::v4(10, 0, 0, 1);
+  int guesses = 0;
+  int let_in = 0;
+  // A guess each second for an hour; the owner comes from another address each minute.
+  for (int i = 0; i < 3600; ++i) {
+    const Instant now = kStart + Duration::seconds(i);
+    // However it is written.
+    guesses += limiter.login(now, i % 2 ? "Alice" : " alice", stranger, false).allowed;
+    if (i % 60 == 30)
+      let_in +=
+          limiter.login(now, "alice", IpAddress::v4(10, 1, 0, uint8_t(i / 60)), false).allowed;
+  }
+  EXPECT_EQ(let_in, 60);
+  EXPECT_GE(guesses, 3600 / 30);
+  EXPECT_LE(guesses, 10 + 3600 / 30);
+}
+
+TEST(LoginLimiter, WhoGuessesFromManyAddressesIsLimitedAndTheOwnerKnown) {
+  LoginLimiter limiter({}, kSeed);
+  int guesses = 0;
+  for (int i = 0; i < 3600; ++i)
+    for (uint8_t host = 0; host < 40; ++host)
+      guesses +=
+          limiter
+              .login(kStart + Duration::seconds(i), "alice", IpAddress::v4(10, 0, 0, host), false)
+              .allowed;
+  EXPECT_LE(guesses, 100 + 3600 / 2);
+  const Instant now = kStart + Duration::seconds(3600);
+  const IpAddress home = IpAddress::v4(192, 0, 2, 1);
+  EXPECT_TRUE(limiter.login(now, "alice", home, true).allowed);
+  // Another place of the owner's waits with the strangers: there is nothing to tell them apart.
+  for (uint8_t host = 0; host < 40; ++host)
+    (void)limiter.login(now, "alice", IpAddress::v4(10, 0, 0, host), false);
+  EXPECT_FALSE(limiter.login(now, "alice", IpAddress::v4(192, 0, 2, 2), false).allowed);
+  EXPECT_TRUE(limiter.login(now, "alice", home, true).allowed);
+}
+
+TEST(LoginLimiter, AKnownPlaceIsNoLicenceToGuess) {
   LoginLimiter limiter({}, kSeed);
   int allowed = 0;
-  for (uint8_t i = 0; i < 50; ++i)
-    // However it is written.
-    allowed +=
-        limiter.login(kStart, i % 2 ? "Alice" : " alice", IpAddress::v4(10, 0, 0, i)).allowed;
+  for (int i = 0; i < 50; ++i)
+    allowed += limiter.login(kStart, "alice", IpAddress::v4(10, 0, 0, 1), true).allowed;
   EXPECT_EQ(allowed, 10);
 }
 
 TEST(LoginLimiter, LimitsAnAddressWithManyNicknames) {
   LoginLimiter limiter({}, kSeed);
-  const IpAddress attacker = IpAddress::v4(10, 0, 0, 1);
   int allowed = 0;
   for (int i = 0; i < 50; ++i)
-    allowed += limiter.login(kStart, "user" + std::to_string(i), attacker).allowed;
+    allowed += limiter.attempt(kStart, IpAddress::v4(10, 0, 0, 1)).allowed;
   EXPECT_EQ(allowed, 30);
-  // Refused by its address, the attacker cannot lock anybody else out.
-  for (int i = 0; i < 50; ++i) (void)limiter.login(kStart, "victim", attacker);
-  EXPECT_TRUE(limiter.login(kStart, "victim", IpAddress::v4(10, 0, 0, 2)).allowed);
+  EXPECT_TRUE(limiter.attempt(kStart, IpAddress::v4(10, 0, 0, 2)).allowed);
+}
+
+TEST(LoginLimiter, ConfirmationsCountForTheirSession) {
+  LoginLimiter limiter({}, kSeed);
+  int allowed = 0;
+  for (int i = 0; i < 50; ++i) allowed += limiter.confirmation(kStart, "stolen").allowed;
+  EXPECT_EQ(allowed, 10);
+  EXPECT_TRUE(limiter.confirmation(kStart, "the owner's").allowed);
 }
 
 TEST(LoginLimiter, LimitsRegistrationsByAddress) {

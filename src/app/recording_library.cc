@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "app/messages.h"
-#include "app/utf8.h"
+#include "app/visible_text.h"
 
 namespace loopcast::app {
 namespace {
@@ -17,18 +19,6 @@ bool may_see(const Recording& recording, const std::string& user_id) {
   if (recording.removing) return false;
   if (recording.is_owned_by(user_id)) return true;
   return recording.plays() && recording.visibility != Visibility::kPrivate;
-}
-
-// Text of a person: valid UTF-8 without control characters; line breaks if `lines`.
-bool is_clean(std::string_view text, size_t max_code_points, bool lines) {
-  size_t count = 0;
-  while (!text.empty()) {
-    const auto c = next_code_point(text);
-    if (!c || ++count > max_code_points) return false;
-    const bool line = *c == '\n' || *c == '\r' || *c == '\t';
-    if ((*c < 0x20 && !(lines && line)) || (*c >= 0x7F && *c < 0xA0)) return false;
-  }
-  return true;
 }
 
 std::string trimmed(std::string_view text) {
@@ -51,18 +41,30 @@ std::optional<Visibility> visibility_of(std::string_view name) {
   return static_cast<Visibility>(found - kVisibilities.begin());
 }
 
-std::vector<OldRecording> choose_expired(const Retention& retention, WallTime now,
-                                         uint64_t total_bytes,
-                                         const std::vector<OldRecording>& oldest) {
-  std::vector<OldRecording> chosen;
-  for (const OldRecording& recording : oldest) {
-    const bool too_old = retention.age && recording.started_at.us < now.us - retention.age->us();
-    const bool too_much = retention.bytes && total_bytes > *retention.bytes;
-    if (!too_old && !too_much) break;
-    total_bytes -= std::min(total_bytes, recording.bytes);
-    chosen.push_back(recording);
+QuotaState quota_state(const RecordingQuota& quota, const RecordingUsage& used) {
+  const auto state = [](uint64_t of, uint64_t limit) {
+    if (of >= limit) return QuotaState::kReached;
+    return of >= limit - limit / 10 ? QuotaState::kNear : QuotaState::kBelow;
+  };
+  QuotaState worst = QuotaState::kBelow;
+  if (quota.bytes) worst = state(used.bytes, *quota.bytes);
+  if (quota.time)
+    worst = std::max(worst, state(static_cast<uint64_t>(used.time.us()),
+                                  static_cast<uint64_t>(quota.time->us())));
+  return worst;
+}
+
+uint64_t fair_share(const std::vector<OwnerUsage>& owners, uint64_t bytes) {
+  std::vector<uint64_t> sizes;
+  for (const OwnerUsage& owner : owners) sizes.push_back(owner.bytes);
+  std::sort(sizes.begin(), sizes.end());
+  // What the small ones leave of their part is shared by the others.
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const uint64_t share = bytes / (sizes.size() - i);
+    if (sizes[i] > share) return share;
+    bytes -= sizes[i];
   }
-  return chosen;
+  return ~uint64_t{0};
 }
 
 Expected<RecordingPage> RecordingLibrary::list(const std::string& user_id,
@@ -92,16 +94,18 @@ Expected<Recording> RecordingLibrary::edit(const std::string& user_id, const std
   if (!found) return found.error();
   if (edit.title) {
     *edit.title = trimmed(*edit.title);
-    if (edit.title->empty() || !is_clean(*edit.title, kMaxTitleCodePoints, false))
+    if (edit.title->empty() || !is_visible_text(*edit.title, kMaxTitleCodePoints, false))
       return make_error(Code::kBadTitle);
   }
   if (edit.comments) {
     *edit.comments = trimmed(*edit.comments);
-    if (!is_clean(*edit.comments, kMaxCommentsCodePoints, true))
+    if (!is_visible_text(*edit.comments, kMaxCommentsCodePoints, true))
       return make_error(Code::kBadComments);
   }
   // A call belongs to two: one of them alone does not publish it.
-  if (edit.visibility && *edit.visibility != Visibility::kPrivate && !found->co_owner_id.empty())
+  // That the other one is gone is no consent.
+  const bool of_call = !found->call_id.empty() || !found->co_owner_id.empty();
+  if (edit.visibility && *edit.visibility != Visibility::kPrivate && of_call)
     return make_error(Code::kForbidden);
   const Status done = store_.edit_recording(id, edit);
   if (!done) return done.error();
@@ -126,14 +130,58 @@ Expected<RecordingUsage> RecordingLibrary::usage(const std::string& user_id) {
   return store_.recording_usage(user_id);
 }
 
+Expected<RecordingQuota> RecordingLibrary::quota(const std::string& user_id,
+                                                 const RecordingQuota& otherwise) {
+  Expected<RecordingQuota> own = store_.recording_quota(user_id);
+  if (!own) return own.error();
+  if (!own->bytes) own->bytes = otherwise.bytes;
+  if (!own->time) own->time = otherwise.time;
+  return own;
+}
+
 Expected<std::vector<OldRecording>> RecordingLibrary::expired(const Retention& retention,
                                                               WallTime now, uint32_t limit) {
-  if (!retention.age && !retention.bytes) return std::vector<OldRecording>();
-  const Expected<RecordingUsage> all = store_.recording_usage(std::nullopt);
-  if (!all) return all.error();
-  const auto oldest = store_.oldest_recordings(limit);
-  if (!oldest) return oldest.error();
-  return choose_expired(retention, now, all->bytes, *oldest);
+  std::vector<OldRecording> chosen;
+  if (retention.age) {
+    auto oldest = store_.oldest_recordings(std::nullopt, limit);
+    if (!oldest) return oldest.error();
+    for (OldRecording& recording : *oldest)
+      if (recording.started_at.us < now.us - retention.age->us())
+        chosen.push_back(std::move(recording));
+  }
+  if (retention.bytes)
+    if (const Status added = add_too_much(*retention.bytes, limit, chosen); !added)
+      return added.error();
+  return chosen;
+}
+
+Status RecordingLibrary::add_too_much(uint64_t bytes, uint32_t limit,
+                                      std::vector<OldRecording>& chosen) {
+  auto owners = store_.usage_by_owner();
+  if (!owners) return owners.error();
+  std::unordered_set<std::string> going;
+  std::unordered_map<std::string, uint64_t> gone;
+  for (const OldRecording& recording : chosen) {
+    going.insert(recording.id);
+    gone[recording.owner_id] += recording.bytes;
+  }
+  for (OwnerUsage& owner : *owners) owner.bytes -= std::min(owner.bytes, gone[owner.owner_id]);
+  const uint64_t share = fair_share(*owners, bytes);
+  // Who has the most comes first, in case that this round does not get to all.
+  std::sort(owners->begin(), owners->end(),
+            [](const OwnerUsage& a, const OwnerUsage& b) { return a.bytes > b.bytes; });
+  for (OwnerUsage& owner : *owners) {
+    if (owner.bytes <= share || chosen.size() >= limit) break;
+    const auto oldest = store_.oldest_recordings(owner.owner_id, limit);
+    if (!oldest) return oldest.error();
+    for (const OldRecording& recording : *oldest) {
+      if (owner.bytes <= share || chosen.size() >= limit) break;
+      if (!going.insert(recording.id).second) continue;
+      owner.bytes -= std::min(owner.bytes, recording.bytes);
+      chosen.push_back(recording);
+    }
+  }
+  return ok();
 }
 
 }  // namespace loopcast::app

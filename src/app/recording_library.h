@@ -21,10 +21,10 @@ struct Retention {
   std::optional<Duration> age;    // older ones
   std::optional<uint64_t> bytes;  // of all recordings together; what is beyond it
 };
-// Of `oldest` (in that order) those to delete, when all recordings together have `total_bytes`.
-std::vector<OldRecording> choose_expired(const Retention& retention, WallTime now,
-                                         uint64_t total_bytes,
-                                         const std::vector<OldRecording>& oldest);
+// The most that each owner keeps so that all together keep `bytes`: who has less keeps everything,
+// and what is too much is taken from those who fill the disk
+// (docs/decisions/0029-room-is-shared-by-users.md).
+uint64_t fair_share(const std::vector<OwnerUsage>& owners, uint64_t bytes);
 
 class RecordingLibrary {
  public:
@@ -44,12 +44,16 @@ class RecordingLibrary {
   // The same for retention: who asks is the operator.
   Status begin_expiry(const std::string& id);
   Expected<RecordingUsage> usage(const std::string& user_id);
+  // What the user may have: what is set for him, else `otherwise`.
+  Expected<RecordingQuota> quota(const std::string& user_id, const RecordingQuota& otherwise);
 
-  // What retention would delete now: at most `limit`.
+  // What retention would delete now: at most `limit`. First what is too old, then what is too much,
+  // of each owner who has more than a fair share the oldest.
   Expected<std::vector<OldRecording>> expired(const Retention& retention, WallTime now,
                                               uint32_t limit);
 
  private:
+  Status add_too_much(uint64_t bytes, uint32_t limit, std::vector<OldRecording>& chosen);
   Expected<Recording> find_own(const std::string& user_id, const std::string& id);
 
   RecordingStore& store_;

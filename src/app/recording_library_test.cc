@@ -58,11 +58,29 @@ struct MapStore final : RecordingStore {
   Expected<RecordingUsage> recording_usage(const std::optional<std::string>&) override {
     return RecordingUsage{600, 3};
   }
-  Expected<std::vector<OldRecording>> oldest_recordings(uint32_t) override { return oldest; }
+  Status begin_writes() override { return ok(); }
+  Status end_writes() override { return ok(); }
+  void cancel_writes() override {}
+  Expected<RecordingQuota> recording_quota(const std::string&) override { return quota; }
+  Expected<std::vector<OwnerUsage>> usage_by_owner() override {
+    std::map<std::string, uint64_t> bytes;
+    for (const OldRecording& r : oldest) bytes[r.owner_id] += r.bytes;
+    std::vector<OwnerUsage> owners;
+    for (const auto& [id, sum] : bytes) owners.push_back({id, sum});
+    return owners;
+  }
+  Expected<std::vector<OldRecording>> oldest_recordings(const std::optional<std::string>& owner,
+                                                        uint32_t) override {
+    std::vector<OldRecording> found;
+    for (const OldRecording& r : oldest)
+      if (!owner || *owner == r.owner_id) found.push_back(r);
+    return found;
+  }
   Expected<LinkKey> link_key(const LinkKey& fresh) override { return fresh; }
 
   std::map<std::string, Recording> rows;
   std::vector<OldRecording> oldest;
+  RecordingQuota quota;
   uint64_t offset = 0;
   uint32_t size = 0;
 };
@@ -93,6 +111,15 @@ class RecordingLibraryTest : public testing::Test {
     std::vector<std::string> ids;
     for (const auto& [id, row] : store_.rows)
       if (library_.find(user, id)) ids.push_back(id);
+    return ids;
+  }
+
+  // The ids of what retention would delete.
+  std::string expired(const Retention& retention, uint32_t limit = 100) {
+    std::string ids;
+    const auto chosen = library_.expired(retention, kNow, limit);
+    EXPECT_TRUE(chosen);
+    for (const OldRecording& r : *chosen) ids += r.id;
     return ids;
   }
 
@@ -147,8 +174,14 @@ TEST_F(RecordingLibraryTest, TextsAreChecked) {
   EXPECT_EQ(title("a\nb"), "bad_title");
   EXPECT_EQ(title("\xFF"), "bad_title");
   EXPECT_EQ(title("直播"), "fine");
+  EXPECT_EQ(title("❤\uFE0F 👩\u200D👧"), "fine");
+  EXPECT_EQ(title("photo\u202Egpj.exe"), "bad_title") << "reads backwards";
+  EXPECT_EQ(title("a\u2066b"), "bad_title");
+  EXPECT_EQ(title("\u3164"), "bad_title") << "shows nothing";
   RecordingEdit edit;
   edit.comments = std::string(kMaxCommentsCodePoints + 1, 'x');
+  EXPECT_EQ(library_.edit("owner", "public", edit).error().code, "bad_comments");
+  edit.comments = "one\n\u202Etwo";
   EXPECT_EQ(library_.edit("owner", "public", edit).error().code, "bad_comments");
   edit.comments = "";
   EXPECT_TRUE(library_.edit("owner", "public", edit));
@@ -160,6 +193,19 @@ TEST_F(RecordingLibraryTest, ACallStaysBetweenTwo) {
   EXPECT_EQ(library_.edit("owner", "call", edit).error().code, "forbidden");
   edit.visibility = Visibility::kUnlisted;
   EXPECT_EQ(library_.edit("owner", "call", edit).error().code, "forbidden");
+}
+
+TEST_F(RecordingLibraryTest, ACallStaysBetweenTwoWhenOneOfThemIsGone) {
+  Recording& half = add("half", Visibility::kPrivate, RecordingState::kReady);
+  half.call_id = "call-1";
+  RecordingEdit edit;
+  for (const Visibility wider : {Visibility::kPublic, Visibility::kUnlisted}) {
+    edit.visibility = wider;
+    EXPECT_EQ(library_.edit("owner", "half", edit).error().code, "forbidden");
+  }
+  edit.visibility = Visibility::kPrivate;
+  edit.title = "Ours";
+  EXPECT_TRUE(library_.edit("owner", "half", edit));
 }
 
 TEST_F(RecordingLibraryTest, WhatIsMarkedIsSeenByNobody) {
@@ -181,31 +227,61 @@ TEST_F(RecordingLibraryTest, AnothersListIsNobodysBusiness) {
   EXPECT_EQ(store_.offset, 3u * kMaxRecordingsPerPage);
 }
 
-TEST(Retention, TheOldestGoFirst) {
-  const std::vector<OldRecording> oldest = {{"a", {kNow.us - 9 * kDay}, 100},
-                                            {"b", {kNow.us - 5 * kDay}, 200},
-                                            {"c", {kNow.us - 1 * kDay}, 300}};
-  const auto chosen = [&](Retention retention) {
-    std::string ids;
-    for (const auto& r : choose_expired(retention, kNow, 600, oldest)) ids += r.id;
-    return ids;
-  };
-  EXPECT_EQ(chosen({}), "");
-  EXPECT_EQ(chosen({Duration::micros(9 * kDay), {}}), "") << "exactly that old is not older";
-  EXPECT_EQ(chosen({Duration::micros(5 * kDay) - Duration::seconds(1), {}}), "ab");
-  EXPECT_EQ(chosen({{}, 600}), "");
-  EXPECT_EQ(chosen({{}, 599}), "a");
-  EXPECT_EQ(chosen({{}, 499}), "ab");
-  EXPECT_EQ(chosen({{}, 0}), "abc");
-  EXPECT_EQ(chosen({Duration::micros(8 * kDay), 300}), "ab") << "whichever says so";
+TEST_F(RecordingLibraryTest, RetentionByAgeTakesWhatIsOlder) {
+  store_.oldest = {{"a", {kNow.us - 9 * kDay}, 100, "alice"},
+                   {"b", {kNow.us - 5 * kDay}, 200, "bob"},
+                   {"c", {kNow.us - 1 * kDay}, 300, "alice"}};
+  EXPECT_EQ(expired({}), "");
+  EXPECT_EQ(expired({Duration::micros(9 * kDay), {}}), "") << "exactly that old is not older";
+  EXPECT_EQ(expired({Duration::micros(5 * kDay) - Duration::seconds(1), {}}), "ab");
 }
 
-TEST_F(RecordingLibraryTest, RetentionLooksAtAllOfThem) {
-  store_.oldest = {{"a", {kNow.us - 9 * kDay}, 100}, {"b", {kNow.us}, 500}};
-  EXPECT_TRUE(library_.expired({}, kNow, 10)->empty());
-  const auto expired = library_.expired({{}, 550}, kNow, 10);
-  ASSERT_EQ(expired->size(), 1u);
-  EXPECT_EQ(expired->front().id, "a");
+TEST_F(RecordingLibraryTest, RetentionBySizeTakesFromWhoFills) {
+  // Carol's are the oldest, and few: they stay.
+  store_.oldest = {
+      {"c1", {kNow.us - 9 * kDay}, 100, "carol"}, {"a1", {kNow.us - 8 * kDay}, 300, "alice"},
+      {"b1", {kNow.us - 7 * kDay}, 200, "bob"},   {"a2", {kNow.us - 6 * kDay}, 300, "alice"},
+      {"b2", {kNow.us - 5 * kDay}, 200, "bob"},   {"a3", {kNow.us - 4 * kDay}, 300, "alice"}};
+  EXPECT_EQ(expired({{}, 1400}), "");
+  EXPECT_EQ(expired({{}, 1399}), "a1");
+  EXPECT_EQ(expired({{}, 1100}), "a1");
+  EXPECT_EQ(expired({{}, 1000}), "a1a2");
+  EXPECT_EQ(expired({{}, 500}), "a1a2a3b1");
+  EXPECT_EQ(expired({{}, 0}).size(), 12u) << "everything";
+  EXPECT_EQ(expired({{}, 0}, 2), "a1a2") << "the rest next time";
+  // What goes because of its age has made room already.
+  EXPECT_EQ(expired({Duration::micros(8 * kDay), 1300}), "c1");
+}
+
+TEST(FairShare, WhoHasLessKeepsEverything) {
+  const std::vector<OwnerUsage> owners = {{"a", 900}, {"b", 400}, {"c", 100}};
+  EXPECT_EQ(fair_share(owners, 1400), ~uint64_t{0});
+  EXPECT_EQ(fair_share(owners, 1300), 800u);
+  EXPECT_EQ(fair_share(owners, 700), 300u);
+  EXPECT_EQ(fair_share(owners, 30), 10u);
+  EXPECT_EQ(fair_share({}, 0), ~uint64_t{0});
+}
+
+TEST(Quota, IsNearAtNineTenthsOfEither) {
+  const RecordingQuota quota{1000, Duration::seconds(100)};
+  const auto state = [&](uint64_t bytes, int64_t seconds) {
+    return quota_state(quota, {bytes, 1, Duration::seconds(seconds)});
+  };
+  EXPECT_EQ(state(899, 89), QuotaState::kBelow);
+  EXPECT_EQ(state(900, 0), QuotaState::kNear);
+  EXPECT_EQ(state(0, 90), QuotaState::kNear);
+  EXPECT_EQ(state(999, 99), QuotaState::kNear);
+  EXPECT_EQ(state(1000, 0), QuotaState::kReached);
+  EXPECT_EQ(state(0, 1000), QuotaState::kReached);
+  EXPECT_EQ(quota_state({}, {~uint64_t{0}, 1, Duration::seconds(1'000'000)}), QuotaState::kBelow);
+  EXPECT_EQ(quota_state({0, {}}, {}), QuotaState::kReached) << "who may record nothing";
+}
+
+TEST_F(RecordingLibraryTest, AUsersOwnQuotaComesFirst) {
+  store_.quota = {5, {}};
+  const auto quota = library_.quota("owner", {1000, Duration::seconds(7)});
+  EXPECT_EQ(quota->bytes, 5u);
+  EXPECT_EQ(quota->time, Duration::seconds(7));
 }
 
 }  // namespace

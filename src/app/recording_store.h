@@ -48,7 +48,7 @@ inline constexpr std::string_view kUnknownPlace = "unknown";
 struct Recording {
   std::string id;
   User owner;
-  std::string co_owner_id;  // of a call; empty: none
+  std::string co_owner_id;  // of a call; empty: none, or gone
   std::string broadcast_id;
   std::string title;
   WallTime started_at;
@@ -60,6 +60,10 @@ struct Recording {
   bool removing = false;  // its files are being deleted: nobody sees it any more
   bool thumbnail = false;
   std::optional<SpriteSheet> sprites;
+  // The call that it is of, for ever: what two have agreed to keep between them stays so when one
+  // of them is gone. Empty: of no call.
+  std::string call_id = {};
+  User co_owner = {};  // as he is now; id empty: as co_owner_id
   bool operator==(const Recording&) const = default;
 
   bool is_owned_by(std::string_view user_id) const {
@@ -74,7 +78,9 @@ struct Recording {
 // (search_key.h).
 struct RecordingFilter {
   std::string presenter = {};
-  std::string text = {};  // of the title or of the presenter's nickname
+  // Words that may stand in any order: each of the title, of the nickname of the presenter or of
+  // the other one of a call, or of what pages call a recording without a title.
+  std::string text = {};
   std::string location = {};
   std::optional<WallTime> from = {};
   std::optional<WallTime> to = {};  // inclusive
@@ -92,7 +98,18 @@ struct RecordingPage {
 struct RecordingUsage {
   uint64_t bytes = 0;
   uint64_t count = 0;
+  Duration time = {};
 };
+
+// What the recordings of one user may take. Absent: as much as there is.
+struct RecordingQuota {
+  std::optional<uint64_t> bytes = {};
+  std::optional<Duration> time = {};
+};
+
+enum class QuotaState : uint8_t { kBelow, kNear, kReached };
+// Near: nine tenths of either are used.
+QuotaState quota_state(const RecordingQuota& quota, const RecordingUsage& used);
 
 struct RecordingEdit {
   std::optional<std::string> title = {};
@@ -105,6 +122,11 @@ struct OldRecording {
   std::string id;
   WallTime started_at;
   uint64_t bytes = 0;
+  std::string owner_id = {};
+};
+struct OwnerUsage {
+  std::string owner_id;
+  uint64_t bytes = 0;  // of recordings that play
 };
 
 using LinkKey = std::array<uint8_t, 32>;
@@ -115,7 +137,14 @@ class RecordingStore {
  public:
   virtual ~RecordingStore() = default;
 
-  // Of `recording.owner` only the id is kept.
+  // Between these two nothing is written down, and then all of it or nothing: a batch waits for the
+  // disk once. After a failure of any call in between, or of end_writes(): cancel_writes().
+  virtual Status begin_writes() = 0;
+  virtual Status end_writes() = 0;
+  virtual void cancel_writes() = 0;
+
+  // Of `recording.owner` and `recording.co_owner` only the ids are kept. One whose owner is gone is
+  // added as being removed.
   virtual Status add_recording(const Recording& recording) = 0;
   // not_found. Finds those that are being removed as well.
   virtual Expected<Recording> find_recording(const std::string& id) = 0;
@@ -135,8 +164,12 @@ class RecordingStore {
   virtual Expected<std::vector<Recording>> unfinished_recordings() = 0;
   // Of one user (as owner), or of all.
   virtual Expected<RecordingUsage> recording_usage(const std::optional<std::string>& owner_id) = 0;
-  // Those that play, oldest first.
-  virtual Expected<std::vector<OldRecording>> oldest_recordings(uint32_t limit) = 0;
+  // What is set for this user and not for everybody; absent fields: nothing is.
+  virtual Expected<RecordingQuota> recording_quota(const std::string& user_id) = 0;
+  virtual Expected<std::vector<OwnerUsage>> usage_by_owner() = 0;
+  // Those that play, oldest first; of one owner, or of all.
+  virtual Expected<std::vector<OldRecording>> oldest_recordings(
+      const std::optional<std::string>& owner_id, uint32_t limit) = 0;
 
   // The key of signed links: `fresh` the first time, and from then on the same.
   virtual Expected<LinkKey> link_key(const LinkKey& fresh) = 0;

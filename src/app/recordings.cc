@@ -29,6 +29,7 @@ void Recordings::resume(const std::vector<Recording>& unfinished) {
     start.broadcast_id = recording.broadcast_id;
     start.owner = public_user(recording.owner);
     start.co_owner_id = recording.co_owner_id;
+    start.call_id = recording.call_id;
     finish(running_.emplace(recording.id, Running{std::move(start)}).first);
   }
 }
@@ -36,6 +37,12 @@ void Recordings::resume(const std::vector<Recording>& unfinished) {
 void Recordings::start(Instant now, WallTime wall_now, RecordingStart start) {
   if (stopping_ || by_broadcast_.contains(start.broadcast_id)) return;
   handle_timeout(now);
+  if (full_.contains(start.owner.id)) {
+    ++counters_.quota_refusals;
+    // Of one that never was, so that the page has something to speak of.
+    return notify(make_id(random_), Running{std::move(start)}, "removed",
+                  make_error(Code::kQuotaReached));
+  }
   if (const auto waiting = waiting_for(start); waiting != running_.end()) {
     ++counters_.resumed;
     auto& [id, running] = *waiting;
@@ -55,12 +62,14 @@ void Recordings::begin(WallTime wall_now, RecordingStart start) {
   recording.id = make_id(random_);
   recording.owner = {start.owner.id, start.owner.nickname, {}};
   recording.co_owner_id = start.co_owner_id;
+  recording.call_id = start.call_id;
   recording.broadcast_id = start.broadcast_id;
   recording.title = start.title;
   recording.started_at = wall_now;
   if (!start.location.empty()) recording.location = start.location;
   recording.visibility = start.visibility;
-  const Running& running = running_[recording.id] = Running{std::move(start)};
+  Running& running = running_[recording.id] = Running{std::move(start)};
+  running.started_at = wall_now;
   by_broadcast_.emplace(recording.broadcast_id, recording.id);
   recorder_.start(recording.id, running.start.publisher);
   notify(recording.id, running, name_of(RecordingState::kRecording));
@@ -109,6 +118,34 @@ void Recordings::shutdown() {
     const auto running = it++;
     if (!running->second.finishing) finish(running);
   }
+}
+
+void Recordings::set_quota_state(const std::string& user_id, QuotaState state) {
+  if (state == QuotaState::kReached)
+    full_.insert(user_id);
+  else
+    full_.erase(user_id);
+  if (state == QuotaState::kBelow) return;
+  for (auto it = running_.begin(); it != running_.end();) {
+    const auto found = it++;
+    auto& [id, running] = *found;
+    if (running.finishing || running.start.owner.id != user_id) continue;
+    if (state == QuotaState::kReached) {
+      ++counters_.quota_ends;
+      finish(found);
+      notify(id, running, name_of(RecordingState::kProcessing), make_error(Code::kQuotaReached));
+    } else if (!std::exchange(running.warned, true)) {
+      ++counters_.quota_warnings;
+      notify(id, running, name_of(RecordingState::kRecording), make_error(Code::kQuotaNear));
+    }
+  }
+}
+
+std::vector<RecordingInProgress> Recordings::in_progress() const {
+  std::vector<RecordingInProgress> all;
+  for (const auto& [id, running] : running_)
+    all.push_back({id, running.start.owner.id, running.started_at, running.finishing});
+  return all;
 }
 
 void Recordings::handle(RecorderEvent event) {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct RecordingStart {
   MediaId publisher = 0;
   PublicUser owner;
   std::string co_owner_id;  // of a call: the recording belongs to both; empty: none
+  std::string call_id;      // of a call; empty: none
   Visibility visibility = Visibility::kPublic;
   std::string title;
   std::string location;
@@ -75,6 +77,14 @@ struct RecordingNotice {
   std::string state;                // of RecordingState, or "removed"
   std::optional<Error> trouble;
 };
+// What takes room and is not counted by the store yet: it is recorded, or its file is being
+// finished.
+struct RecordingInProgress {
+  std::string id;
+  std::string owner_id;
+  WallTime started_at;
+  bool finishing = false;
+};
 // A deletion that somebody waits for has ended.
 struct RemovalDone {
   std::string id;
@@ -97,6 +107,9 @@ class Recordings {
     uint64_t removals_failed = 0;
     uint64_t troubles = 0;
     uint64_t stale_events = 0;
+    uint64_t quota_warnings = 0;
+    uint64_t quota_ends = 0;      // recordings that ended because their owner's room was used up
+    uint64_t quota_refusals = 0;  // ... that did not begin
   };
 
   // `recorder` outlives this. `seed` must come from the operating system: ids follow from it.
@@ -114,6 +127,11 @@ class Recordings {
   // The presenter of a broadcast that was lost does not come back, and says so: the recording ends
   // now. Of what is on air, or another user's: no effect.
   void give_up(const std::string& user_id, const std::string& broadcast_id);
+  // What the user's recordings, those in progress included, take of what they may. Near: the user
+  // is warned, once for each. Reached: they end, with the reason, and none begins until it is less.
+  // What is live goes on.
+  void set_quota_state(const std::string& user_id, QuotaState state);
+  std::vector<RecordingInProgress> in_progress() const;
   void handle(RecorderEvent event);
   // Deletes the files of a recording that is marked as being removed, and then its row.
   // → RemovalDone.
@@ -143,6 +161,8 @@ class Recordings {
     RecordingStart start;                 // with the broadcast and publisher of now
     Instant deadline = Instant::never();  // of its presenter's return
     bool finishing = false;
+    WallTime started_at = {};
+    bool warned = false;  // that its owner's room is nearly used up
   };
   using RunningMap = std::unordered_map<std::string, Running>;
 
@@ -169,6 +189,7 @@ class Recordings {
   std::unordered_map<std::string, std::string> by_broadcast_;  // broadcast → recording
   // Whether somebody asked for it: then the row comes back if the files cannot be deleted.
   std::unordered_map<std::string, bool> removing_;
+  std::unordered_set<std::string> full_;  // users whose room is used up
   std::deque<RecordingWrite> writes_;
   std::deque<RecordingNotice> notices_;
   std::deque<RemovalDone> removals_;

@@ -35,6 +35,17 @@ std::optional<char32_t> next_code_point(std::string_view& text) {
   return value;
 }
 
+size_t count_code_points(std::string_view text) {
+  size_t count = 0;
+  while (next_code_point(text)) ++count;
+  return count;
+}
+
+bool is_space_separator(char32_t c) {
+  return c == ' ' || c == 0x00A0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
+}
+
 std::string to_utf8(char32_t c) {
   const auto tail = [c](int shift) { return static_cast<char>(0x80 | ((c >> shift) & 0x3F)); };
   if (c < 0x80) return {static_cast<char>(c)};

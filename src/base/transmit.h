@@ -14,7 +14,7 @@ namespace loopcast {
 // Where a datagram came from, and so where its answer goes.
 struct Route {
   SocketAddress remote;
-  // The address of ours that the peer sent to; family kNone: let the system choose.
+  // The address of ours that the peer sent to, always; family kNone: let the system choose.
   IpAddress local;
   // 0: the worker's UDP sockets. Otherwise the number of an ICE-TCP connection (RFC 6544), never
   // used again while the process lives.

@@ -113,7 +113,13 @@ Task<Response> Router::answer(Request request) const {
   Match found = match(request.method, request.path);
   if (found.route) {
     request.params = std::move(found.params);
-    co_return co_await found.route->handler(std::move(request));
+    if (!observer_) co_return co_await found.route->handler(std::move(request));
+    std::string body = std::move(request.body);
+    const Request asked = request;
+    request.body = std::move(body);
+    Response response = co_await found.route->handler(std::move(request));
+    observer_(asked, response);
+    co_return response;
   }
   if (found.allowed.empty() && fallback_ && (request.method == "GET" || request.method == "HEAD"))
     co_return co_await fallback_(std::move(request));

@@ -26,6 +26,9 @@ struct RouteOptions {
 // "overloaded") in the language of this Accept-Language header.
 using Wording = std::function<std::string(std::string_view code, std::string_view accept_language)>;
 
+// Told of every answer that a handler gave; the request without its body.
+using Observer = std::function<void(const Request&, const Response&)>;
+
 struct RouteInfo {
   std::string method;
   std::string pattern;
@@ -54,6 +57,7 @@ class Router {
            RouteOptions options = {});
   // Until then the problems of the router and of the server have English titles.
   void set_wording(Wording wording) { wording_ = std::move(wording); }
+  void set_observer(Observer observer) { observer_ = std::move(observer); }
   void add_cors(CorsRule rule) { cors_.push_back(std::move(rule)); }
   // Answers GET and HEAD of paths that no pattern matches (static files).
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
@@ -94,6 +98,7 @@ class Router {
   std::vector<CorsRule> cors_;
   Handler fallback_;
   Wording wording_;
+  Observer observer_;
 };
 
 }  // namespace loopcast::http

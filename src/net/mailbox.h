@@ -1,5 +1,11 @@
 // A bounded queue of messages from many threads to one, with a wake-up of the reader. For control
 // messages, never for packets.
+//
+// The reader's duty. Only the first message of an empty mailbox wakes the reader; those behind it
+// count on being taken with it. So each time that the reader has cleared its waker, and before it
+// waits again, it calls take() at least once for every mailbox that shares the waker. A reader that
+// puts that off, because it is busy with what it took before, does not wait in the meantime. One
+// that forgets it is never woken again, and its mailbox fills up.
 #pragma once
 
 #include <cstddef>
@@ -30,14 +36,14 @@ class Mailbox {
       first = messages_.empty();
       messages_.push_back(std::move(message));
     }
-    // The reader takes all at once: who finds messages there knows that it is awake already.
+    // Who finds messages there knows that the reader has been woken for them.
     if (first) reader_.wake();
     return true;
   }
   bool post(const T& message) { return post(T(message)); }
 
-  // By the reader, after Waker::clear(): everything that waits, in the order of its arrival (what
-  // `out` held is lost, its memory is used again).
+  // By the reader, after Waker::clear() as described above: everything that waits, in the order of
+  // its arrival (what `out` held is lost, its memory is used again).
   void take(std::vector<T>& out) {
     out.clear();
     const std::lock_guard lock(mutex_);

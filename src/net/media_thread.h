@@ -110,7 +110,8 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   virtual Instant worker_next_timeout() const = 0;
   virtual void worker_timeout() = 0;
   virtual void worker_route_closed(uint32_t tcp) = 0;
-  // True: commands are left for the next turn.
+  // True: commands are, or may be, left for the next turn, which comes at once. False: the
+  // mailboxes were empty when they were looked at last (see Mailbox, the reader's duty).
   virtual bool worker_commands() = 0;
   virtual void worker_handovers() = 0;
   // False: events are left because the control side does not keep up.
@@ -204,14 +205,19 @@ class MediaThread final : public MediaThreadBase {
       handed_.take(taken_over_);
       for (Handed& handed : taken_over_) worker_->handle_handover(turn(), std::move(handed), out());
     }
-    if (next_ == taken_.size()) commands_.take(taken_), next_ = 0;
+    // Only a take() that brings nothing ends it: what was posted while a rest was worked off has
+    // used up its wake-up.
     const Instant until = net::now() + kCommandTime;
-    while (next_ < taken_.size()) {
+    for (;;) {
+      if (next_ == taken_.size()) {
+        commands_.take(taken_);
+        next_ = 0;
+        if (taken_.empty()) return false;
+      }
       worker_->handle(turn(), std::move(taken_[next_++]), out());
       ++own_counters().commands;
       if (net::now() >= until) return true;
     }
-    return false;
   }
   void worker_handovers() override {
     if constexpr (kHandsOver)

@@ -1,6 +1,8 @@
 #include "net/media_thread.h"
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -13,13 +15,42 @@ namespace {
 
 using test::loopback;
 
+class SlowCommand;
 struct Command {
   Route to;
   std::string text;
   int copies = 1;
+  SlowCommand* slow = nullptr;
 };
 struct Event {
   std::string what;
+};
+
+// A command that takes longer than the thread gives to commands in one turn, so that the rest of
+// them waits for the next, or as long as the test likes.
+class SlowCommand {
+ public:
+  // By the test: returns when the thread is at it.
+  void wait_until_begun() const { begun_.wait(false); }
+  void let_end() {
+    may_end_ = true;
+    may_end_.notify_one();
+  }
+  // By the worker.
+  void run() {
+    begun_ = true;
+    begun_.notify_one();
+    may_end_.wait(false);
+    occupy();
+  }
+  // Longer than a turn has for commands, by the clock that it is measured with.
+  static void occupy() {
+    for (const Instant end = now() + Duration::millis(3); now() < end;) {
+    }
+  }
+
+ private:
+  std::atomic<bool> begun_ = false, may_end_ = false;
 };
 
 // Sends back what it gets at the end of the batch, and tells the control side about everything.
@@ -43,6 +74,10 @@ class EchoWorker {
       timeout_ = now + Duration::millis(3);
     else if (command.text == "tell")
       for (int i = 0; i < command.copies; ++i) tell(std::to_string(i));
+    else if (command.slow != nullptr)
+      command.slow->run();
+    else if (command.text == "slow")
+      SlowCommand::occupy();
     else
       for (int i = 0; i < command.copies; ++i) write(command, out);
   }
@@ -188,6 +223,61 @@ TEST_F(MediaThreadTest, RefusesCommandsBeyondItsMailbox) {
   thread.start(std::make_unique<EchoWorker>());
   thread.stop();
   EXPECT_EQ(thread.counters().commands, 8u);
+}
+
+// What is posted while the rest of an earlier batch waits for its turn wakes nobody a second time.
+TEST_F(MediaThreadTest, HandlesWhatWasPostedWhileCommandsWereLeft) {
+  ASSERT_TRUE(thread.open());
+  SlowCommand first, second;
+  ASSERT_TRUE(thread.post({{}, "", 1, &first}));
+  ASSERT_TRUE(thread.post({{}, "", 1, &second}));
+  ASSERT_TRUE(thread.post({{}, "tell"}));
+  thread.start(std::make_unique<EchoWorker>());
+  first.wait_until_begun();
+  ASSERT_TRUE(thread.post({{}, "tell", 2}));
+  first.let_end();
+  // Its own turn: the wake-up by the last post is used up, and its command not yet taken.
+  second.wait_until_begun();
+  second.let_end();
+  EXPECT_EQ(next_event(), "0");
+  EXPECT_EQ(next_event(), "0");
+  EXPECT_EQ(next_event(), "1");
+  ASSERT_TRUE(thread.post({{}, "tell"}));
+  EXPECT_EQ(next_event(), "0");
+}
+
+TEST_F(MediaThreadTest, HandlesEveryCommandOfManyThreadsWhateverTheyTake) {
+  constexpr int kThreads = 3, kEach = 60;
+  start();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < kEach; ++i)
+        while (!thread.post({{}, (i + t) % 7 == 0 ? "slow" : "tell"})) std::this_thread::yield();
+    });
+  }
+  int told = 0;
+  for (int t = 0; t < kThreads; ++t)
+    for (int i = 0; i < kEach; ++i) told += (i + t) % 7 == 0 ? 0 : 1;
+  while (told > 0 && next_event() == "0") --told;
+  EXPECT_EQ(told, 0);
+  for (std::thread& t : threads) t.join();
+}
+
+TEST_F(MediaThreadTest, MediaHasItsTurnBetweenSlowCommands) {
+  ASSERT_TRUE(thread.open());
+  const Fd client = test::connect(thread.udp_addresses()[0], SOCK_DGRAM);
+  SlowCommand first, second;
+  ASSERT_TRUE(thread.post({{}, "", 1, &first}));
+  ASSERT_TRUE(thread.post({{}, "slow"}));
+  ASSERT_TRUE(thread.post({{}, "", 1, &second}));
+  thread.start(std::make_unique<EchoWorker>());
+  first.wait_until_begun();
+  ASSERT_TRUE(test::write_all(client.get(), "media"));
+  first.let_end();
+  second.wait_until_begun();
+  EXPECT_EQ(test::read_some(client.get()), "media");
+  second.let_end();
 }
 
 TEST_F(MediaThreadTest, CountersAreReadWhileItRuns) {

@@ -18,7 +18,7 @@ SourceAddresses::SourceAddresses(IpAddress::Family family)
 
 IpAddress SourceAddresses::chosen_for(Instant now, const IpAddress& remote) {
   Answer& answer = answers_[std::hash<SocketAddress>()({remote, 0}) % kAnswers];
-  if (answer.remote == remote && now < answer.until) return answer.chosen;
+  if (now < answer.until) return answer.remote == remote ? answer.chosen : IpAddress{};
   if (now >= second_ends_) {
     second_ends_ = now + Duration::seconds(1);
     asked_ = 0;

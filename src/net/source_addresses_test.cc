@@ -29,16 +29,32 @@ TEST(SourceAddresses, KnowNothingOfAnAddressOfTheOtherFamily) {
   EXPECT_EQ(sources.chosen_for(kStart, *IpAddress::parse("::1")), IpAddress());
 }
 
+IpAddress numbered(int i) {
+  return IpAddress::v4(127, static_cast<uint8_t>(1 + (i >> 16)), static_cast<uint8_t>(i >> 8),
+                       static_cast<uint8_t>(i));
+}
+
 TEST(SourceAddresses, AskOnlySoMuch) {
   SourceAddresses sources(IpAddress::Family::kV4);
-  const auto address = [](int i) {
-    return IpAddress::v4(127, 1, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i));
-  };
-  for (int i = 0; i < SourceAddresses::kPerSecond; ++i)
-    EXPECT_TRUE(sources.chosen_for(kStart, address(i)).is_v4());
-  const IpAddress more = IpAddress::v4(127, 2, 0, 1);
-  EXPECT_EQ(sources.chosen_for(kStart, more), IpAddress());
-  EXPECT_TRUE(sources.chosen_for(kStart + Duration::seconds(1), more).is_v4());
+  int known = 0;
+  for (int i = 0; i < 2 * SourceAddresses::kPerSecond; ++i)
+    known += sources.chosen_for(kStart, numbered(i)).is_v4() ? 1 : 0;
+  EXPECT_EQ(known, SourceAddresses::kPerSecond);
+  int later = 0;
+  for (int i = 0; i < 2 * SourceAddresses::kPerSecond; ++i)
+    later += sources.chosen_for(kStart + Duration::seconds(1), numbered(i)).is_v4() ? 1 : 0;
+  EXPECT_GT(later, known);
+}
+
+TEST(SourceAddresses, NobodyTakesAnAnswersPlaceBeforeItsTime) {
+  SourceAddresses sources(IpAddress::Family::kV4);
+  const IpAddress first = IpAddress::v4(127, 0, 0, 1);
+  ASSERT_EQ(sources.chosen_for(kStart, first), first);
+  for (int second = 0; second < 9; ++second) {
+    const Instant now = kStart + Duration::seconds(second);
+    for (int i = 0; i < 2000; ++i) sources.chosen_for(now, numbered(2000 * second + i));
+    EXPECT_EQ(sources.chosen_for(now, first), first);
+  }
 }
 
 }  // namespace

@@ -149,8 +149,7 @@ size_t UdpSocket::receive(int fd, ReceiveBatch& batch) {
                              MSG_DONTWAIT, nullptr);
     if (n >= 0) {
       batch.full_ = n == static_cast<int>(ReceiveBatch::kMessages);
-      const Instant at = now();
-      for (size_t i = 0; i < static_cast<size_t>(n); ++i) take_message(at, batch, i);
+      for (size_t i = 0; i < static_cast<size_t>(n); ++i) take_message(batch, i);
       break;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;
@@ -160,7 +159,7 @@ size_t UdpSocket::receive(int fd, ReceiveBatch& batch) {
   return batch.datagrams_.size();
 }
 
-void UdpSocket::take_message(Instant now, ReceiveBatch& batch, size_t index) {
+void UdpSocket::take_message(ReceiveBatch& batch, size_t index) {
   ReceiveBatch::Messages& messages = *batch.messages_;
   msghdr& header = messages.headers[index].msg_hdr;
   const size_t size = messages.headers[index].msg_len;
@@ -181,7 +180,6 @@ void UdpSocket::take_message(Instant now, ReceiveBatch& batch, size_t index) {
       if (value > 0) segment = static_cast<size_t>(value);
     }
   }
-  if (from.local == sources_.chosen_for(now, from.remote.ip)) from.local = {};
   messages.prepare(index);
   auto* data = static_cast<uint8_t*>(messages.vectors[index].iov_base);
   for (size_t at = 0; at < size; at += segment) {
@@ -226,20 +224,27 @@ struct UdpSocket::SendArrays {
 };
 
 void UdpSocket::send(const TransmitBatch& batch, std::span<const Transmit> sends) {
+  const Instant at = now();
   for (const Transmit& t : sends) {
     if (!is_ours(t)) continue;
     const Bytes data = batch.bytes(t);
     if (!t.segmented() || segmentation_) {
-      put(t, data);
+      put(at, t, data);
       continue;
     }
-    for (size_t at = 0; at < data.size(); at += t.segment)
-      put(t, data.subspan(at, std::min<size_t>(t.segment, data.size() - at)));
+    for (size_t begin = 0; begin < data.size(); begin += t.segment)
+      put(at, t, data.subspan(begin, std::min<size_t>(t.segment, data.size() - begin)));
   }
   flush();
 }
 
-void UdpSocket::put(const Transmit& t, Bytes data) {
+// The source of a socket with one address is that address.
+bool UdpSocket::has_to_name_source(Instant now, const Route& route) {
+  return route.local.family == local_.ip.family && local_.ip.is_unspecified() &&
+         sources_.chosen_for(now, route.remote.ip) != route.local;
+}
+
+void UdpSocket::put(Instant now, const Transmit& t, Bytes data) {
   SendArrays& a = *arrays_;
   if (a.count == SendArrays::kMessages) flush();
   const size_t i = a.count++;
@@ -250,7 +255,7 @@ void UdpSocket::put(const Transmit& t, Bytes data) {
   a.segments[i] = data.size() > t.segment ? t.segment : 0;
   header.msg_control = a.controls[i].data();
   header.msg_controllen = 0;
-  if (t.route.local.family == local_.ip.family) append_source(header, t.route.local);
+  if (has_to_name_source(now, t.route)) append_source(header, t.route.local);
   if (a.segments[i] != 0)
     append_control(header, SOL_UDP, UDP_SEGMENT, static_cast<uint16_t>(t.segment));
 }

@@ -96,8 +96,7 @@ class UdpSocket {
   const SocketAddress& local() const { return local_; }
 
   // Replaces what `batch` holds by what has arrived. Never waits. Returns the number of datagrams;
-  // Route.local is the address of ours that each was sent to, so that its answer leaves from there;
-  // family kNone if it does so anyway.
+  // Route.local is the address of ours that each was sent to, so that its answer leaves from there.
   size_t receive(ReceiveBatch& batch) { return receive(fd_.get(), batch); }
   size_t receive_rtcp(ReceiveBatch& batch) { return receive(rtcp_fd(), batch); }
 
@@ -127,7 +126,8 @@ class UdpSocket {
   bool is_ours(const Transmit& t) const {
     return t.route.tcp == 0 && t.route.remote.ip.family == local_.ip.family;
   }
-  void put(const Transmit& t, Bytes data);
+  bool has_to_name_source(Instant now, const Route& route);
+  void put(Instant now, const Transmit& t, Bytes data);
   void flush();
   // How many left; 0: errno tells why the first did not.
   size_t submit(std::span<mmsghdr> messages);
@@ -135,7 +135,7 @@ class UdpSocket {
   void count_sent(size_t size, size_t segment);
   void count_dropped(int error, size_t datagrams);
   size_t receive(int fd, ReceiveBatch& batch);
-  void take_message(Instant now, ReceiveBatch& batch, size_t index);
+  void take_message(ReceiveBatch& batch, size_t index);
 
   Fd fd_;
   Fd rtcp_;

@@ -104,7 +104,7 @@ TEST(UdpSocket, CarriesBatches) {
     a->send(batch, batch.sends());
     const Received got = receive(*b, sent.size());
     EXPECT_EQ(got.payloads, sent);
-    for (const Route& from : got.from) EXPECT_EQ(from, (Route{a->local(), {}, 0}));
+    for (const Route& from : got.from) EXPECT_EQ(from, (Route{a->local(), b->local().ip, 0}));
     EXPECT_EQ(a->counters().sent, sent.size());
     EXPECT_EQ(b->counters().received, sent.size());
     EXPECT_EQ(a->counters().sent_bytes, b->counters().received_bytes);
@@ -157,7 +157,7 @@ TEST(UdpSocket, GivesRtcpSeparatelyIfAsked) {
       EXPECT_EQ(b->receive_rtcp(received), rtcp.size());
       for (size_t i = 0; i < rtcp.size(); ++i) {
         EXPECT_EQ(as_text(received.datagrams()[i].data), rtcp[i]);
-        EXPECT_EQ(received.datagrams()[i].from, (Route{a->local(), {}, 0}));
+        EXPECT_EQ(received.datagrams()[i].from, (Route{a->local(), b->local().ip, 0}));
       }
       EXPECT_EQ(b->receive_rtcp(received), 0u);
     }
@@ -293,6 +293,67 @@ TEST(UdpSocket, AnswersFromTheAddressThatWasSpokenTo) {
   }
 }
 
+// 127.0.0.0/8 is all ours on loopback, so that one socket can send from any address of it.
+IpAddress stranger(int i) {
+  return IpAddress::v4(127, static_cast<uint8_t>(1 + i / 60'000), static_cast<uint8_t>(i / 250),
+                       static_cast<uint8_t>(1 + i % 250));
+}
+
+// As whoever spoofs a great many addresses does, and as a great many viewers do.
+TEST(UdpSocket, ARouteStaysTheSameWhoeverElseSends) {
+  const auto server = open({IpAddress::v4(0, 0, 0, 0), 0});
+  const SocketAddress target = loopback(server->local().port);
+  const auto flood = open({IpAddress::v4(0, 0, 0, 0), 0});
+  const Fd client = test::connect(target, SOCK_DGRAM);
+  const Route route{bound_address(client.get()), target.ip, 0};
+  for (int round = 0, next = 0; round < 20; ++round) {
+    TransmitBatch batch;
+    for (int i = 0; i < 250; ++i) put(batch, {target, stranger(next++), 0}, "x");
+    flood->send(batch, batch.sends());
+    ASSERT_TRUE(test::write_all(client.get(), "peer"));
+    const Received got = receive(*server, 251);
+    ASSERT_EQ(got.from.size(), 251u);
+    for (size_t i = 0; i < got.from.size(); ++i) {
+      EXPECT_EQ(got.from[i].local, target.ip);
+      if (got.payloads[i] == "peer") {
+        EXPECT_EQ(got.from[i], route);
+      }
+    }
+    // What is answered to all of them leaves from the address that they spoke to.
+    TransmitBatch answers;
+    for (const Route& from : got.from) put(answers, from, "answer");
+    server->send(answers, answers.sends());
+    EXPECT_EQ(test::read_some(client.get()), "answer");
+    for (const Route& from : receive(*flood, 250).from) EXPECT_EQ(from.remote, target);
+  }
+}
+
+TEST(UdpSocket, AnswersManyAddressesEachFromTheOneThatItSpokeTo) {
+  const auto server = open({IpAddress::v4(0, 0, 0, 0), 0});
+  const auto peers = open({IpAddress::v4(0, 0, 0, 0), 0});
+  for (int round = 0; round < 2; ++round) {
+    for (int first = 0; first < 3000; first += 250) {
+      TransmitBatch batch;
+      for (int i = first; i < first + 250; ++i)
+        put(batch, {loopback(server->local().port, static_cast<uint8_t>(2 + i % 5)), stranger(i)},
+            std::to_string(i));
+      peers->send(batch, batch.sends());
+      const Received got = receive(*server, 250);
+      TransmitBatch answers;
+      for (size_t i = 0; i < got.from.size(); ++i) put(answers, got.from[i], got.payloads[i]);
+      server->send(answers, answers.sends());
+      const Received answered = receive(*peers, 250);
+      ASSERT_EQ(answered.from.size(), 250u);
+      for (size_t i = 0; i < answered.from.size(); ++i) {
+        const int number = std::stoi(answered.payloads[i]);
+        EXPECT_EQ(answered.from[i].local, stranger(number));
+        EXPECT_EQ(answered.from[i].remote.ip,
+                  IpAddress::v4(127, 0, 0, static_cast<uint8_t>(2 + number % 5)));
+      }
+    }
+  }
+}
+
 TEST(UdpSocket, BothFamiliesShareAPort) {
   if (!test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
   const auto v4 = open({IpAddress::v4(0, 0, 0, 0), 0});
@@ -302,7 +363,7 @@ TEST(UdpSocket, BothFamiliesShareAPort) {
   ASSERT_TRUE(test::write_all(client.get(), "hello"));
   const Received got = receive(*v6, 1);
   ASSERT_EQ(got.from.size(), 1u);
-  EXPECT_EQ(got.from[0].local, IpAddress()) << "it leaves from there anyway";
+  EXPECT_EQ(got.from[0].local, *IpAddress::parse("::1"));
   TransmitBatch batch;
   put(batch, got.from[0], "answer");
   v4->send(batch, batch.sends());

@@ -5,6 +5,11 @@
 namespace loopcast::record {
 
 void FrameAssembler::push(const JitterBuffer::Packet& packet) {
+  // It only keeps a place in the numbering, and says nothing of the picture.
+  if (packet.payload.empty()) {
+    if (packet.gap) lose_packets();
+    return;
+  }
   const bool goes_on = started_ && packet.meta.timestamp == timestamp_ &&
                        !(marked_ && depacketizer_->begins_picture(packet.payload));
   // Of what is lost behind a marker it is not known whether it belongs to the picture.
@@ -16,6 +21,12 @@ void FrameAssembler::push(const JitterBuffer::Packet& packet) {
   arrival_ = packet.meta.arrival;
   if (!broken_ && !depacketizer_->add(packet.payload)) drop();
   marked_ = packet.meta.marker;
+}
+
+void FrameAssembler::lose_packets() {
+  if (started_ && !broken_ && !marked_) drop();
+  if (is_marked()) end_picture();
+  needs_keyframe_ = true;
 }
 
 void FrameAssembler::flush(Instant arrived) {

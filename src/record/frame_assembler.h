@@ -39,6 +39,7 @@ class FrameAssembler {
   uint64_t dropped() const { return dropped_; }
 
  private:
+  void lose_packets();
   void end_picture();
   void finish(Instant arrival);
   void drop();

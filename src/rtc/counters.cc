@@ -42,6 +42,8 @@ std::string_view counter_name(Counter counter) {
       return "drop_rtp_off_sequence";
     case Counter::kDropRtpDuplicate:
       return "drop_rtp_duplicate";
+    case Counter::kDropRtpTooLarge:
+      return "drop_rtp_too_large";
     case Counter::kDropRtcpMalformed:
       return "drop_rtcp_malformed";
     case Counter::kRtpReceived:

@@ -29,6 +29,7 @@ enum class Counter : uint8_t {
   kDropRtpUnknownStream,  // an SSRC or payload type that was not negotiated
   kDropRtpOffSequence,
   kDropRtpDuplicate,
+  kDropRtpTooLarge,  // pictures in packets that are longer than Ethernet's
   kDropRtcpMalformed,
   kRtpReceived,
   kRtpRecovered,   // came by retransmission

@@ -21,6 +21,8 @@
 #include <utility>
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/srtp.h>
@@ -56,6 +58,24 @@ const EVP_MD* digest_named(std::string name) {
   if (name == "sha-384") return EVP_sha384();
   if (name == "sha-512") return EVP_sha512();
   return nullptr;
+}
+
+// A signature is verified on the thread of the media, and one with a modulus of 16,384 bits takes
+// forty times as long as with 2048. OpenSSL bounds the exponent of large moduli only.
+constexpr int kMaxRsaBits = 4096;
+constexpr int kMaxRsaExponentBits = 64;
+
+// Whether a signature by this key is cheap enough to be verified for a stranger. Of elliptic curves
+// the context allows one.
+bool is_affordable(X509* certificate) {
+  EVP_PKEY* const key = certificate ? X509_get0_pubkey(certificate) : nullptr;
+  if (!key) return false;
+  if (!EVP_PKEY_is_a(key, "RSA")) return true;
+  BIGNUM* exponent = nullptr;
+  if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1) return false;
+  const int exponent_bits = BN_num_bits(exponent);
+  BN_free(exponent);
+  return EVP_PKEY_get_bits(key) <= kMaxRsaBits && exponent_bits <= kMaxRsaExponentBits;
 }
 
 bool matches(const X509* certificate, const DtlsFingerprint& expected) {
@@ -140,7 +160,8 @@ int Dtls::verify_certificate(x509_store_ctx_st* store, void*) {
   const SSL* ssl = static_cast<const SSL*>(
       X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   Dtls& self = *static_cast<Dtls*>(SSL_get_app_data(ssl));
-  self.certificate_matched_ = matches(X509_STORE_CTX_get0_cert(store), self.expected_);
+  X509* const certificate = X509_STORE_CTX_get0_cert(store);
+  self.certificate_matched_ = matches(certificate, self.expected_) && is_affordable(certificate);
   if (!self.certificate_matched_) X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
   return self.certificate_matched_ ? 1 : 0;
 }

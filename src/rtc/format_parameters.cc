@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <initializer_list>
 #include <span>
 
 #include "wire/text.h"
@@ -73,6 +74,55 @@ std::optional<uint8_t> numbered_profile(Codec codec, std::string_view fmtp) {
   return numeric_parameter(fmtp, codec == Codec::kVp9 ? "profile-id" : "profile");
 }
 
+// Profiles, each before those whose decoders decode its streams as well (ITU-T H.264, section A.2).
+struct ProfileOrder {
+  uint16_t profile;
+  std::initializer_list<uint16_t> wider;  // the nearest first
+};
+const std::array<ProfileOrder, 5> kWiderProfiles{{
+    {kH264ConstrainedBaseline, {0x4200, 0x4d00, 0x640c, 0x6400, 0x5800, 0xf400}},
+    {0x4200, {0x5800}},
+    {0x4d00, {0x6400, 0xf400}},
+    {0x640c, {0x6400, 0xf400}},
+    {0x6400, {0xf400}},
+}};
+
+std::optional<int> h264_profile_distance(std::optional<uint16_t> stream,
+                                         std::optional<uint16_t> offered) {
+  if (!stream || !offered) return std::nullopt;
+  if (*stream == *offered) return 0;
+  for (const ProfileOrder& order : kWiderProfiles) {
+    if (order.profile != *stream) continue;
+    const auto* found = std::find(order.wider.begin(), order.wider.end(), *offered);
+    if (found != order.wider.end()) return static_cast<int>(found - order.wider.begin()) + 1;
+  }
+  return std::nullopt;
+}
+
+// level_idc out of "...ll", hexadecimal and of `digits`; 0 if it is absent or malformed.
+unsigned level_idc(std::string_view fmtp, std::string_view name, size_t digits) {
+  const auto text = format_parameter(fmtp, name);
+  if (!text || text->size() != digits) return 0;
+  const std::string_view last = text->substr(digits - 2);
+  unsigned level = 0;
+  const auto [end, error] = std::from_chars(last.data(), last.data() + 2, level, 16);
+  return error == std::errc() && end == last.data() + 2 ? level : 0;
+}
+unsigned h264_level(std::string_view fmtp) { return level_idc(fmtp, "profile-level-id", 6); }
+// RFC 6184, section 8.1: max-recv-level, where it is given, is that of receiving.
+unsigned h264_receive_level(std::string_view fmtp) {
+  return std::max(h264_level(fmtp), level_idc(fmtp, "max-recv-level", 4));
+}
+
+// The tier counts more. Without them it is level 3.1 of the main tier.
+unsigned av1_level(std::string_view fmtp) {
+  constexpr uint8_t kLevel31 = 5;
+  const unsigned level = format_parameter(fmtp, "level-idx")
+                             ? numeric_parameter(fmtp, "level-idx").value_or(kLevel31)
+                             : kLevel31;
+  return 256u * numeric_parameter(fmtp, "tier").value_or(0) + level;
+}
+
 }  // namespace
 
 std::optional<std::string_view> format_parameter(std::string_view fmtp, std::string_view name) {
@@ -97,23 +147,33 @@ std::optional<uint16_t> h264_profile(std::string_view fmtp) {
   return static_cast<uint16_t>(id >> 8);
 }
 
-bool same_stream_format(Codec codec, std::string_view a, std::string_view b) {
+std::optional<int> format_distance(Codec codec, std::string_view stream, std::string_view offered) {
   switch (codec) {
     case Codec::kH264: {
-      const auto profile = h264_profile(a);
-      const auto mode = packetization_mode(a);
-      return profile && mode && profile == h264_profile(b) && mode == packetization_mode(b);
+      const auto profiles = h264_profile_distance(h264_profile(stream), h264_profile(offered));
+      const auto mode = packetization_mode(stream);
+      const auto most = packetization_mode(offered);
+      if (!profiles || !mode || !most || *mode > *most) return std::nullopt;
+      const bool beyond = h264_level(stream) > h264_receive_level(offered);
+      return 4 * *profiles + 2 * (*most - *mode) + (beyond ? 1 : 0);
     }
-    case Codec::kVp9:
+    case Codec::kVp9: {
+      const auto profile = numbered_profile(codec, stream);
+      return profile && profile == numbered_profile(codec, offered) ? std::optional(0)
+                                                                    : std::nullopt;
+    }
     case Codec::kAv1: {
-      const auto profile = numbered_profile(codec, a);
-      return profile && profile == numbered_profile(codec, b);
+      const auto profile = numbered_profile(codec, stream);
+      const auto most = numbered_profile(codec, offered);
+      if (!profile || !most || *profile > *most) return std::nullopt;
+      const bool beyond = av1_level(stream) > av1_level(offered);
+      return 2 * (*most - *profile) + (beyond ? 1 : 0);
     }
     case Codec::kOpus:
     case Codec::kVp8:
-      return true;
+      return 0;
   }
-  return false;
+  return std::nullopt;
 }
 
 std::optional<int> format_rank(Codec codec, std::string_view fmtp) {

@@ -1,4 +1,5 @@
-// The format parameters of codecs (a=fmtp), and whether two of them mean the same stream.
+// The format parameters of codecs (a=fmtp), and whether a stream may be sent under an offered
+// format.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,17 @@ std::optional<std::string_view> format_parameter(std::string_view fmtp, std::str
 std::optional<uint16_t> h264_profile(std::string_view fmtp);
 inline constexpr uint16_t kH264ConstrainedBaseline = 0x42e0;
 
-// Whether a decoder that is promised the stream `a` can be given the stream `b`: packetization mode
-// and profile of H.264 (levels may differ), profile of VP9 and AV1.
-bool same_stream_format(wire::Codec codec, std::string_view a, std::string_view b);
+// How well the stream that its sender described by `stream` fits a format that a receiver offered:
+// 0 exactly; the higher, the more the receiver has said to be able to do than the stream needs, or
+// the more the stream asks beyond its wishes. nullopt: it may not be sent under that format.
+//
+// H.264: a packetization mode includes the lower ones (RFC 6184, section 6.3), a profile includes
+// those whose streams its decoders decode (ITU-T H.264, section A.2). AV1: a profile includes the
+// lower ones (AV1, section A.2). The profiles of VP9 exclude each other: they tell the bit
+// depth and the subsampling. Levels and tiers are wishes (decision 22), and every Opus decoder
+// decodes every Opus stream.
+std::optional<int> format_distance(wire::Codec codec, std::string_view stream,
+                                   std::string_view offered);
 
 // 0 is what every viewer decodes; higher is worse; nullopt cannot be forwarded (H.264 interleaved,
 // malformed profiles).

@@ -35,18 +35,67 @@ TEST(FormatParameters, TellProfilesOfH264) {
     EXPECT_EQ(h264_profile(h264(id)), std::nullopt) << id;
 }
 
-TEST(FormatParameters, SameStream) {
-  EXPECT_TRUE(same_stream_format(Codec::kH264, h264("42e01f"), h264("42c034")));
-  EXPECT_FALSE(same_stream_format(Codec::kH264, h264("42e01f"), h264("42001f")));
-  EXPECT_FALSE(same_stream_format(Codec::kH264, h264("42e01f", 1), h264("42e01f", 0)));
-  EXPECT_TRUE(same_stream_format(Codec::kH264, h264("42e01f", 0), "profile-level-id=42e01f"));
-  EXPECT_FALSE(same_stream_format(Codec::kH264, h264("bad"), h264("bad")));
-  EXPECT_TRUE(same_stream_format(Codec::kVp9, "", "profile-id=0"));
-  EXPECT_FALSE(same_stream_format(Codec::kVp9, "profile-id=2", "profile-id=0"));
-  EXPECT_TRUE(same_stream_format(Codec::kAv1, "", "level-idx=5;profile=0;tier=0"));
-  EXPECT_FALSE(same_stream_format(Codec::kAv1, "profile=1", ""));
-  EXPECT_TRUE(same_stream_format(Codec::kVp8, "max-fs=1", ""));
-  EXPECT_TRUE(same_stream_format(Codec::kOpus, "stereo=1", ""));
+TEST(FormatDistance, H264Profiles) {
+  const auto distance = [](const char* stream, const char* offered) {
+    return format_distance(Codec::kH264, h264(stream), h264(offered));
+  };
+  EXPECT_EQ(distance("42e01f", "42c01f"), 0);
+  EXPECT_EQ(distance("42e01f", "4d801f"), 0) << "another name of the same";
+  // From the nearest to the farthest.
+  int before = 0;
+  for (const char* wider : {"42001f", "4d001f", "640c1f", "64001f", "58001f", "f4001f"}) {
+    const auto d = distance("42e01f", wider);
+    ASSERT_TRUE(d) << wider;
+    EXPECT_GT(*d, before) << wider;
+    before = *d;
+    EXPECT_EQ(distance(wider, "42e01f"), std::nullopt) << wider;
+  }
+  EXPECT_TRUE(distance("4d001f", "64001f"));
+  EXPECT_TRUE(distance("640c1f", "64001f"));
+  EXPECT_EQ(distance("64001f", "640c1f"), std::nullopt) << "it may be interlaced";
+  EXPECT_EQ(distance("42001f", "4d001f"), std::nullopt) << "slices in any order";
+  EXPECT_EQ(distance("4d001f", "42001f"), std::nullopt);
+  EXPECT_EQ(distance("6e001f", "6e001f"), 0) << "one that no table has";
+  EXPECT_EQ(distance("6e001f", "64001f"), std::nullopt);
+  EXPECT_EQ(distance("bad", "bad"), std::nullopt);
+}
+
+TEST(FormatDistance, H264PacketizationModes) {
+  const auto distance = [](int stream, int offered) {
+    return format_distance(Codec::kH264, h264("42e01f", stream), h264("42e01f", offered));
+  };
+  EXPECT_EQ(distance(0, 0), 0);
+  EXPECT_EQ(distance(1, 1), 0);
+  EXPECT_GT(distance(0, 1).value_or(0), 0);
+  EXPECT_EQ(distance(1, 0), std::nullopt);
+  EXPECT_EQ(format_distance(Codec::kH264, h264("42e01f", 0), "profile-level-id=42e01f"), 0);
+  EXPECT_EQ(format_distance(Codec::kH264, h264("42e01f", 1), "profile-level-id=42e01f"),
+            std::nullopt);
+}
+
+TEST(FormatDistance, LevelsAreWishes) {
+  const auto distance = [](std::string_view stream, std::string_view offered) {
+    return format_distance(Codec::kH264, stream, offered);
+  };
+  EXPECT_EQ(distance(h264("42e01f"), h264("42e028")), 0);
+  EXPECT_EQ(distance(h264("42e028"), h264("42e01f")), 1);
+  EXPECT_EQ(distance(h264("42e028"), h264("42e01f") + ";max-recv-level=e028"), 0);
+  EXPECT_EQ(format_distance(Codec::kAv1, "level-idx=8", "level-idx=5;profile=0;tier=0"), 1);
+  EXPECT_EQ(format_distance(Codec::kAv1, "level-idx=8", ""), 1);
+  EXPECT_EQ(format_distance(Codec::kAv1, "level-idx=5", "level-idx=8"), 0);
+  EXPECT_EQ(format_distance(Codec::kAv1, "level-idx=5;tier=1", "level-idx=8"), 1);
+}
+
+TEST(FormatDistance, OtherCodecs) {
+  EXPECT_EQ(format_distance(Codec::kVp9, "", "profile-id=0"), 0);
+  EXPECT_EQ(format_distance(Codec::kVp9, "profile-id=2", "profile-id=0"), std::nullopt);
+  EXPECT_EQ(format_distance(Codec::kVp9, "profile-id=0", "profile-id=2"), std::nullopt)
+      << "of another bit depth";
+  EXPECT_EQ(format_distance(Codec::kAv1, "", "level-idx=5;profile=0;tier=0"), 0);
+  EXPECT_EQ(format_distance(Codec::kAv1, "profile=1", ""), std::nullopt);
+  EXPECT_GT(format_distance(Codec::kAv1, "", "profile=1").value_or(0), 0);
+  EXPECT_EQ(format_distance(Codec::kVp8, "max-fs=1", ""), 0);
+  EXPECT_EQ(format_distance(Codec::kOpus, "stereo=1;maxplaybackrate=48000", "stereo=0"), 0);
 }
 
 TEST(FormatParameters, RankWhatEveryViewerDecodesFirst) {

@@ -43,6 +43,7 @@ void IceAgent::restart(Instant now, IceCredentials local, IceCredentials remote)
   old_local_ = std::exchange(local_, std::move(local));
   old_remote_ = std::exchange(remote_, std::move(remote));
   ++generation_;
+  nominates_all_ = true;
   // Checks of the old credentials that are under way may still be answered; one generation back is
   // as far as that goes.
   for (Entry& entry : entries_) {
@@ -75,8 +76,8 @@ IceAgent::Result IceAgent::handle_datagram(Instant now, const Route& from, Bytes
     case StunClass::kSuccess:
     case StunClass::kError:
       return handle_response(now, from, *message);
-    case StunClass::kIndication:  // a keep-alive (RFC 8445, section 11)
-      return Result::kHandled;
+    case StunClass::kIndication:  // RFC 8445, section 11
+      return Result::kIndication;
   }
   return Result::kMalformed;
 }
@@ -117,7 +118,13 @@ IceAgent::Result IceAgent::handle_request(Instant now, const Route& from,
   Entry* entry = find_or_add(now, from);
   if (entry == nullptr) return Result::kTooManyRoutes;
   entry->last_heard = now;
-  if (request.use_candidate) entry->nominated = ++nominations_;
+  entry->priority = request.priority.value_or(0);
+  if (request.use_candidate) {
+    entry->nominated = ++nominations_;
+    entry->nominated_at = now;
+  } else {
+    nominates_all_ = false;
+  }
   // The check goes first: the browser answers it before it sends its ClientHello, which then comes
   // from a validated address.
   const bool proven = entry->generation == generation_ &&
@@ -224,17 +231,30 @@ bool IceAgent::fresh(Instant now, const Entry& entry) const {
   return entry.generation != 0 && now < entry.last_answer + kConsentTimeout;
 }
 
-void IceAgent::choose(Instant now) {
-  // Current credentials before old ones, then the latest nomination, then what is selected already.
-  const auto better = [&](size_t a, size_t b) {
-    const Entry &x = entries_[a], &y = entries_[b];
-    if (x.generation != y.generation) return x.generation > y.generation;
-    if (x.nominated != y.nominated) return x.nominated > y.nominated;
-    return a == selected_;
+// Current credentials before old ones, then the latest nomination, then what is selected already.
+bool IceAgent::better(const Entry& a, const Entry& b, Instant newest_nomination) const {
+  if (a.generation != b.generation) return a.generation > b.generation;
+  const auto counts = [&](const Entry& e) {
+    return nominates_all_ && e.nominated != 0 &&
+           newest_nomination - e.nominated_at <= kNominationWindow;
   };
+  if (counts(a) && counts(b)) {
+    const bool udp = a.route.tcp == 0;
+    if (udp != (b.route.tcp == 0)) return udp;
+    if (a.priority != b.priority) return a.priority > b.priority;
+  }
+  if (a.nominated != b.nominated) return a.nominated > b.nominated;
+  return static_cast<size_t>(&a - entries_.data()) == selected_;
+}
+
+void IceAgent::choose(Instant now) {
+  Instant newest;
+  for (const Entry& entry : entries_)
+    if (fresh(now, entry) && entry.nominated != 0) newest = std::max(newest, entry.nominated_at);
   size_t best = kNone;
   for (size_t i = 0; i < entries_.size(); ++i)
-    if (fresh(now, entries_[i]) && (best == kNone || better(i, best))) best = i;
+    if (fresh(now, entries_[i]) && (best == kNone || better(entries_[i], entries_[best], newest)))
+      best = i;
   // While a restart is under way the old route stays, whether it answers or not: the peer may have
   // forgotten the old credentials, and the restart has a deadline of its own.
   if (best == kNone || entries_[best].generation != generation_) return;

@@ -26,6 +26,10 @@ class IceAgent {
   // Addresses that a peer may use at once: a browser with IPv4, IPv6, a VPN, and TCP has some ten
   // pairs with us. One whose check went unanswered makes room for another.
   static constexpr size_t kMaxRoutes = 16;
+  // Of a peer that nominates with each check, as RFC 5245 allowed ("aggressive nomination", section
+  // 8.1.1.2), all nominations that are no older than this against the newest count alike: the
+  // longest time between two consent checks of a pair in use (RFC 7675, section 5.1).
+  static constexpr Duration kNominationWindow = Duration::seconds(6);
   // Datagrams that wait for poll_transmit(); more are dropped, and repeated by their sender.
   static constexpr size_t kMaxQueued = 32;
   // A route that is validated but unused and silent for longer makes room too. Chromium checks its
@@ -50,6 +54,7 @@ class IceAgent {
 
   enum class Result : uint8_t {
     kHandled,
+    kIndication,       // a keep-alive, of whom is not known: it changes nothing
     kMalformed,        // not STUN, no or a wrong FINGERPRINT, or a request without a method of ours
     kUnauthenticated,  // a request without USERNAME or MESSAGE-INTEGRITY
     kUnknownUser,      // a request for other user name fragments than ours and the peer's
@@ -61,7 +66,7 @@ class IceAgent {
     kFailed,              // the agent has failed: it neither answers nor believes anything
     kTooManyRoutes,       // an authenticated request from an address that there is no room for
   };
-  static constexpr size_t kResultCount = 11;
+  static constexpr size_t kResultCount = 12;
 
   enum class State : uint8_t { kChecking, kConnected, kFailed };
 
@@ -79,8 +84,9 @@ class IceAgent {
 
   State state() const { return state_; }
   // Where media goes: the most recently nominated of the validated routes, until there is one the
-  // first validated. Null before validation and after failure. Valid until the next call that is
-  // not const.
+  // first validated. Of a peer that nominates whatever it checks, UDP rather than TCP, and then the
+  // highest priority (RFC 8445, section 8.1.1). Null before validation and after failure. Valid
+  // until the next call that is not const.
   const Route* selected() const;
   // Whether this address ever answered a check: what DTLS and media are accepted from. (What they
   // are sent to must have answered within kConsentTimeout as well.)
@@ -112,6 +118,8 @@ class IceAgent {
     Instant last_answer;      // to a check of ours
     Instant last_heard;       // an authenticated request
     uint64_t nominated = 0;   // the number of the latest nomination; 0: none in this generation
+    Instant nominated_at;     // when that came
+    uint32_t priority = 0;    // as the latest request said
     std::optional<Check> check;
   };
   struct Outgoing {
@@ -130,6 +138,7 @@ class IceAgent {
   Entry* find_or_add(Instant now, const Route& route);
   bool replaceable(Instant now, size_t index) const;
   bool fresh(Instant now, const Entry& entry) const;
+  bool better(const Entry& a, const Entry& b, Instant newest_nomination) const;
   void start_check(Instant now, Entry& entry, Duration first_wait);
   void send_check(Instant now, Entry& entry);
   void repeat_checks(Instant now);
@@ -144,6 +153,7 @@ class IceAgent {
   uint64_t tie_breaker_;
   uint32_t generation_ = 1;
   uint64_t nominations_ = 0;
+  bool nominates_all_ = true;  // each request of this generation was a nomination
   State state_ = State::kChecking;
   std::vector<Entry> entries_;  // indices stay
   size_t selected_ = kNone;

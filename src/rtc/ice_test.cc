@@ -37,11 +37,11 @@ class Browser {
     return request(nominate, server.ufrag + ":" + own.ufrag, server.password);
   }
   Datagram request(bool nominate, const std::string& username, const std::string& password,
-                   bool controlled = false) {
+                   bool controlled = false, uint32_t priority = 1853824767) {
     std::array<uint8_t, 700> out;
     StunWriter w(out, StunClass::kRequest, wire::kStunBinding, next_transaction());
     if (!username.empty()) w.username(username);
-    w.priority(1853824767);
+    w.priority(priority);
     if (controlled)
       w.ice_controlled(7);
     else
@@ -240,6 +240,61 @@ TEST_F(IceTest, TheLatestNominationIsSelected) {
   EXPECT_EQ(*agent.selected(), route(1));
   EXPECT_TRUE(answer_checks(route(3)));
   EXPECT_EQ(*agent.selected(), route(3));
+}
+
+class IceAggressive : public IceTest {
+ protected:
+  void nominate(const Route& at, uint32_t priority) {
+    send(at, browser.request(true, browser.server.ufrag + ":" + browser.own.ufrag,
+                             browser.server.password, false, priority));
+    answer_checks(at);
+  }
+  static Route tcp(uint8_t n) {
+    Route r = route(n);
+    r.tcp = n;
+    return r;
+  }
+};
+
+TEST_F(IceAggressive, UdpIsSelectedBeforeTcpAndThenTheHighestPriority) {
+  nominate(route(1), 100);
+  nominate(tcp(2), 900);
+  EXPECT_EQ(*agent.selected(), route(1)) << "rather than TCP";
+  nominate(route(3), 300);
+  EXPECT_EQ(*agent.selected(), route(3)) << "the higher priority";
+  now = now + Duration::millis(2500);
+  nominate(route(1), 100);
+  nominate(tcp(2), 900);
+  EXPECT_EQ(*agent.selected(), route(3)) << "repeated checks change nothing";
+  // The peer has left it: others are nominated, it is not.
+  now = now + IceAgent::kNominationWindow;
+  nominate(route(1), 100);
+  EXPECT_EQ(*agent.selected(), route(1));
+}
+
+TEST_F(IceAggressive, EqualsFollowTheLatestNomination) {
+  nominate(route(1), 100);
+  nominate(route(2), 100);
+  EXPECT_EQ(*agent.selected(), route(2)) << "a NAT that forgot, for one";
+}
+
+TEST_F(IceAggressive, APeerThatChoosesIsObeyedAtOnce) {
+  validate(route(1));
+  validate(tcp(2));
+  nominate(route(1), 900);
+  nominate(tcp(2), 100);
+  EXPECT_EQ(*agent.selected(), tcp(2));
+}
+
+TEST_F(IceTest, AnIndicationProvesNothing) {
+  validate(route(1), true);
+  std::array<uint8_t, 100> out;
+  StunWriter w(out, StunClass::kIndication, wire::kStunBinding, {1});
+  const size_t size = w.finish({});
+  for (const Route& from : {route(1), route(2)})
+    EXPECT_EQ(agent.handle_datagram(now, from, Bytes(out).first(size)), Result::kIndication);
+  EXPECT_FALSE(agent.is_validated(route(2)));
+  EXPECT_TRUE(drain().empty());
 }
 
 TEST_F(IceTest, ARouteValidatedLongAgoIsCheckedAgainBeforeItIsSelected) {

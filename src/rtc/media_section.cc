@@ -1,6 +1,8 @@
 #include "rtc/media_section.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "rtc/format_parameters.h"
 
@@ -10,6 +12,12 @@ namespace {
 using wire::Direction;
 using wire::ExtensionKind;
 using wire::MediaDescription;
+
+// RFC 8829, section 5.1.2. Whatever it is called, it is answered with SRTP keyed by DTLS or not at
+// all: without a fingerprint the offer is refused.
+constexpr std::array<std::string_view, 8> kProfiles{
+    "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "TCP/DTLS/RTP/SAVPF", "TCP/DTLS/RTP/SAVP",
+    "RTP/SAVPF",         "RTP/SAVP",         "RTP/AVPF",           "RTP/AVP"};
 
 constexpr uint16_t kDiscardPort = 9;  // RFC 8829, section 5.3.1: the real ones are the candidates
 // RFC 8285, section 4.2: the one-byte header, which is all that we write.
@@ -30,15 +38,37 @@ bool covers(const wire::ExtMap& map, const NegotiatedMedia& media) {
   return (!media.receive || sends(direction)) && (!media.send || receives(direction));
 }
 
-void agree_extensions(const MediaDescription& offered, const SectionPolicy& policy,
+// What is done with the extensions that are known. Not among them are rids (without simulcast in
+// the answer one plain stream is sent), the orientation of pictures (3GPP TS 26.114: a phone then
+// sends them upright, also when it is turned meanwhile, and a recording, which could not tell its
+// players, has them as they should be) and the time of capture, which nobody here asks for.
+struct ExtensionUse {
+  ExtensionKind kind;
+  bool read;     // of what comes
+  bool written;  // to what leaves
+};
+constexpr std::array<ExtensionUse, 3> kExtensionUses{{
+    {ExtensionKind::kTransportCc, true, true},
+    {ExtensionKind::kAbsSendTime, false, true},
+    {ExtensionKind::kAudioLevel, true, true},
+}};
+
+bool is_used(ExtensionKind kind, const NegotiatedMedia& media) {
+  // RFC 9143, section 9.1 wants it in every section of a bundle. What is sent tells it in reports
+  // alone, which is one of the two ways of section 15 (decision 23).
+  if (kind == ExtensionKind::kMid) return true;
+  for (const ExtensionUse& use : kExtensionUses)
+    if (use.kind == kind) return (media.receive && use.read) || (media.send && use.written);
+  return false;
+}
+
+void agree_extensions(const MediaDescription& offered, const BundleExtensions& elsewhere,
                       NegotiatedMedia& media) {
   for (const wire::ExtMap& map : offered.extmaps) {
     const auto kind = wire::extension_kind(map.uri);
     if (!kind || map.id > kMaxOneByteExtensionId || media.extension_id(*kind) != 0) continue;
-    if (std::find(policy.extensions.begin(), policy.extensions.end(), *kind) ==
-            policy.extensions.end() ||
-        !covers(map, media))
-      continue;
+    if (!is_used(*kind, media) || !covers(map, media)) continue;
+    if (elsewhere[map.id].value_or(*kind) != *kind) continue;
     if (*kind == ExtensionKind::kMid &&
         (media.mid.empty() || media.mid.size() > kMaxOneByteExtensionValue))
       continue;
@@ -49,8 +79,7 @@ void agree_extensions(const MediaDescription& offered, const SectionPolicy& poli
   }
 }
 
-void agree_feedback(const MediaDescription& offered, const SectionPolicy& policy,
-                    NegotiatedMedia& media) {
+void agree_feedback(const MediaDescription& offered, NegotiatedMedia& media) {
   const auto offers = [&](std::string_view value) {
     return has_feedback(offered, media.payload_type, value);
   };
@@ -62,7 +91,6 @@ void agree_feedback(const MediaDescription& offered, const SectionPolicy& policy
   uint8_t& extension = media.extension_ids[static_cast<size_t>(ExtensionKind::kTransportCc)];
   media.transport_cc = extension != 0 && offers("transport-cc");
   if (!media.transport_cc) extension = 0;
-  media.remb = policy.remb && video && !media.transport_cc && offers("goog-remb");
 }
 
 // A packet that is sent again under its own number, without RTX, must be the very same (see
@@ -98,7 +126,6 @@ void write_codec(const MediaDescription& offered, const NegotiatedMedia& media,
   if (media.pli) section.feedback.push_back({type, "nack pli"});
   if (media.fir) section.feedback.push_back({type, "ccm fir"});
   if (media.transport_cc) section.feedback.push_back({type, "transport-cc"});
-  if (media.remb) section.feedback.push_back({type, "goog-remb"});
   if (media.rtx_payload_type) {
     const PayloadType rtx = *media.rtx_payload_type;
     section.formats.push_back(std::to_string(rtx));
@@ -134,34 +161,35 @@ void write_sources(const NegotiatedMedia& media, const AnswerOptions& options,
 
 std::optional<MediaKind> usable_kind(const MediaDescription& offered) {
   if (offered.port == 0 && !offered.bundle_only) return std::nullopt;
-  const std::string& protocol = offered.protocol;
-  if (protocol != "UDP/TLS/RTP/SAVPF" && protocol != "TCP/DTLS/RTP/SAVPF" &&
-      protocol != "UDP/TLS/RTP/SAVP")
+  if (std::find(kProfiles.begin(), kProfiles.end(), offered.protocol) == kProfiles.end())
     return std::nullopt;
   if (offered.media == "audio") return MediaKind::kAudio;
   if (offered.media == "video") return MediaKind::kVideo;
   return std::nullopt;
 }
 
-NegotiatedMedia negotiate_section(const MediaDescription& offered, size_t index, MediaKind kind,
-                                  const OfferedCodec& codec, bool receive, bool send,
-                                  const SectionPolicy& policy, const AnswerOptions& options) {
-  const bool video = kind == MediaKind::kVideo;
+NegotiatedMedia negotiate_section(const MediaDescription& offered, const ChosenSection& chosen,
+                                  const AnswerOptions& options, BundleExtensions& extensions) {
+  const bool video = chosen.kind == MediaKind::kVideo;
+  const OfferedCodec& codec = chosen.codec;
   NegotiatedMedia media;
-  media.kind = kind;
+  media.kind = chosen.kind;
   media.mid = offered.mid;
-  media.index = index;
-  media.receive = receive;
-  media.send = send;
+  media.index = chosen.index;
+  media.receive = chosen.receive;
+  media.send = chosen.send;
   media.codec = codec.codec;
   media.payload_type = codec.payload_type;
   if (video) media.rtx_payload_type = codec.rtx_payload_type;
   media.clock_rate = wire::codec_clock_rate(codec.codec);
   media.fmtp = codec.fmtp;
-  agree_extensions(offered, policy, media);
-  agree_feedback(offered, policy, media);
+  agree_extensions(offered, extensions, media);
+  agree_feedback(offered, media);
   keep_repeatable(media);
-  if (receive) find_remote_ssrcs(offered, media);
+  for (size_t kind = 0; kind < media.extension_ids.size(); ++kind)
+    if (const uint8_t id = media.extension_ids[kind]; id != 0)
+      extensions[id] = static_cast<ExtensionKind>(kind);
+  if (chosen.receive) find_remote_ssrcs(offered, media);
   media.local_ssrc = options.ssrcs[video ? 1 : 0];
   media.local_rtx_ssrc = options.ssrcs[video ? 3 : 2];
   return media;

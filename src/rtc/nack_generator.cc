@@ -30,7 +30,13 @@ bool NackGenerator::on_packet(Instant now, int64_t index) {
   return true;
 }
 
-size_t NackGenerator::take_due(Instant now, Duration round_trip, std::span<Seq16> out) {
+void NackGenerator::restart() {
+  abandoned_ += missing_.size();
+  missing_.clear();
+  highest_ = -1;
+}
+
+size_t NackGenerator::take_due(Instant now, Duration round_trip, std::span<int64_t> out) {
   const auto hopeless = [&](const Missing& m) {
     return m.due <= now && (m.tries >= kMaxTries || now - m.since >= kMaxAge);
   };
@@ -41,7 +47,7 @@ size_t NackGenerator::take_due(Instant now, Duration round_trip, std::span<Seq16
   for (Missing& m : missing_) {
     if (m.due > now) continue;
     if (count == out.size()) break;
-    out[count++] = Seq16{static_cast<uint16_t>(m.index)};
+    out[count++] = m.index;
     m.due = now + repeat;
     ++m.tries;
   }

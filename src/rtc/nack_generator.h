@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/time.h"
-#include "base/units.h"
 
 namespace loopcast::rtc {
 
@@ -31,8 +30,12 @@ class NackGenerator {
   // stream needs a keyframe.
   bool on_packet(Instant now, int64_t index);
 
-  // Fills `out` with the numbers to ask for now, in order, and returns how many.
-  size_t take_due(Instant now, Duration round_trip, std::span<Seq16> out);
+  // The numbers begin anew: nothing that is missing will come any more, and it counts as given up.
+  void restart();
+
+  // Fills `out` with the extended numbers to ask for now, in order, and returns how many. They are
+  // not those of the wire: ReceiveStream::wire_sequence() says under which one to ask.
+  size_t take_due(Instant now, Duration round_trip, std::span<int64_t> out);
   Instant next_timeout() const;
 
   // Packets that were given up since the stream began.

@@ -11,12 +11,10 @@ using testing::IsEmpty;
 
 constexpr Duration kRoundTrip = Duration::millis(100);
 
-std::vector<int> due(NackGenerator& nack, Instant now) {
-  std::array<Seq16, 32> out;
-  std::vector<int> numbers;
-  for (size_t i = 0, n = nack.take_due(now, kRoundTrip, out); i < n; ++i)
-    numbers.push_back(out[i].value);
-  return numbers;
+std::vector<int64_t> due(NackGenerator& nack, Instant now) {
+  std::array<int64_t, 32> out;
+  const size_t count = nack.take_due(now, kRoundTrip, out);
+  return {out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count)};
 }
 
 TEST(NackGenerator, AsksForAGapAfterTheReorderWait) {
@@ -66,6 +64,19 @@ TEST(NackGenerator, AHugeGapNeedsAKeyframeInstead) {
   EXPECT_FALSE(nack.on_packet(Instant::from_us(0), 100 + 2 + NackGenerator::kMaxMissing));
   EXPECT_EQ(nack.missing(), 0u);
   EXPECT_TRUE(nack.on_packet(Instant::from_us(0), 101 + 2 + NackGenerator::kMaxMissing));
+}
+
+TEST(NackGenerator, ForgetsEverythingWhenTheNumbersBeginAnew) {
+  NackGenerator nack;
+  const Instant start = Instant::from_us(0);
+  nack.on_packet(start, 100);
+  nack.on_packet(start, 103);
+  nack.restart();
+  EXPECT_TRUE(nack.next_timeout().is_never());
+  EXPECT_EQ(nack.abandoned(), 2u);
+  nack.on_packet(start, 104);
+  nack.on_packet(start, 106);
+  EXPECT_THAT(due(nack, nack.next_timeout()), ElementsAre(105));
 }
 
 TEST(NackGenerator, TakesOnlyAsManyAsFit) {

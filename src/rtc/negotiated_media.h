@@ -40,7 +40,6 @@ struct NegotiatedMedia {
   bool pli = false;
   bool fir = false;
   bool transport_cc = false;
-  bool remb = false;
   ExtensionIds extension_ids{};
 
   // As signalled; programs that send by WHIP often signal none.

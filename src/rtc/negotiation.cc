@@ -13,28 +13,43 @@ namespace loopcast::rtc {
 namespace {
 
 using wire::Codec;
-using wire::ExtensionKind;
 using wire::MediaDescription;
 using wire::SessionDescription;
-
-// Rids are left out: without simulcast in the answer one plain stream is sent. So is the
-// orientation of pictures (3GPP TS 26.114): a phone then sends them upright, also when it is turned
-// meanwhile, and a recording, which could not tell its players, has them as they should be.
-constexpr std::array kExtensions{
-    ExtensionKind::kMid,        ExtensionKind::kTransportCc,    ExtensionKind::kAbsSendTime,
-    ExtensionKind::kAudioLevel, ExtensionKind::kAbsCaptureTime,
-};
-constexpr SectionPolicy kPublisherPolicy{kExtensions, true};
-constexpr SectionPolicy kViewerPolicy{kExtensions, false};
 
 constexpr std::array kAudioPreference{Codec::kOpus};
 constexpr std::array kKinds{MediaKind::kAudio, MediaKind::kVideo};
 
-// Writes the answer to what was agreed on; `media` is in no particular order.
+std::string name_of(MediaKind kind) { return kind == MediaKind::kAudio ? "audio" : "video"; }
+
+// RFC 9143, section 9.1.1: in a BUNDLE group a payload type means one codec. Those that are not
+// used do no harm.
+Status check_payload_types(std::span<const NegotiatedMedia> media) {
+  for (size_t i = 0; i < media.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      for (const auto type : {std::optional(media[i].payload_type), media[i].rtx_payload_type}) {
+        if (!type || (*type != media[j].payload_type && type != media[j].rtx_payload_type))
+          continue;
+        return Error{"bad_sdp", "Payload type " + std::to_string(*type) +
+                                    " has one meaning in the " + name_of(media[j].kind) +
+                                    " section and another in the " + name_of(media[i].kind) +
+                                    " section of one BUNDLE group (RFC 9143, section 9.1.1)."};
+      }
+    }
+  }
+  return ok();
+}
+
+// Writes the answer to the sections that were chosen, in any order.
 Expected<Answer> complete_answer(const SessionDescription& offer,
-                                 std::vector<NegotiatedMedia> media, const AnswerOptions& options) {
-  std::sort(media.begin(), media.end(),
-            [](const NegotiatedMedia& a, const NegotiatedMedia& b) { return a.index < b.index; });
+                                 std::vector<ChosenSection> sections,
+                                 const AnswerOptions& options) {
+  std::sort(sections.begin(), sections.end(),
+            [](const ChosenSection& a, const ChosenSection& b) { return a.index < b.index; });
+  std::vector<NegotiatedMedia> media;
+  BundleExtensions extensions;
+  for (const ChosenSection& section : sections)
+    media.push_back(negotiate_section(offer.media[section.index], section, options, extensions));
+  if (Status unique = check_payload_types(media); !unique) return unique.error();
   for (const NegotiatedMedia& m : media)
     if (!offer.media[m.index].rtcp_mux)
       return Error{"no_rtcp_mux", "The offer does not multiplex RTP and RTCP (a=rtcp-mux)."};
@@ -82,10 +97,61 @@ Expected<Answer> complete_answer(const SessionDescription& offer,
   return Answer{wire::write_sdp(answer), std::move(negotiated)};
 }
 
-Error no_common_codec(MediaKind kind) {
-  return {"no_common_codec", kind == MediaKind::kAudio
-                                 ? "The offer has no audio codec that can be used here."
-                                 : "The offer has no video codec that can be used here."};
+// The formats of a section as a person would name them: "H264 (profile-level-id=42e01f), VP8".
+std::string describe_formats(const MediaDescription& section) {
+  constexpr size_t kMost = 16;
+  std::vector<std::string> names;
+  for (const wire::RtpMap& map : section.rtpmaps) {
+    std::string name = map.encoding;
+    for (const wire::Fmtp& fmtp : section.fmtps)
+      if (fmtp.payload_type == map.payload_type && fmtp.parameters.size() < 100)
+        name += " (" + fmtp.parameters + ")";
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    if (names.size() == kMost) break;
+  }
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list.empty() ? "none" : list;
+}
+
+// `wanted`: what would have done.
+Error no_common_codec(const MediaDescription& section, MediaKind kind, const std::string& wanted) {
+  return {"no_common_codec", "The " + name_of(kind) + " has to be " + wanted +
+                                 "; the offer has: " + describe_formats(section) + "."};
+}
+
+std::string describe_source(const SourceMedia& source) {
+  std::string text(wire::codec_name(source.codec));
+  if (!source.fmtp.empty()) text += " (" + source.fmtp + ")";
+  return text;
+}
+
+std::string describe_codecs(std::span<const Codec> codecs) {
+  std::string text;
+  for (const Codec codec : codecs)
+    text += (text.empty() ? "" : " or ") + std::string(wire::codec_name(codec));
+  return text;
+}
+
+// Why none of the sections will do.
+Error no_media(const SessionDescription& offer, bool to_send) {
+  std::string why;
+  for (size_t i = 0; i < offer.media.size(); ++i) {
+    const MediaDescription& section = offer.media[i];
+    why += " Section " + std::to_string(i + 1) + " (m=" + section.media + ") ";
+    if (section.media != "audio" && section.media != "video")
+      why += "is neither audio nor video.";
+    else if (section.port == 0 && !section.bundle_only)
+      why += "is switched off by its port 0.";
+    else if (!usable_kind(section))
+      why += "has the profile " + section.protocol + ", which is not one of WebRTC.";
+    else
+      why += "is " + std::string(wire::direction_name(direction_of(offer, section))) + ".";
+  }
+  if (offer.media.empty()) why = " It has no section at all.";
+  return {"no_media", (to_send ? "The offer has no audio or video section that sends."
+                               : "The offer has no section that receives what is sent.") +
+                          why};
 }
 
 const SourceMedia* find_source(std::span<const SourceMedia> sources, MediaKind kind) {
@@ -121,7 +187,7 @@ Expected<Answer> answer_publisher(std::string_view offer_text, const AnswerOptio
   const auto offer = wire::parse_sdp(offer_text);
   if (!offer) return offer.error();
 
-  std::vector<NegotiatedMedia> media;
+  std::vector<ChosenSection> accepted;
   for (const MediaKind kind : kKinds) {
     const std::vector<size_t> sections = sections_of(*offer, kind, wire::sends);
     if (sections.empty()) continue;
@@ -131,15 +197,14 @@ Expected<Answer> answer_publisher(std::string_view offer_text, const AnswerOptio
     const auto chosen = first_with_codec(
         *offer, sections,
         [&](const std::vector<OfferedCodec>& codecs) { return choose_codec(codecs, preference); });
-    if (!chosen) return no_common_codec(kind);
+    if (!chosen)
+      return no_common_codec(offer->media[sections.front()], kind, describe_codecs(preference));
     const auto& [index, codec] = *chosen;
     const bool loopback = receives(direction_of(*offer, offer->media[index]));
-    media.push_back(negotiate_section(offer->media[index], index, kind, codec, true, loopback,
-                                      kPublisherPolicy, options));
+    accepted.push_back({index, kind, codec, true, loopback});
   }
-  if (media.empty())
-    return Error{"no_media", "The offer has no audio or video section that sends."};
-  return complete_answer(*offer, std::move(media), options);
+  if (accepted.empty()) return no_media(*offer, true);
+  return complete_answer(*offer, std::move(accepted), options);
 }
 
 Expected<Answer> answer_viewer(std::string_view offer_text, std::span<const SourceMedia> sources,
@@ -147,7 +212,7 @@ Expected<Answer> answer_viewer(std::string_view offer_text, std::span<const Sour
   const auto offer = wire::parse_sdp(offer_text);
   if (!offer) return offer.error();
 
-  std::vector<NegotiatedMedia> media;
+  std::vector<ChosenSection> accepted;
   bool sends_something = false;
   for (const MediaKind kind : kKinds) {
     const std::vector<size_t> sections = sections_of(*offer, kind, wire::receives);
@@ -159,16 +224,15 @@ Expected<Answer> answer_viewer(std::string_view offer_text, std::span<const Sour
           // Inactive, but the section must have a format.
           return codecs.empty() ? std::nullopt : std::optional(codecs.front());
         });
-    if (source != nullptr && !chosen) return no_common_codec(kind);
+    if (source != nullptr && !chosen)
+      return no_common_codec(offer->media[sections.front()], kind, describe_source(*source));
     if (!chosen) continue;
     const auto& [index, codec] = *chosen;
-    media.push_back(negotiate_section(offer->media[index], index, kind, codec, false,
-                                      source != nullptr, kViewerPolicy, options));
+    accepted.push_back({index, kind, codec, false, source != nullptr});
     sends_something = sends_something || source != nullptr;
   }
-  if (!sends_something)
-    return Error{"no_media", "The offer has no section that receives what is sent."};
-  return complete_answer(*offer, std::move(media), options);
+  if (!sends_something) return no_media(*offer, false);
+  return complete_answer(*offer, std::move(accepted), options);
 }
 
 }  // namespace loopcast::rtc

@@ -6,8 +6,8 @@
 // The answer keeps the number and order of the sections and their mids, and carries one codec per
 // section with its RTX. No address of the offer is trusted or repeated.
 //
-// Error codes: bad_sdp, offer_too_large, no_bundle, no_rtcp_mux, no_fingerprint, no_ice, no_media,
-// no_common_codec.
+// Error codes: bad_sdp, offer_too_large, no_bundle, no_rtcp_mux, no_fingerprint, no_ice, ice_lite,
+// no_media, no_common_codec; the message says which line or section it is and why.
 #pragma once
 
 #include <array>

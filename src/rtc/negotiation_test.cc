@@ -2,6 +2,8 @@
 
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -129,7 +131,7 @@ TEST(AnswerPublisher, Chromium) {
   EXPECT_EQ(audio.clock_rate, 48000u);
   EXPECT_EQ(audio.fmtp, "minptime=10;useinbandfec=1");
   EXPECT_TRUE(audio.transport_cc);
-  EXPECT_FALSE(audio.nack || audio.pli || audio.fir || audio.remb);
+  EXPECT_FALSE(audio.nack || audio.pli || audio.fir);
   EXPECT_EQ(audio.remote_ssrc, Ssrc{1902136504});
   EXPECT_EQ(audio.local_ssrc, Ssrc{1001});
   EXPECT_EQ(audio.extension_id(ExtensionKind::kAudioLevel), 1);
@@ -142,7 +144,6 @@ TEST(AnswerPublisher, Chromium) {
   EXPECT_EQ(video.clock_rate, 90000u);
   EXPECT_EQ(video.fmtp, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f");
   EXPECT_TRUE(video.nack && video.pli && video.fir && video.transport_cc);
-  EXPECT_FALSE(video.remb);
   EXPECT_EQ(video.remote_ssrc, Ssrc{1613573872});
   EXPECT_EQ(video.remote_rtx_ssrc, Ssrc{2471786536});
   EXPECT_EQ(video.local_ssrc, Ssrc{1002});
@@ -276,10 +277,10 @@ TEST(AnswerPublisher, ObsTakesItsTransportFromTheSession) {
   const NegotiatedMedia& video = video_of(r);
   EXPECT_TRUE(video.receive && !video.send && video.nack && video.pli && !video.fir);
   // No header extensions, so no transport-wide feedback.
-  EXPECT_TRUE(video.remb && !video.transport_cc);
+  EXPECT_FALSE(video.transport_cc);
   EXPECT_EQ(video.remote_ssrc, Ssrc{3120741506});
   EXPECT_EQ(video.remote_rtx_ssrc, std::nullopt);
-  EXPECT_THAT(r.sdp, HasSubstr("a=rtcp-fb:96 goog-remb\r\n"));
+  EXPECT_THAT(r.sdp, Not(HasSubstr("goog-remb")));
 }
 
 TEST(AnswerPublisher, GStreamerHasVideoFirstAndABundleOnlySection) {
@@ -296,15 +297,113 @@ TEST(AnswerPublisher, GStreamerHasVideoFirstAndABundleOnlySection) {
   EXPECT_THAT(r.sdp, Not(HasSubstr("sprop")));
 }
 
-TEST(AnswerPublisher, RembOnlyWithoutTransportWideFeedback) {
+// Nothing here writes the messages of REMB.
+TEST(AnswerPublisher, WithoutTransportWideFeedbackThereIsNoneOfTheBandwidth) {
   const std::string offer = offer_of("chromium_presenter");
   for (const std::string& less :
        {without(offer, "a=extmap:3 "), without(offer, "a=rtcp-fb:108 t")}) {
-    const NegotiatedMedia video = video_of(publish(less));
-    EXPECT_FALSE(video.transport_cc);
-    EXPECT_TRUE(video.remb);
-    EXPECT_EQ(video.extension_id(ExtensionKind::kTransportCc), 0);
+    ASSERT_THAT(less, HasSubstr("goog-remb"));
+    const Result r = publish(less);
+    EXPECT_FALSE(video_of(r).transport_cc);
+    EXPECT_EQ(video_of(r).extension_id(ExtensionKind::kTransportCc), 0);
+    EXPECT_THAT(r.sdp, Not(HasSubstr("remb")));
   }
+}
+
+TEST(AnswerPublisher, AgreesOnlyToExtensionsThatAreUsed) {
+  // Nobody here reads when a packet was sent or captured; the loopback is told the first.
+  const std::string offer = offer_of("chromium_presenter");
+  const std::string capture = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+  const std::string both = replaced(offer, "urn:3gpp:video-orientation", capture);
+  const Result loopback = publish(both);
+  EXPECT_THAT(loopback.sdp, Not(HasSubstr(capture)));
+  EXPECT_NE(video_of(loopback).extension_id(ExtensionKind::kAbsSendTime), 0);
+  const Result one_way = publish(replaced(both, "a=sendrecv", "a=sendonly"));
+  EXPECT_THAT(one_way.sdp, Not(HasSubstr(capture)));
+  EXPECT_EQ(video_of(one_way).extension_id(ExtensionKind::kAbsSendTime), 0);
+  EXPECT_NE(video_of(one_way).extension_id(ExtensionKind::kTransportCc), 0);
+  EXPECT_NE(video_of(one_way).extension_id(ExtensionKind::kMid), 0);
+  EXPECT_NE(audio_of(one_way).extension_id(ExtensionKind::kAudioLevel), 0);
+}
+
+// One table of extensions for the transport is what several stacks keep.
+TEST(AnswerPublisher, AnExtensionIdHasOneMeaningInTheWholeBundle) {
+  const std::string level = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+  const std::string offer =
+      replaced(offer_of("chromium_presenter"), "a=extmap:1 " + level, "a=extmap:3 " + level);
+  // 3 is transport-wide feedback in the video section, and was in the audio section before.
+  const Result r = publish(without(offer, "a=rtcp-fb:111 transport-cc"));
+  EXPECT_EQ(audio_of(r).extension_id(ExtensionKind::kAudioLevel), 3);
+  EXPECT_EQ(video_of(r).extension_id(ExtensionKind::kTransportCc), 0);
+  EXPECT_FALSE(video_of(r).transport_cc) << "it is of no use without its numbers";
+  std::map<std::string, std::set<std::string>> uris;
+  for (const auto& section : r.answer.media)
+    for (const auto& map : section.extmaps) uris[std::to_string(map.id)].insert(map.uri);
+  for (const auto& [id, meanings] : uris) EXPECT_THAT(meanings, SizeIs(1)) << id;
+}
+
+// What the first section in the order of the m-lines says stands, whatever its kind.
+TEST(AnswerPublisher, TheFirstSectionDecidesOfAnExtensionId) {
+  const std::string offer = replaced(offer_of("gstreamer_whip"), "a=extmap:", "a=x-extmap:");
+  const auto with = [&](const std::string& section, const std::string& uri) {
+    const size_t at = offer.find("\r\n", offer.find("m=" + section)) + 2;
+    return std::pair(at, "a=extmap:5 " + uri + "\r\n");
+  };
+  const auto video = with("video", "urn:ietf:params:rtp-hdrext:sdes:mid");
+  const auto audio = with("audio", "urn:ietf:params:rtp-hdrext:ssrc-audio-level");
+  ASSERT_LT(video.first, audio.first);
+  std::string conflicting = offer;
+  conflicting.insert(audio.first, audio.second);
+  conflicting.insert(video.first, video.second);
+  const Result r = publish(conflicting);
+  EXPECT_EQ(video_of(r).extension_id(ExtensionKind::kMid), 5);
+  EXPECT_EQ(audio_of(r).extension_id(ExtensionKind::kAudioLevel), 0);
+}
+
+// RFC 9143, section 9.1 allows one extension under two ids, but not two under one.
+TEST(AnswerPublisher, OneExtensionMayHaveAnIdInEachSection) {
+  std::string offer = offer_of("chromium_presenter");
+  const size_t video = offer.find("m=video");
+  offer = offer.substr(0, video) + replaced(offer.substr(video), "a=extmap:3 ", "a=extmap:14 ");
+  const Result r = publish(offer);
+  EXPECT_EQ(audio_of(r).extension_id(ExtensionKind::kTransportCc), 3);
+  EXPECT_EQ(video_of(r).extension_id(ExtensionKind::kTransportCc), 14);
+}
+
+// RFC 8829, section 5.1.2.
+TEST(AnswerPublisher, ProfilesOfEarlierTimesAreAcceptedAndRepeated) {
+  for (const std::string profile :
+       {"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "TCP/DTLS/RTP/SAVP", "TCP/DTLS/RTP/SAVPF",
+        "UDP/TLS/RTP/SAVP"}) {
+    const Result r = publish(replaced(offer_of("obs_whip"), "UDP/TLS/RTP/SAVPF", profile));
+    ASSERT_THAT(r.answer.media, SizeIs(2));
+    for (const auto& section : r.answer.media) EXPECT_EQ(section.protocol, profile);
+  }
+}
+
+// RFC 9143, section 9.1.1.
+TEST(AnswerPublisher, OnePayloadTypeForTwoCodecsIsRefused) {
+  const std::string offer = offer_of("obs_whip");
+  const auto answer = answer_publisher(
+      replaced(replaced(offer, "SAVPF 111", "SAVPF 96"), ":111 ", ":96 "), test_options());
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, "bad_sdp");
+  EXPECT_THAT(answer.error().message, HasSubstr("Payload type 96"));
+}
+
+TEST(AnswerPublisher, SaysWhatIsWrongWithAnOffer) {
+  const std::string offer = offer_of("obs_whip");
+  const auto why = [](const std::string& sdp) {
+    const auto answer = answer_publisher(sdp, test_options());
+    return answer ? "" : answer.error().message;
+  };
+  EXPECT_THAT(why(replaced(offer, "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/FOO")),
+              HasSubstr("Section 1 (m=audio) has the profile UDP/TLS/RTP/FOO"));
+  EXPECT_THAT(why(replaced(offer, "a=sendonly", "a=recvonly")), HasSubstr("is recvonly"));
+  EXPECT_THAT(why(replaced(offer, "H264/", "H265/")), HasSubstr("the offer has: H265"));
+  EXPECT_THAT(why(replaced(offer, "a=setup:actpass", "a=setup:perhaps")),
+              HasSubstr("a=setup is malformed"));
+  EXPECT_THAT(why(replaced(offer, "t=0 0", "t=0 0\r\na=ice-lite")), HasSubstr("ICE-lite"));
 }
 
 TEST(AnswerPublisher, FeedbackForAllFormats) {
@@ -415,9 +514,9 @@ TEST(AnswerPublisher, Errors) {
   EXPECT_EQ(publish_error(without(offer, "a=ice-ufrag")), "no_ice");
   EXPECT_EQ(publish_error(without(offer, "a=ice-pwd")), "no_ice");
   EXPECT_EQ(publish_error(replaced(offer, "a=ice-ufrag:Wbmx", "a=ice-ufrag:Wbm")), "no_ice");
-  EXPECT_EQ(publish_error(replaced(offer, "t=0 0", "t=0 0\r\na=ice-lite")), "no_ice");
+  EXPECT_EQ(publish_error(replaced(offer, "t=0 0", "t=0 0\r\na=ice-lite")), "ice_lite");
   EXPECT_EQ(publish_error(offer.substr(0, offer.find("m=audio"))), "no_media");
-  EXPECT_EQ(publish_error(replaced(offer, "UDP/TLS/RTP/SAVPF", "RTP/AVP")), "no_media");
+  EXPECT_EQ(publish_error(replaced(offer, "UDP/TLS/RTP/SAVPF", "UDP/RTP")), "no_media");
   EXPECT_EQ(publish_error(replaced(offer, "H264/", "H265/")), "no_common_codec");
   EXPECT_EQ(publish_error(replaced(offer, "opus/48000/2", "PCMU/8000")), "no_common_codec");
   EXPECT_EQ(publish_error(replaced(offer, "opus/48000/2", "opus/48000")), "no_common_codec");
@@ -430,21 +529,19 @@ TEST(AnswerPublisher, PayloadTypesThatLookLikeRtcpAreNotUsed) {
 }
 
 TEST(AnswerPublisher, ExtensionsOfOneDirectionOrWithLongIdsAreNotUsed) {
-  const std::string uri = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
-  const std::string offer =
-      replaced(offer_of("chromium_presenter"), "urn:3gpp:video-orientation", uri);
-  const auto capture_time = [&](const std::string& by) {
-    const Result r = publish(replaced(offer, "a=extmap:13 ", by));
-    const uint8_t id = video_of(r).extension_id(ExtensionKind::kAbsCaptureTime);
+  const std::string uri = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+  const auto level = [&](const std::string& by) {
+    const Result r =
+        publish(replaced(offer_of("chromium_presenter"), "a=extmap:1 " + uri, by + uri));
+    const uint8_t id = audio_of(r).extension_id(ExtensionKind::kAudioLevel);
     EXPECT_EQ(r.sdp.find(uri) != std::string::npos, id != 0);
     return id;
   };
-  EXPECT_EQ(capture_time("a=extmap:13 "), 13);
-  EXPECT_EQ(capture_time("a=extmap:13/sendrecv "), 13);
-  EXPECT_EQ(capture_time("a=extmap:13/recvonly "), 0);
-  EXPECT_EQ(capture_time("a=extmap:13/sendonly "), 0);  // the loopback would not have it
-  EXPECT_EQ(capture_time("a=extmap:15 "), 0);
-  EXPECT_EQ(capture_time("a=extmap:2 "), 0);  // taken
+  EXPECT_EQ(level("a=extmap:13 "), 13);
+  EXPECT_EQ(level("a=extmap:13/sendrecv "), 13);
+  EXPECT_EQ(level("a=extmap:13/recvonly "), 0);
+  EXPECT_EQ(level("a=extmap:13/sendonly "), 0);  // the loopback would not have it
+  EXPECT_EQ(level("a=extmap:15 "), 0);
 }
 
 TEST(AnswerViewer, Chromium) {
@@ -457,7 +554,6 @@ TEST(AnswerViewer, Chromium) {
   EXPECT_EQ(video.rtx_payload_type, 109);
   EXPECT_TRUE(video.nack && video.pli && video.fir);
   EXPECT_TRUE(video.transport_cc && audio_of(r).transport_cc);
-  EXPECT_FALSE(video.remb);
   EXPECT_NE(video.extension_id(ExtensionKind::kTransportCc), 0);
   EXPECT_NE(video.extension_id(ExtensionKind::kAbsSendTime), 0);
   EXPECT_EQ(video.extension_id(ExtensionKind::kPlayoutDelay), 0);
@@ -517,6 +613,25 @@ TEST(AnswerViewer, NoCommonCodec) {
   EXPECT_EQ(view_error(offer_of("firefox_viewer"), kH264Sources), "no_common_codec");
   const std::vector<SourceMedia> high{{MediaKind::kVideo, Codec::kVp9, "profile-id=7"}};
   EXPECT_EQ(view_error(offer_of("chromium_viewer"), high), "no_common_codec");
+}
+
+// A viewer that can do more than the stream needs is not refused.
+TEST(AnswerViewer, AStreamGoesUnderAFormatThatIncludesIt) {
+  const auto answered = [](const std::string& offered, const std::string& stream) -> int {
+    const std::vector<SourceMedia> sources{{MediaKind::kVideo, Codec::kH264, stream}};
+    const std::string sdp = replaced(offer_of("safari_viewer"), "a=fmtp:", "a=x-fmtp:") +
+                            "a=fmtp:98 " + offered + "\r\n";
+    const auto answer = answer_viewer(sdp, sources, test_options());
+    return answer ? answer->negotiated.find(MediaKind::kVideo)->payload_type : 0;
+  };
+  const std::string mode0 = "packetization-mode=0;profile-level-id=640c1f";
+  const std::string mode1 = "packetization-mode=1;profile-level-id=640c1f";
+  EXPECT_EQ(answered(mode1, mode1), 98);
+  EXPECT_EQ(answered(mode1, mode0), 98);
+  EXPECT_EQ(answered(mode0, mode0), 98);
+  EXPECT_EQ(answered(mode0, mode1), 0) << "it may not know fragments";
+  EXPECT_EQ(answered("packetization-mode=1;profile-level-id=640028", mode1), 98);
+  EXPECT_EQ(answered("packetization-mode=1;profile-level-id=4d0028", mode1), 0);
 }
 
 TEST(AnswerViewer, SectionWithoutASourceIsInactive) {

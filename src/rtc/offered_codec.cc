@@ -83,9 +83,16 @@ std::optional<OfferedCodec> choose_codec(std::span<const OfferedCodec> offered,
 
 std::optional<OfferedCodec> match_codec(std::span<const OfferedCodec> offered, Codec codec,
                                         std::string_view fmtp) {
-  for (const OfferedCodec& o : offered)
-    if (o.codec == codec && same_stream_format(codec, fmtp, o.fmtp)) return o;
-  return std::nullopt;
+  std::optional<OfferedCodec> nearest;
+  int least = 0;
+  for (const OfferedCodec& o : offered) {
+    if (o.codec != codec) continue;
+    const auto distance = format_distance(codec, fmtp, o.fmtp);
+    if (!distance || (nearest && *distance >= least)) continue;
+    nearest = o;
+    least = *distance;
+  }
+  return nearest;
 }
 
 }  // namespace loopcast::rtc

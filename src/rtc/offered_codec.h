@@ -27,7 +27,8 @@ std::vector<OfferedCodec> offered_codecs(const wire::MediaDescription& section);
 std::optional<OfferedCodec> choose_codec(std::span<const OfferedCodec> offered,
                                          std::span<const wire::Codec> preference);
 
-// The first that can carry a stream of `codec` with the parameters `fmtp`.
+// The nearest, and of those the first, under which a stream of `codec` with the parameters `fmtp`
+// may be sent (format_distance).
 std::optional<OfferedCodec> match_codec(std::span<const OfferedCodec> offered, wire::Codec codec,
                                         std::string_view fmtp);
 

@@ -16,19 +16,15 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "base/timers.h"
 #include "base/transmit.h"
 #include "rtc/counters.h"
 #include "rtc/dtls.h"
 #include "rtc/dtls_identity.h"
-#include "rtc/feedback_recorder.h"
 #include "rtc/ice.h"
-#include "rtc/nack_generator.h"
 #include "rtc/negotiated_media.h"
-#include "rtc/receive_stream.h"
+#include "rtc/rtp_input.h"
 #include "rtc/rtp_output.h"
 #include "rtc/srtp.h"
-#include "wire/rtp.h"
 
 namespace loopcast::rtc {
 
@@ -37,25 +33,6 @@ struct PeerContext {
   const DtlsIdentity& identity;
   SrtpCrypto& crypto;
   Counters& counters;
-};
-
-// A packet of media, or feedback, out of a datagram; views into the caller's bytes.
-struct Received {
-  enum class Kind : uint8_t {
-    kNone,
-    kStun,  // authenticated and handled
-    kRtp,
-    kRtcp,
-  };
-  Kind kind = Kind::kNone;
-  // kRtp: the packet of the original stream, also if it came as a retransmission.
-  size_t media = 0;        // index into Negotiated::media
-  int64_t index = 0;       // extended sequence number, never negative
-  bool recovered = false;  // came by retransmission
-  wire::RtpPacket rtp = {};
-  int16_t audio_level = -1;  // RFC 6464; -1: not in this packet
-  // kRtcp: the compound; what concerns what we receive has been handled already.
-  Bytes rtcp = {};
 };
 
 class Peer {
@@ -73,9 +50,6 @@ class Peer {
   static constexpr Duration kReportInterval = Duration::seconds(1);
   // Media that comes later than this after the handshake is of a peer that has finished it, too.
   static constexpr Duration kSettleTime = Duration::seconds(1);
-  // The least time between two requests for a keyframe of one stream, whoever wants it: more would
-  // be ignored by a browser's encoder, or starve the picture.
-  static constexpr Duration kKeyframeInterval = Duration::millis(300);
   // Of everything we send, in SDP and RTCP alike.
   static constexpr const char* kCname = "loopcast";
 
@@ -116,12 +90,11 @@ class Peer {
   // The same for a datagram of RTCP.
   void prefetch_feedback() const {
     output_.prefetch_feedback();
-    if (receiver_) receiver_->prefetch_rtcp();
+    input_.prefetch_rtcp();
   }
 
-  // Asks the sender of `media` for a keyframe with the next flush, or kKeyframeInterval after the
-  // last request. A sender that has sent nothing yet is not asked: it begins with one.
-  void request_keyframe(size_t media);
+  // See RtpInput.
+  void request_keyframe(size_t media) { input_.request_keyframe(media); }
   // Whether it is time for reports; then the next are due after kReportInterval.
   bool take_reports_due(Instant now);
   // Sender reports of all that is sent and report blocks of all that is received. `clocks`: for
@@ -129,10 +102,8 @@ class Peer {
   void send_reports(Instant now, WallTime wall, std::span<const std::optional<uint32_t>> clocks,
                     Outlet& out);
 
-  // When media of the peer, or a sender report on it, came last; Instant 0 before any.
-  Instant last_media() const;
-  // The clock of what the peer sends; nullopt before its first sender report.
-  std::optional<ClockMark> clock_mark(size_t media) const;
+  Instant last_media() const { return input_.last_media(); }
+  std::optional<ClockMark> clock_mark(size_t media) const { return input_.clock_mark(media); }
   Duration round_trip() const { return ice_.last_round_trip(); }
 
   void restart_ice(Instant now, IceCredentials local, IceCredentials remote);
@@ -142,28 +113,14 @@ class Peer {
   void close();
 
  private:
-  enum class Timer : uint8_t { kReports, kFeedback, kCount };
-
-  struct Receiving {
-    std::optional<ReceiveStream> stream;
-    NackGenerator nack;
-    bool keyframe_wanted = false;
-    Instant keyframe_allowed;  // not asked for before
-    uint8_t fir_sequence = 0;
-    uint64_t abandoned_counted = 0;
-  };
   Received handle_stun(Instant now, const Route& from, Bytes datagram);
   void handle_dtls(Instant now, const Route& from, Bytes datagram);
   Received handle_rtp(Instant now, const Route& from, MutableBytes datagram);
   Received handle_rtcp(Instant now, const Route& from, MutableBytes datagram);
-  void note_srtp_error(SrtpError error);
   bool from_validated(const Route& from) const;
-  std::optional<size_t> media_of(const wire::RtpPacket& packet, bool& is_rtx);
-  void handle_sender_report(Instant now, const wire::SenderReport& report);
   void after_progress(Instant now);
   void begin_srtp();
   void note_authentic(Instant now);
-  bool may_want_keyframe(size_t media) const;
   void flush_feedback(Instant now, Outlet& out);
   void write_feedback_header(ByteWriter& w) const;
   Ssrc reporter() const;
@@ -171,15 +128,12 @@ class Peer {
 
   PeerContext context_;
   RtpOutput output_;
-  std::optional<SrtpReceiver> receiver_;
+  RtpInput input_;
   Instant settle_at_ = Instant::never();
   Negotiated negotiated_;
   IceAgent ice_;
   std::unique_ptr<Dtls> dtls_;
-  std::vector<Receiving> receiving_;  // in the order of Negotiated::media
-  FeedbackRecorder feedback_;
-  uint8_t transport_cc_id_ = 0;
-  TimerTable<Timer> timers_;
+  Instant reports_due_ = Instant::never();
   Random random_;
   std::vector<std::vector<uint8_t>> held_;  // DTLS from an address that is not validated yet
   Route held_from_;

@@ -80,7 +80,8 @@ Expected<PeerTransport> peer_transport(const SessionDescription& offer, size_t i
   if (!peer.ice.long_enough())
     return Error{"no_ice", "The offer has no ICE user name fragment and password."};
   // Both sides would wait for the other's checks.
-  if (offer.ice_lite) return Error{"no_ice", "The offer is of an ICE-lite agent, as this one is."};
+  if (offer.ice_lite)
+    return Error{"ice_lite", "The offer is of an ICE-lite agent (a=ice-lite), as this one is."};
 
   const Fingerprint* fingerprint = fingerprints == nullptr ? nullptr : strongest(*fingerprints);
   if (fingerprint == nullptr)

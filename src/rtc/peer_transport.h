@@ -24,7 +24,7 @@ struct PeerTransport {
 };
 
 // Of the section with the m-line `index`, else of the first of its BUNDLE group, else of the
-// session. Errors: no_ice, no_fingerprint, bad_sdp.
+// session. Errors: no_ice, ice_lite, no_fingerprint, bad_sdp.
 Expected<PeerTransport> peer_transport(const wire::SessionDescription& offer, size_t index);
 
 }  // namespace loopcast::rtc

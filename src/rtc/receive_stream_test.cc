@@ -127,8 +127,27 @@ TEST_F(ReceiveStreamTest, NumbersNeverGoBackAtARestart) {
   EXPECT_EQ(packet(60'001), last + 2);
 }
 
+TEST_F(ReceiveStreamTest, RetransmissionsOfWhatCannotBeMissingAreRefused) {
+  const int64_t first = *packet(1000);
+  EXPECT_EQ(stream.extend(Seq16{1000 + 256}), first + 256);
+  EXPECT_FALSE(stream.extend(Seq16{1000 + 257}));
+  EXPECT_FALSE(stream.extend(Seq16{1000 + 32'767}));
+  EXPECT_EQ(stream.extend(Seq16{900}), first - 100);
+}
+
+TEST_F(ReceiveStreamTest, WhatCameBeforeANewStartHasNoPlaceBehindIt) {
+  const int64_t last = *packet(50'000);
+  packet(10);
+  EXPECT_EQ(packet(11), last + 1);
+  EXPECT_EQ(stream.wire_sequence(last + 1), Seq16{11});
+  EXPECT_FALSE(packet(9)) << "its number is that of a packet of before";
+  EXPECT_FALSE(stream.extend(Seq16{10}));
+  EXPECT_FALSE(stream.extend(Seq16{49'999})) << "sent again from before";
+  EXPECT_EQ(packet(12), last + 2);
+}
+
 TEST_F(ReceiveStreamTest, AnotherSourceTakesOver) {
-  const int64_t last = *packet(100);
+  const int64_t last = *packet(100, 0, 90'000);
   wire::SenderReport report;
   report.ntp = uint64_t{5} << 32;
   stream.on_sender_report(at(0), report);
@@ -136,9 +155,64 @@ TEST_F(ReceiveStreamTest, AnotherSourceTakesOver) {
   stream.take_over(Ssrc{8});
   EXPECT_EQ(stream.ssrc(), Ssrc{8});
   EXPECT_FALSE(stream.clock_mark()) << "the other's clock";
-  EXPECT_EQ(packet(30'000), last + 1);
-  EXPECT_EQ(packet(30'001), last + 2);
+  EXPECT_EQ(packet(30'000, 100, 4'000'000'000), last + 1);
+  EXPECT_EQ(stream.timestamp(4'000'000'000), 99'000u) << "100 ms on";
+  EXPECT_EQ(packet(30'001, 120, 4'000'001'800), last + 2);
+  EXPECT_EQ(stream.timestamp(4'000'001'800), 100'800u);
   EXPECT_EQ(stream.take_report(at(0)).cumulative_lost, 0);
+  report.rtp_timestamp = 4'000'001'800;
+  stream.on_sender_report(at(120), report);
+  EXPECT_EQ(stream.clock_mark()->rtp_timestamp, 100'800u) << "in the timestamps that are given out";
+}
+
+TEST_F(ReceiveStreamTest, TimestampsThatGoOnAreLeftAlone) {
+  packet(100, 0, 90'000);
+  wire::SenderReport report;
+  report.ntp = uint64_t{5} << 32;
+  stream.on_sender_report(at(0), report);
+  // The sequence jumps, the clock does not: the presenter's way was cut for 20 s.
+  packet(40'000, 20'000, 90'000 + 20 * 90'000 + 700);
+  EXPECT_TRUE(packet(40'001, 20'000, 90'000 + 20 * 90'000 + 700));
+  EXPECT_EQ(stream.timestamp(5), 5u);
+  EXPECT_TRUE(stream.clock_mark());
+  // Both begin anew: an encoder that was started again.
+  packet(5, 20'020, 77);
+  EXPECT_TRUE(packet(6, 20'020, 77));
+  EXPECT_EQ(stream.timestamp(77), 90'000u + 20 * 90'000 + 700 + 1'800);
+  EXPECT_FALSE(stream.clock_mark());
+}
+
+TEST_F(ReceiveStreamTest, AReportWithoutATimePlacesNothing) {
+  packet(1);
+  wire::SenderReport report;
+  report.rtp_timestamp = 77;
+  stream.on_sender_report(at(100), report);
+  EXPECT_FALSE(stream.clock_mark());
+  EXPECT_EQ(stream.last_heard(), at(100)) << "but the sender lives";
+  wire::ReportBlock block = stream.take_report(at(1600));
+  EXPECT_EQ(block.last_sr, 0u);
+  EXPECT_EQ(block.delay_since_last_sr, 0u);
+  // Nor does it take away what another one told.
+  report.ntp = uint64_t{5} << 32;
+  stream.on_sender_report(at(200), report);
+  report.ntp = 0;
+  stream.on_sender_report(at(300), report);
+  ASSERT_TRUE(stream.clock_mark());
+  EXPECT_EQ(stream.clock_mark()->at, at(200));
+}
+
+TEST_F(ReceiveStreamTest, TheDelaySinceALongGoneReportStaysAtItsMaximum) {
+  packet(1);
+  wire::SenderReport report;
+  report.ntp = uint64_t{5} << 32;
+  stream.on_sender_report(at(0), report);
+  EXPECT_EQ(stream.take_report(at(65'537'000)).delay_since_last_sr, 0xFFFF'FFFFu);
+}
+
+TEST_F(ReceiveStreamTest, JitterIsMeasuredAfterYearsOfUptime) {
+  const int64_t years = int64_t{10} * 365 * 24 * 3600 * 1000;
+  for (int i = 0; i < 50; ++i) packet(i, years + i * 20, static_cast<uint32_t>(i) * 1800);
+  EXPECT_EQ(stream.take_report(at(years)).jitter, 0u);
 }
 
 TEST_F(ReceiveStreamTest, TellsWhenTheLastSenderReportCame) {

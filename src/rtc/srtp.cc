@@ -129,11 +129,13 @@ Source* find(std::vector<Source>& sources, uint32_t ssrc) {
   return it == sources.end() ? nullptr : &*it;
 }
 
-// Remembers `index`, with a new entry if the source is not known yet.
+// Whose place a new source may take: that of the one that was given up first. nullptr if none was.
 template <typename Source>
-void remember(std::vector<Source>& sources, Source* source, uint32_t ssrc, uint64_t index) {
-  if (!source) source = &sources.emplace_back(Source{Ssrc{ssrc}, {}});
-  source->window.add(index);
+Source* given_up_first(std::vector<Source>& sources) {
+  Source* first = nullptr;
+  for (Source& source : sources)
+    if (source.given_up != 0 && (!first || source.given_up < first->given_up)) first = &source;
+  return first;
 }
 
 }  // namespace
@@ -231,6 +233,32 @@ SrtpReceiver::SrtpReceiver(SrtpReceiver&&) noexcept = default;
 SrtpReceiver& SrtpReceiver::operator=(SrtpReceiver&&) noexcept = default;
 SrtpReceiver::~SrtpReceiver() = default;
 
+template <typename Source>
+std::optional<SrtpError> SrtpReceiver::refusal(const std::vector<Source>& sources,
+                                               Ssrc ssrc) const {
+  if (std::ranges::find(forgotten_, ssrc) != forgotten_.end()) return SrtpError::kReplayed;
+  if (sources.size() < kMaxSources) return std::nullopt;
+  const bool room = forgotten_.size() < kMaxForgotten &&
+                    std::ranges::any_of(sources, [](const Source& s) { return s.given_up != 0; });
+  if (!room) return SrtpError::kTooManySources;
+  return std::nullopt;
+}
+
+template <typename Source>
+void SrtpReceiver::remember(std::vector<Source>& sources, Source* source, Ssrc ssrc,
+                            uint64_t index) {
+  if (!source && sources.size() >= kMaxSources) {
+    source = given_up_first(sources);
+    if (std::ranges::find(forgotten_, source->ssrc) == forgotten_.end())
+      forgotten_.push_back(source->ssrc);
+    *source = {ssrc};
+  }
+  if (!source) source = &sources.emplace_back(Source{ssrc});
+  // The last reports of a source may come after it was given up.
+  if (!source->window.started() && gave_up(ssrc)) source->given_up = given_up_;
+  source->window.add(index);
+}
+
 Expected<size_t, SrtpError> SrtpReceiver::unprotect_rtp(MutableBytes packet) {
   const size_t tag = tag_size(profile_);
   if (packet.size() < kRtpHeaderSize + tag || packet.size() > kMaxPacketSize)
@@ -242,7 +270,8 @@ Expected<size_t, SrtpError> SrtpReceiver::unprotect_rtp(MutableBytes packet) {
   const uint16_t seq = load_u16(&packet[2]);
   const uint32_t ssrc = load_u32(&packet[8]);
   RtpSource* const source = find(rtp_sources_, ssrc);
-  if (!source && rtp_sources_.size() >= kMaxSources) return SrtpError::kTooManySources;
+  if (!source)
+    if (const auto error = refusal(rtp_sources_, Ssrc{ssrc})) return *error;
   // A new source starts at ROC 0.
   const auto index = source ? guess_index(source->window.highest(), seq) : uint64_t{seq};
   if (!index) return SrtpError::kTooOld;
@@ -254,7 +283,7 @@ Expected<size_t, SrtpError> SrtpReceiver::unprotect_rtp(MutableBytes packet) {
   if (!rtp_->open(iv, packet.first(header_size), packet.subspan(header_size, size - header_size),
                   RtpTrailer(profile_, *index).bytes(), &packet[size]))
     return SrtpError::kAuthentication;
-  remember(rtp_sources_, source, ssrc, *index);
+  remember(rtp_sources_, source, Ssrc{ssrc}, *index);
   return size;
 }
 
@@ -271,7 +300,8 @@ Expected<size_t, SrtpError> SrtpReceiver::unprotect_rtcp(MutableBytes packet) {
   const uint32_t index = word & ~kEncrypted;
   const uint32_t ssrc = load_u32(&packet[4]);
   RtcpSource* const source = find(rtcp_sources_, ssrc);
-  if (!source && rtcp_sources_.size() >= kMaxSources) return SrtpError::kTooManySources;
+  if (!source)
+    if (const auto error = refusal(rtcp_sources_, Ssrc{ssrc})) return *error;
   if (source)
     if (const auto error = replay_error(source->window, index)) return *error;
 
@@ -282,13 +312,24 @@ Expected<size_t, SrtpError> SrtpReceiver::unprotect_rtcp(MutableBytes packet) {
       !cipher->open(iv, parts.header(), packet.subspan(kRtcpHeaderSize, size - kRtcpHeaderSize),
                     parts.trailer(), &packet[rtcp_tag_at(profile_, size)]))
     return SrtpError::kAuthentication;
-  remember(rtcp_sources_, source, ssrc, index);
+  remember(rtcp_sources_, source, Ssrc{ssrc}, index);
   return size;
 }
 
-void SrtpReceiver::forget_source(Ssrc ssrc) {
-  std::erase_if(rtp_sources_, [&](const RtpSource& s) { return s.ssrc == ssrc; });
-  std::erase_if(rtcp_sources_, [&](const RtcpSource& s) { return s.ssrc == ssrc; });
+void SrtpReceiver::give_up_source(Ssrc ssrc) {
+  ++given_up_;
+  if (RtpSource* source = find(rtp_sources_, ssrc.value)) source->given_up = given_up_;
+  if (RtcpSource* source = find(rtcp_sources_, ssrc.value)) source->given_up = given_up_;
+}
+
+bool SrtpReceiver::gave_up(Ssrc ssrc) const {
+  const auto source = std::ranges::find(rtp_sources_, ssrc, &RtpSource::ssrc);
+  return source != rtp_sources_.end() && source->given_up != 0;
+}
+
+void SrtpReceiver::resume_source(Ssrc ssrc) {
+  if (RtpSource* source = find(rtp_sources_, ssrc.value)) source->given_up = 0;
+  if (RtcpSource* source = find(rtcp_sources_, ssrc.value)) source->given_up = 0;
 }
 
 }  // namespace loopcast::rtc

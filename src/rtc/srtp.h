@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -93,7 +94,9 @@ enum class SrtpError : uint8_t {
   kTooOld,          // behind the replay window, or its index is past the key's lifetime
   kReplayed,        // was received before
   kAuthentication,  // forged, damaged, or of another key
-  kTooManySources,  // of an unknown source while kMaxSources are known; not looked at any further
+  // Of an unknown source while kMaxSources are in use, or kMaxForgotten were; not looked at
+  // further.
+  kTooManySources,
 };
 
 // What one peer sends to us. Movable. About 200 bytes for a peer that sends RTCP alone, as a viewer
@@ -103,6 +106,9 @@ class SrtpReceiver {
   // Sources of RTP, and of RTCP, that one peer can have: a microphone, a camera and a screen of
   // three simulcast layers each with their retransmissions are 13. Bounds memory and search.
   static constexpr size_t kMaxSources = 16;
+  // Sources that were given up and whose place another one has taken. A program that begins a new
+  // source each minute gets through a day.
+  static constexpr size_t kMaxForgotten = 1440;
 
   SrtpReceiver(SrtpCrypto&, SrtpProfile, const SrtpMasterKey&);
   SrtpReceiver(SrtpCrypto&, SrtpProfile, const SrtpSessionKey& rtp, const SrtpSessionKey& rtcp);
@@ -119,26 +125,43 @@ class SrtpReceiver {
   // Has what unprotect_rtcp() needs fetched into the processor's cache.
   void prefetch_rtcp() const { loopcast::prefetch(rtcp_sources_.data()); }
 
-  // Frees the place of a source that the peer has given up (its track was removed by negotiation).
-  // From then on its old packets would be accepted once more, as those of a new source: call it
-  // only when packets of this SSRC are no longer routed anywhere.
-  void forget_source(Ssrc);
+  // The peer sends this source no more, or another one in its place: a new source may take its
+  // place here when there is no other. From then on its packets are refused as replayed: without
+  // its window an old one could not be told from a new one. As long as it keeps its place it is
+  // received like any other.
+  void give_up_source(Ssrc);
+  // Whether it was given up, and has its place still.
+  bool gave_up(Ssrc) const;
+  // The peer sends it again after all.
+  void resume_source(Ssrc);
 
  private:
+  // `given_up`: 0, or a number that is the greater the later that was.
   struct RtpSource {
     Ssrc ssrc;
-    SrtpWindow<1024> window;
+    uint32_t given_up = 0;
+    SrtpWindow<1024> window = {};
   };
   struct RtcpSource {
     Ssrc ssrc;
-    SrtpWindow<128> window;
+    uint32_t given_up = 0;
+    SrtpWindow<128> window = {};
   };
+
+  // Why packets of a source without a place are refused, if they are.
+  template <typename Source>
+  std::optional<SrtpError> refusal(const std::vector<Source>& sources, Ssrc ssrc) const;
+  // Remembers the index of an authentic packet; `source`: its place, or nullptr.
+  template <typename Source>
+  void remember(std::vector<Source>& sources, Source* source, Ssrc ssrc, uint64_t index);
 
   SrtpCrypto* crypto_;
   std::unique_ptr<SrtpCipher> rtp_;  // made with the first RTP packet: a viewer sends none
   SrtpProfile profile_;
   std::vector<RtpSource> rtp_sources_;
   std::vector<RtcpSource> rtcp_sources_;
+  std::vector<Ssrc> forgotten_;
+  uint32_t given_up_ = 0;
   SrtpSessionKey rtp_key_;
   SrtpSessionKey rtcp_key_;
 };

@@ -233,11 +233,49 @@ TEST_P(SrtpTest, SourcesAreBounded) {
   EXPECT_EQ(rtp(3, 2), std::nullopt);
   EXPECT_EQ(rtcp(3), std::nullopt);
 
-  to.forget_source(Ssrc{5});
+  // One that was given up makes room, but keeps its place until somebody needs it.
+  to.give_up_source(Ssrc{5});
+  EXPECT_TRUE(to.gave_up(Ssrc{5}));
+  EXPECT_EQ(rtp(5, 2), std::nullopt);
+  EXPECT_EQ(rtp(5, 1), SrtpError::kReplayed);
+  EXPECT_EQ(rtcp(5), std::nullopt);
   EXPECT_EQ(rtp(kSsrc, 1), std::nullopt);
   EXPECT_EQ(rtcp(kSsrc), std::nullopt);
-  EXPECT_EQ(rtp(5, 2), SrtpError::kTooManySources);
+  EXPECT_FALSE(to.gave_up(Ssrc{5}));
   EXPECT_EQ(rtp(3, 1), SrtpError::kReplayed);
+  EXPECT_EQ(rtp(kSsrc + 1, 1), SrtpError::kTooManySources);
+}
+
+TEST_P(SrtpTest, ASourceThatLostItsPlaceNeverComesBack) {
+  SrtpSender from = sender();
+  SrtpReceiver to = receiver();
+  for (uint32_t i = 0; i < SrtpReceiver::kMaxSources; ++i)
+    EXPECT_EQ(rtp_error(to, protect(from, rtp_packet(i, 1), 1)), std::nullopt);
+  to.give_up_source(Ssrc{7});
+  to.give_up_source(Ssrc{5});
+  to.give_up_source(Ssrc{9});
+  to.resume_source(Ssrc{9});
+  EXPECT_EQ(rtp_error(to, protect(from, rtp_packet(100, 1), 1)), std::nullopt) << "for the 7";
+  EXPECT_EQ(rtp_error(to, protect(from, rtp_packet(5, 2), 2)), std::nullopt) << "later than the 7";
+  EXPECT_EQ(rtp_error(to, protect(from, rtp_packet(101, 1), 1)), std::nullopt) << "for the 5";
+  // Whoever replays what was recorded on the way has no luck with it.
+  for (const uint32_t gone : {5u, 7u})
+    for (uint16_t sequence = 1; sequence <= 3; ++sequence)
+      EXPECT_EQ(rtp_error(to, protect(from, rtp_packet(gone, sequence), sequence)),
+                SrtpError::kReplayed);
+  EXPECT_EQ(rtp_error(to, protect(from, rtp_packet(102, 1), 1)), SrtpError::kTooManySources)
+      << "the 9 is in use again";
+}
+
+TEST_P(SrtpTest, SourcesThatChangeForeverAreBounded) {
+  SrtpSender from = sender();
+  SrtpReceiver to = receiver();
+  size_t received = 0;
+  for (uint32_t i = 0; i < SrtpReceiver::kMaxForgotten + 100; ++i) {
+    if (!rtp_error(to, protect(from, rtp_packet(i, 1), 1))) ++received;
+    to.give_up_source(Ssrc{i});
+  }
+  EXPECT_EQ(received, SrtpReceiver::kMaxForgotten + SrtpReceiver::kMaxSources);
 }
 
 TEST_P(SrtpTest, RtcpIndexCountsAllPackets) {

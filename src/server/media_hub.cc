@@ -257,7 +257,7 @@ void MediaHub::deliver(sfu::Event& event) {
   } else if (auto* heard = std::get_if<sfu::Heard>(&event)) {
     handler_(app::MediaHeard{heard->id});
   } else if (auto* ended = std::get_if<sfu::Ended>(&event)) {
-    handler_(app::MediaEnded{ended->id, std::move(ended->reason)});
+    handler_(app::MediaEnded{ended->id, std::move(ended->reason), ended->goodbye});
   } else if (auto* figures = std::get_if<sfu::Figures>(&event)) {
     WorkerSlot& slot = workers_.at(figures->tag);
     slot.figures.counters = figures->counters;

@@ -51,6 +51,7 @@ void add_broadcasts(Families& out, const app::Broadcasts& broadcasts) {
       {"viewer_left", c.viewers_left},
       {"media_connected", c.media_connected},
       {"media_lost", c.media_lost},
+      {"media_closed", c.media_closed},
       {"media_refused", c.media_refused},
       {"request_refused", c.requests_refused},
       {"presenter_not_found", c.presenter_not_found},
@@ -81,6 +82,7 @@ void add_calls(Families& out, const app::Presence& presence, const app::Calls& c
       {"resumed", c.resumed},
       {"rate_limited", c.rate_limited},
       {"unreachable", c.unreachable},
+      {"blocked", c.blocked},
       {"refused", c.refused},
       {"ended_declined", ended(app::EndReason::kDeclined)},
       {"ended_cancelled", ended(app::EndReason::kCancelled)},
@@ -90,6 +92,7 @@ void add_calls(Families& out, const app::Presence& presence, const app::Calls& c
       {"ended_hung_up", ended(app::EndReason::kHungUp)},
       {"ended_lost", ended(app::EndReason::kLost)},
       {"ended_error", ended(app::EndReason::kError)},
+      {"ended_server_stopping", ended(app::EndReason::kServerStopping)},
   };
   for (const auto& [name, value] : events)
     out.counter("call_events", "What happened in calls and presence", value, {{"event", name}});

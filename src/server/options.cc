@@ -14,6 +14,7 @@ namespace {
 constexpr const char* kOff = "off";
 // More than one machine can have; and what a negative number would be read as is beyond it.
 constexpr size_t kMaxLimit = 1'000'000'000;
+constexpr size_t kMaxPerAddress = 1'000'000;
 
 // As they are typed, before they are checked.
 struct Raw {
@@ -37,6 +38,11 @@ struct Raw {
   uint64_t retention_bytes = 0;
   bool retention_dry_run = false;
   uint64_t recording_disk_floor = Options{}.recording_disk_floor;
+  uint64_t user_recording_bytes = 50'000'000'000;
+  unsigned user_recording_hours = 100;
+  size_t max_registrations_per_ip = 10;
+  size_t max_logins_per_ip = 30;
+  std::string audit_log;
 };
 
 // "LOOPCAST_MEDIA_PORT" of "media-port".
@@ -84,6 +90,17 @@ void add_options(CLI::App& app, Raw& raw) {
                  "HTTP connections of one address")
       ->capture_default_str()
       ->check(CLI::Range(size_t{1}, kMaxLimit));
+  app.add_option("--max-registrations-per-ip", raw.max_registrations_per_ip,
+                 "Accounts that one address makes in ten minutes: a class is one address")
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, kMaxPerAddress));
+  app.add_option("--max-logins-per-ip", raw.max_logins_per_ip,
+                 "Attempts to sign in that one address makes in a minute")
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, kMaxPerAddress));
+  app.add_option("--audit-log", raw.audit_log,
+                 "File of sign-ins, changes of accounts and refusals; SIGHUP opens it anew")
+      ->default_str("the ordinary log");
   app.add_option("--max-viewers", raw.max_viewers, "Viewers of one broadcast")
       ->capture_default_str()
       ->check(CLI::Range(size_t{1}, kMaxLimit));
@@ -104,6 +121,14 @@ void add_recording_options(CLI::App& app, Raw& raw) {
                  "Bytes of the disk that recordings leave free: with less, those that run end as "
                  "they are and none begins. 0: fill it")
       ->capture_default_str();
+  app.add_option("--user-recording-bytes", raw.user_recording_bytes,
+                 "What the recordings of one user may take, e.g. 200G; 0: no limit")
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("50GB");
+  app.add_option("--user-recording-hours", raw.user_recording_hours,
+                 "Hours that the recordings of one user may have; 0: no limit")
+      ->capture_default_str()
+      ->check(CLI::Range(0u, 1'000'000u));
   app.add_flag("--retention-dry-run", raw.retention_dry_run,
                "Log what retention would delete, and delete nothing");
 }
@@ -190,6 +215,11 @@ Expected<Options> check(const Raw& raw) {
   if (raw.retention_bytes > 0) options.retention_bytes = raw.retention_bytes;
   options.retention_dry_run = raw.retention_dry_run;
   options.recording_disk_floor = raw.recording_disk_floor;
+  if (raw.user_recording_bytes > 0) options.user_recording_bytes = raw.user_recording_bytes;
+  if (raw.user_recording_hours > 0) options.user_recording_hours = raw.user_recording_hours;
+  options.max_registrations_per_ip = raw.max_registrations_per_ip;
+  options.max_logins_per_ip = raw.max_logins_per_ip;
+  options.audit_log = raw.audit_log;
   if (raw.retention_dry_run && !options.retention_days && !options.retention_bytes)
     return Error{"bad_option", "--retention-dry-run needs --retention-days or --retention-bytes."};
   return options;

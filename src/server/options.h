@@ -33,6 +33,11 @@ struct Options {
   bool retention_dry_run = false;
   // Free bytes of the disk below which recordings end and none begins; 0: none.
   uint64_t recording_disk_floor = uint64_t{1} << 30;
+  std::optional<uint64_t> user_recording_bytes;  // of each user; absent: no limit
+  std::optional<unsigned> user_recording_hours;
+  size_t max_registrations_per_ip = 10;  // in ten minutes
+  size_t max_logins_per_ip = 30;         // in a minute
+  std::string audit_log;                 // file; empty: the ordinary log
 };
 
 // What main() does instead of serving: prints `text` and exits with `status`.

@@ -45,9 +45,11 @@
 #include "http/tls.h"
 #include "net/clock.h"
 #include "net/interfaces.h"
+#include "server/audit_file.h"
 #include "server/geoip.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
+#include "server/recorded_size.h"
 #include "server/recording_hub.h"
 #include "server/sprites.h"
 #include "store/sqlite_store.h"
@@ -64,6 +66,8 @@ using http::Task;
 constexpr std::chrono::hours kHousekeeping{1};
 // Often enough that a disk that fills up does not overtake it.
 constexpr std::chrono::minutes kRetentionRound{5};
+// Often enough that who fills the disk is stopped before it matters.
+constexpr std::chrono::seconds kQuotaRound{5};
 // So that one round of housekeeping holds up no login.
 constexpr uint32_t kSessionsPerRound = 1000;
 // Argon2id takes 19 MiB and 40 ms each; more at once would take the cores from media.
@@ -142,7 +146,8 @@ class Server {
                {options.workers, options.media_port, announced(options), options.video_codecs},
                random_),
         broadcasts_(media_, limits(options), random_.fork()),
-        live_(broadcasts_, [] { return net::wall_now(); }),
+        live_(
+            broadcasts_, [] { return net::wall_now(); }, random_.fork()),
         calls_(presence_, call_limits(), random_.fork()) {}
 
   Status start() {
@@ -158,8 +163,10 @@ class Server {
     if (!store) return store.error();
     store_ = std::move(*store);
     accounts_ = std::make_unique<app::Accounts>(*store_, hasher_, random_.fork());
+    if (auto opened = open_audit_log(); !opened) return opened;
     sign_in_ = std::make_unique<api::SignIn>(*accounts_, hasher_, database_, hashing_, clocks(),
-                                             random_.fork());
+                                             login_limits(options_), *audit_, random_.fork());
+    sign_in_->on_sessions_ended([this](const api::EndedSessions& ended) { end_sessions(ended); });
     changes_ = std::make_unique<api::AccountChanges>(*sign_in_, *accounts_, database_, pictures_,
                                                      clocks(), account_hooks(), random_.fork());
     library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
@@ -169,16 +176,13 @@ class Server {
     random_.fill(key);
     if (auto ready = library_->start(key); !ready) return ready;
     live_.add_air_sink([this](app::AirChange& change) { library_->air_changed(change); });
-    call_history_ = std::make_unique<api::CallHistory>(store_->calls(), presence_, database_);
-    const api::CallEvents::Parts parts{*sign_in_,
-                                       live_,
-                                       presence_,
-                                       calls_,
-                                       *call_history_,
-                                       [this](const app::RecordBroadcast& call) {
-                                         library_->record_call(call.broadcast_id, call.co_owner_id,
-                                                               call.on);
-                                       }};
+    call_history_ =
+        std::make_unique<api::CallHistory>(store_->calls(), presence_, database_, random_.fork());
+    const api::CallEvents::Parts parts{
+        *sign_in_,      live_,
+        presence_,      calls_,
+        *call_history_, [this](const app::RecordBroadcast& call) {
+                                         library_->record_call(call); }};
     call_events_ = std::make_unique<api::CallEvents>(context_, parts, clocks());
     auto started = media_.start([this](app::MediaEvent event) { live_.handle(std::move(event)); });
     if (!started) return started;
@@ -192,6 +196,7 @@ class Server {
     reload_on_hangup();
     asio::co_spawn(context_, keep_house(), asio::detached);
     asio::co_spawn(context_, keep_space(), asio::detached);
+    asio::co_spawn(context_, keep_quotas(), asio::detached);
     announce_addresses();
     context_.run();
     media_.stop();
@@ -204,10 +209,7 @@ class Server {
  private:
   api::AccountChanges::Hooks account_hooks() {
     api::AccountChanges::Hooks hooks;
-    hooks.sessions_ended = [this](const api::EndedSessions& ended) {
-      sockets_->end_sessions(ended);
-      whip_->end_sessions(ended);
-    };
+    hooks.sessions_ended = [this](const api::EndedSessions& ended) { end_sessions(ended); };
     hooks.user_changed = [this](const app::PublicUser& user) {
       sockets_->update_user(user);
       call_events_->update_user(user);
@@ -216,6 +218,61 @@ class Server {
       asio::co_spawn(context_, library_->remove_marked(), asio::detached);
     };
     return hooks;
+  }
+
+  void end_sessions(const api::EndedSessions& ended) {
+    sockets_->end_sessions(ended);
+    whip_->end_sessions(ended);
+  }
+
+  // A file of its own, or lines of the ordinary log.
+  Status open_audit_log() {
+    api::AuditLog::Sink sink = [](const std::string& line) { spdlog::info("audit: {}", line); };
+    if (!options_.audit_log.empty()) {
+      if (auto opened = audit_file_.open(options_.audit_log); !opened) return opened;
+      sink = [this](const std::string& line) { audit_file_.write(line); };
+    }
+    audit_ = std::make_unique<api::AuditLog>(
+        std::move(sink),
+        api::AuditLog::Clocks{[] { return net::now(); }, [] { return net::wall_now(); }},
+        random_.fork());
+    return ok();
+  }
+
+  // What was refused to somebody who is signed in, or says so. Sign-ins and passwords have lines of
+  // their own.
+  void audit_refusal(const Request& request, const Response& response) {
+    const bool own_lines = (request.method == "POST" && (request.path.ends_with("/users") ||
+                                                         request.path.ends_with("/sessions"))) ||
+                           request.path.ends_with("/me/password") ||
+                           (request.method == "DELETE" && request.path.ends_with("/me"));
+    const bool refused = response.status == 403 || response.status == 429 ||
+                         (response.status == 401 && !request.bearer_token().empty());
+    if (!refused || own_lines) return;
+    const auto code = response.status == 403   ? app::Code::kForbidden
+                      : response.status == 429 ? app::Code::kRateLimited
+                                               : app::Code::kUnauthorized;
+    // The session as lists of sessions call it, which is no secret.
+    const std::string session =
+        request.bearer_token().empty()
+            ? std::string()
+            : " session " + app::session_id(app::hash_token(request.bearer_token()));
+    audit_->write({"refusal",
+                   app::make_error(code),
+                   api::origin_of(request),
+                   {},
+                   {},
+                   request.method + " " + request.path + session});
+  }
+
+  static app::LoginLimiter::Limits login_limits(const Options& options) {
+    app::LoginLimiter::Limits limits;
+    limits.per_address = {static_cast<uint32_t>(options.max_logins_per_ip),
+                          Duration::micros(60'000'000 / int64_t(options.max_logins_per_ip))};
+    limits.registrations_per_address = {
+        static_cast<uint32_t>(options.max_registrations_per_ip),
+        Duration::micros(600'000'000 / int64_t(options.max_registrations_per_ip))};
+    return limits;
   }
 
   static app::CallLimits call_limits() {
@@ -240,6 +297,9 @@ class Server {
       library.retention.age = Duration::seconds(int64_t{*options_.retention_days} * 24 * 3600);
     library.retention.bytes = options_.retention_bytes;
     library.retention_dry_run = options_.retention_dry_run;
+    library.quota.bytes = options_.user_recording_bytes;
+    if (options_.user_recording_hours)
+      library.quota.time = Duration::seconds(int64_t{*options_.user_recording_hours} * 3600);
     return library;
   }
 
@@ -250,6 +310,12 @@ class Server {
     ports.locate = [this](const IpAddress& address) { return geoip_.locate(address); };
     ports.read_sprites = [this](const std::string& id) {
       return read_sprites(options_.recordings, id);
+    };
+    ports.written = [this](const std::string& id) {
+      return recorded_so_far(options_.recordings, id);
+    };
+    ports.session_holds = [this](const app::LinkHolder& holder) {
+      return accounts_->session_holds(net::wall_now(), holder.user_id, holder.session);
     };
     ports.tell = [this](const app::RecordingNotice& notice) {
       if (sockets_) sockets_->tell(notice);
@@ -292,7 +358,8 @@ class Server {
     api::add_rest_v1(router_, *sign_in_, live_, *library_);
     api::add_rest_v2(router_, *sign_in_, live_);
     api::add_rest_accounts(router_, *sign_in_, *changes_);
-    api::add_rest_calls(router_, *sign_in_, *call_history_, *call_events_);
+    api::add_rest_calls(router_, *sign_in_, *call_history_, *call_events_,
+                        [] { return net::wall_now(); });
     api::add_rest_recordings(router_, *sign_in_, *library_, options_.recordings);
     whip_->add_routes(router_);
     router_.add("GET", "/healthz", [this](const Request&) { return show_health(); });
@@ -300,6 +367,9 @@ class Server {
                 [this](Request request) { return show_metrics(std::move(request)); });
     router_.set_wording([](std::string_view code, std::string_view accept_language) {
       return std::string(app::message(code, api::language_of(accept_language)));
+    });
+    router_.set_observer([this](const Request& request, const Response& response) {
+      audit_refusal(request, response);
     });
     for (const char* prefix : {"/whip", "/whep", "/api/"}) router_.add_cors({prefix, {"*"}});
     if (options_.web.empty()) {
@@ -362,6 +432,10 @@ class Server {
         spdlog::error("certificate: {}", reloaded.error().message);
       else
         spdlog::info("certificate: read again");
+      // What rotates logs has moved the file.
+      if (!options_.audit_log.empty())
+        if (const auto opened = audit_file_.open(options_.audit_log); !opened)
+          spdlog::error("audit log: {}", opened.error().message);
       reload_on_hangup();
     });
   }
@@ -373,6 +447,10 @@ class Server {
       };
       const auto removed = co_await http::offload(database_, std::move(work));
       if (!removed) spdlog::error("database: {}", removed.error().message);
+      // A socket or a stream does not outlive its session.
+      if (removed)
+        for (const app::Session& session : *removed)
+          end_sessions({session.user_id, session.token_hash, std::nullopt});
       if (stopping_) co_return;
       housekeeping_.expires_after(kHousekeeping);
       boost::system::error_code cancelled;
@@ -392,6 +470,17 @@ class Server {
     }
   }
 
+  Task<> keep_quotas() {
+    for (;;) {
+      co_await library_->check_quotas();
+      if (stopping_) co_return;
+      quotas_.expires_after(kQuotaRound);
+      boost::system::error_code cancelled;
+      co_await quotas_.async_wait(asio::redirect_error(http::use_task, cancelled));
+      if (cancelled) co_return;
+    }
+  }
+
   Task<> stop() {
     spdlog::info("stopping");
     stopping_ = true;
@@ -406,6 +495,7 @@ class Server {
     hangup_.cancel(ignored);
     housekeeping_.cancel();
     retention_.cancel();
+    quotas_.cancel();
     media_.stop();
   }
 
@@ -415,6 +505,7 @@ class Server {
   asio::signal_set hangup_{context_, SIGHUP};
   http::Timer housekeeping_{context_};
   http::Timer retention_{context_};
+  http::Timer quotas_{context_};
   bool stopping_ = false;
   Random random_;
   MediaHub media_;
@@ -431,6 +522,8 @@ class Server {
   asio::thread_pool database_{1};
   asio::thread_pool hashing_{kHashingThreads};
   asio::thread_pool pictures_{kPictureThreads};
+  AuditFile audit_file_;
+  std::unique_ptr<api::AuditLog> audit_;
   std::unique_ptr<api::SignIn> sign_in_;
   std::unique_ptr<api::AccountChanges> changes_;
   std::unique_ptr<api::Library> library_;

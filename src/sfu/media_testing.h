@@ -1,6 +1,7 @@
 // For tests: VP8 packets of a presenter, and what negotiation would have made of them.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "rtc/negotiated_media.h"
@@ -57,6 +58,20 @@ inline std::vector<uint8_t> vp8(Part part, uint8_t tag = 0) {
   payload.resize(12, 0xBB);
   payload.push_back(tag);
   return payload;
+}
+
+// RFC 6184: NAL units, each in a packet of its own.
+enum class Nal : uint8_t { kSlice = 0x41, kIdr = 0x65, kSps = 0x67, kPps = 0x68 };
+inline std::vector<uint8_t> h264(Nal nal, uint8_t tag = 0) {
+  if (nal == Nal::kSps) return {static_cast<uint8_t>(nal), 0x42, 0xe0, 0x1f, 0x88, tag};
+  return {static_cast<uint8_t>(nal), 0x88, 0x84, tag};
+}
+
+inline rtc::Negotiated publishing_h264(const std::string& fmtp = "packetization-mode=1") {
+  rtc::Negotiated negotiated = publishing();
+  negotiated.media[1].codec = wire::Codec::kH264;
+  negotiated.media[1].fmtp = fmtp;
+  return negotiated;
 }
 
 // As rtc::Peer hands it over.

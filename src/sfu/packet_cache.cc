@@ -4,10 +4,13 @@
 
 namespace loopcast::sfu {
 
-PacketCache::PacketCache(size_t capacity) : packets_(capacity), payloads_(capacity * kSlotSize) {}
+PacketCache::PacketCache(size_t capacity, size_t max_payload)
+    : slot_size_(kHeadroom + max_payload),
+      packets_(capacity),
+      payloads_(std::make_unique_for_overwrite<uint8_t[]>(capacity * slot_size_)) {}
 
 bool PacketCache::insert(const CachedPacket& packet, Bytes payload) {
-  if (payload.size() > kMaxPayload || packet.index < 0) return false;
+  if (payload.size() > max_payload() || packet.index < 0) return false;
   if (packet.index + static_cast<int64_t>(capacity()) <= highest_) return false;
   CachedPacket& slot = packets_[position(packet.index)];
   if (slot.index >= packet.index) return false;
@@ -23,7 +26,7 @@ bool PacketCache::insert(const CachedPacket& packet, Bytes payload) {
 
 void PacketCache::pad(int64_t index) {
   CachedPacket* packet = slot_of(index);
-  if (!packet || packet->sent || packet->padding != 0 || packet->payload_size == kMaxPayload)
+  if (!packet || packet->sent || packet->padding != 0 || packet->payload_size == max_payload())
     return;
   packet->padding = 1;
   payload_start(index)[kHeadroom + packet->payload_size] = 1;  // the count, which counts itself

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/bytes.h"
@@ -21,7 +22,7 @@ struct CachedPacket {
   // must not be encrypted under one number.
   bool sent = false;
   bool marker = false;
-  bool keyframe = false;     // starts a keyframe, or belongs to its parameter sets
+  bool keyframe = false;     // wire::PayloadInfo::keyframe
   bool frame_start = false;  // first packet of a frame
   int16_t audio_level = -1;  // RFC 6464 byte, -1: absent
   Instant arrival;
@@ -32,11 +33,14 @@ class PacketCache {
   // Room before each payload, so that a retransmission writes the original sequence number
   // (RFC 4588, section 4) in front of it without moving it.
   static constexpr size_t kHeadroom = 2;
-  // The largest payload: Ethernet's MTU less IPv4, UDP and RTP headers.
+  // The largest payload that leaves in one piece: Ethernet's MTU less IPv4, UDP and RTP headers.
   static constexpr size_t kMaxPayload = 1500 - 20 - 8 - 12;
+  // Sound of 120 ms in one packet may be larger, and comes and leaves in fragments: as much as is
+  // received.
+  static constexpr size_t kMaxSoundPayload = 2048 - 12;
 
-  // `capacity`: packets, a power of two.
-  explicit PacketCache(size_t capacity);
+  // `capacity`: packets, a power of two. `max_payload`: bytes.
+  explicit PacketCache(size_t capacity, size_t max_payload = kMaxPayload);
 
   // Copies a packet in; it takes the place of the one `capacity` numbers before it. False, and
   // nothing changed, if it is a duplicate, older than the whole cache, or too large.
@@ -73,22 +77,22 @@ class PacketCache {
 
   int64_t highest() const { return highest_; }
   size_t capacity() const { return packets_.size(); }
+  size_t max_payload() const { return slot_size_ - kHeadroom; }
 
  private:
-  static constexpr size_t kSlotSize = kHeadroom + kMaxPayload;
-
   size_t position(int64_t index) const {
     return static_cast<size_t>(index) & (packets_.size() - 1);
   }
   const uint8_t* payload_start(int64_t index) const {
-    return &payloads_[position(index) * kSlotSize];
+    return &payloads_[position(index) * slot_size_];
   }
-  uint8_t* payload_start(int64_t index) { return &payloads_[position(index) * kSlotSize]; }
+  uint8_t* payload_start(int64_t index) { return &payloads_[position(index) * slot_size_]; }
 
   CachedPacket* slot_of(int64_t index) { return const_cast<CachedPacket*>(find(index)); }
 
+  size_t slot_size_;
   std::vector<CachedPacket> packets_;
-  std::vector<uint8_t> payloads_;
+  std::unique_ptr<uint8_t[]> payloads_;  // not touched before it is used
   int64_t highest_ = -1;
 };
 

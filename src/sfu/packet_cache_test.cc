@@ -1,5 +1,6 @@
 #include "sfu/packet_cache.h"
 
+#include <algorithm>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -31,6 +32,20 @@ TEST(PacketCache, FindsWhatItWasGiven) {
   EXPECT_EQ(cache.find(99), nullptr);
   EXPECT_EQ(cache.find(108), nullptr) << "shares its slot";
   EXPECT_EQ(cache.find(-1), nullptr);
+}
+
+TEST(PacketCache, HoldsPayloadsUpToItsOwnSize) {
+  PacketCache cache(8, 2000);
+  EXPECT_EQ(cache.max_payload(), 2000u);
+  for (int64_t i = 0; i < 8; ++i) {
+    const std::vector<uint8_t> payload(2000, static_cast<uint8_t>(i));
+    ASSERT_TRUE(cache.insert(packet(i), payload));
+  }
+  for (int64_t i = 0; i < 8; ++i) {
+    const Bytes stored = cache.payload(*cache.find(i));
+    EXPECT_TRUE(std::ranges::all_of(stored, [&](uint8_t byte) { return byte == i; }));
+  }
+  EXPECT_FALSE(cache.insert(packet(8), std::vector<uint8_t>(2001)));
 }
 
 TEST(PacketCache, TakesTheOldOnesPlace) {

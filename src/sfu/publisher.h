@@ -14,6 +14,7 @@
 #include "rtc/peer.h"
 #include "sfu/keyframe_requester.h"
 #include "sfu/packet_cache.h"
+#include "wire/h264_parameter_sets.h"
 
 namespace loopcast::sfu {
 
@@ -26,22 +27,38 @@ struct SourceStream {
   wire::Codec codec;
   uint32_t clock_rate;                       // Hz
   std::string fmtp;                          // as the presenter offered it
-  std::optional<rtc::ClockMark> clock = {};  // of the newest sender report
+  std::optional<rtc::ClockMark> clock = {};  // see Publisher::note_clock()
+  std::optional<Instant> clock_seen = {};    // when the newest report came
   PacketCache cache;
   KeyframeRequester keyframes;
   // Packets that arrived and have not been handed to the subscribers yet, in order of arrival.
   std::vector<int64_t> pending;
   // The same as they leave, see Publisher::prepare_batch().
   std::vector<rtc::PlainPacket> batch;
-  size_t batch_keyframe = 0;  // where in `batch` the first keyframe begins; its size: nowhere
-  int64_t batch_lowest = 0;   // number in `batch`
+  // Where in `batch` the first keyframe begins, or goes on; its size: nowhere.
+  size_t batch_keyframe = 0;
+  int64_t batch_lowest = 0;  // number in `batch`
   // First packet of the newest keyframe, -1 before the first one.
   int64_t keyframe_index = -1;
   uint32_t keyframe_timestamp = 0;
   // Packets without payload (bandwidth probes) are not handed on, and the numbering closes behind
-  // them, so that no viewer asks for them: the raw numbers of the last ones, oldest first.
+  // them, so that no viewer asks for them: the raw numbers of the last ones, oldest first. One that
+  // comes when what follows it has been numbered already is handed on as a packet of padding.
   std::array<int64_t, 64> removed{};
   int64_t removed_count = 0;
+  // H.264: a keyframe that comes without its parameter sets gets them put before it, as packets of
+  // their own, so that whoever begins there, and the recorder, can decode it. Where the numbering
+  // opens for them: before which raw numbers, the newest ones.
+  struct Inserted {
+    int64_t before = 0;
+    int64_t count = 0;
+  };
+  std::optional<Ssrc> source;  // whose they are
+  wire::H264ParameterSets parameter_sets;
+  std::optional<uint32_t> parameter_sets_at;  // the timestamp with which the last ones came
+  std::array<Inserted, 64> inserted{};
+  int64_t insertions = 0;
+  int64_t inserted_count = 0;  // packets of all insertions
 };
 
 class Publisher {
@@ -98,20 +115,26 @@ class Publisher {
   // Where a viewer that joins now starts: the newest keyframe, if it can be replayed.
   std::optional<int64_t> replay_start(const SourceStream& stream, Instant now) const;
 
+  // The newest sender report on one of streams(); nullopt: its source has told no time (yet).
+  void note_clock(SourceStream& stream, const std::optional<rtc::ClockMark>& mark);
   // RTP timestamp of `stream` at `now`, from the presenter's sender reports; nullopt before them.
-  // One wall clock serves both streams, so that sound and picture stay together.
+  // One wall clock serves both streams, so that sound and picture stay together: when it was set,
+  // a stream has no timestamp until its next report.
   std::optional<uint32_t> timestamp_at(const SourceStream& stream, Instant now) const;
 
  private:
   bool batch_complete() const;
   bool insert(Instant now, SourceStream& stream, const CachedPacket& packet, Bytes payload);
+  bool take_out(Instant now, SourceStream& stream, const rtc::Received& received);
+  void complete_keyframe(Instant now, SourceStream& stream, int64_t raw, uint32_t timestamp);
+  static void note_keyframe(SourceStream& stream, const CachedPacket& packet);
 
   std::vector<SourceStream> streams_;
   Instant batch_due_ = Instant::never();
   bool frame_open_ = false;  // the last video packet pending is not the last one of its frame
   bool sound_waits_ = false;
   // From the presenter's NTP time (µs) to our monotonic clock (µs), set by the first report seen.
-  mutable std::optional<int64_t> clock_offset_;
+  std::optional<int64_t> clock_offset_;
 };
 
 }  // namespace loopcast::sfu

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sfu/media_testing.h"
+#include "wire/ntp.h"
 
 namespace loopcast::sfu {
 namespace {
@@ -56,12 +57,51 @@ TEST_F(PublisherTest, LatePacketKeepsItsPlaceBeforeThePadding) {
   EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 102, 101}));
 }
 
-TEST_F(PublisherTest, PaddingThatComesLateLeavesItsGap) {
+TEST_F(PublisherTest, PaddingThatComesLateFillsItsGap) {
   EXPECT_TRUE(video(100, 1, Part::kKeyframe));
   EXPECT_TRUE(video(102, 2, Part::kDelta));
-  EXPECT_FALSE(padding(101));
+  EXPECT_TRUE(padding(101));
+  EXPECT_FALSE(padding(101)) << "once";
   EXPECT_TRUE(video(103, 3, Part::kDelta));
-  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 102, 103}));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 102, 101, 103}));
+  const CachedPacket* filler = stream().cache.find(101);
+  ASSERT_TRUE(filler);
+  EXPECT_EQ(filler->payload_size, 0);
+  const rtc::PlainPacket plain = stream().cache.plain(*filler);
+  EXPECT_EQ(plain.padding, 1);
+  ASSERT_EQ(plain.payload.size(), 1u);
+  EXPECT_EQ(plain.payload[0], 1) << "the count, which counts itself";
+}
+
+TEST_F(PublisherTest, PaddingThatOthersOvertookLeavesNoGap) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_FALSE(padding(102));
+  EXPECT_TRUE(padding(101)) << "what follows it may have its number by now";
+  EXPECT_FALSE(padding(102)) << "a duplicate";
+  EXPECT_TRUE(video(103, 2, Part::kDelta));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102}));
+}
+
+TEST_F(PublisherTest, MalformedVideoThatComesLateFillsItsGap) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  EXPECT_TRUE(video(102, 2, Part::kDelta));
+  const std::vector<uint8_t> broken{0x80};
+  EXPECT_TRUE(publisher.accept(now, received(kVideo, 101, 1, broken), counters));
+  EXPECT_EQ(stream().cache.find(101)->payload_size, 0);
+}
+
+TEST_F(PublisherTest, APacketFromBeforeAllRememberedPaddingTakesNobodysPlace) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  int64_t raw = 102;  // 101 is missing
+  for (uint32_t i = 0; i < 70; ++i) {
+    EXPECT_FALSE(padding(raw++));
+    EXPECT_TRUE(video(raw++, 2 + i, Part::kDelta));
+  }
+  const size_t before = stream().pending.size();
+  EXPECT_FALSE(video(101, 1, Part::kDelta));
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpOffSequence), 1u);
+  EXPECT_FALSE(padding(101));
+  EXPECT_EQ(stream().pending.size(), before);
 }
 
 TEST_F(PublisherTest, MorePaddingThanIsRememberedStaysRight) {
@@ -172,9 +212,201 @@ TEST_F(PublisherTest, RetransmissionDoesNotOpenAFrame) {
   EXPECT_TRUE(publisher.batch_ready(now));
 }
 
+TEST_F(PublisherTest, SoundOfLongPacketsIsKept) {
+  const std::vector<uint8_t> longest(PacketCache::kMaxSoundPayload, 0x78);
+  EXPECT_TRUE(publisher.accept(now, received(kAudio, 1, 1, longest), counters));
+  EXPECT_EQ(publisher.streams()[kAudio].cache.find(1)->payload_size, longest.size());
+  std::vector<uint8_t> longer = longest;
+  longer.push_back(0);
+  EXPECT_FALSE(publisher.accept(now, received(kAudio, 2, 2, longer), counters));
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpTooLarge), 1u);
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpDuplicate), 0u);
+}
+
+TEST_F(PublisherTest, PicturesInPacketsThatAreTooLongAreTakenOut) {
+  EXPECT_TRUE(video(100, 1, Part::kKeyframe));
+  std::vector<uint8_t> payload = vp8(Part::kDelta);
+  payload.resize(PacketCache::kMaxPayload + 1);
+  EXPECT_FALSE(publisher.accept(now, received(kVideo, 101, 2, payload), counters));
+  EXPECT_TRUE(video(102, 3, Part::kDelta));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101}));
+  EXPECT_EQ(counters.get(rtc::Counter::kDropRtpTooLarge), 1u);
+}
+
+class H264PublisherTest : public PublisherTest {
+ protected:
+  H264PublisherTest() { publisher = Publisher(publishing_h264()); }
+  void nal(int64_t index, uint32_t timestamp, Nal nal, bool marker = false) {
+    const auto payload = h264(nal);
+    publisher.accept(now, received(kVideo, index, timestamp, payload, marker), counters);
+  }
+};
+
+TEST_F(H264PublisherTest, ParameterSetsBeforeAnOrdinaryPictureAreNoKeyframe) {
+  nal(100, 1, Nal::kSps);
+  nal(101, 1, Nal::kPps);
+  nal(102, 1, Nal::kSlice, true);
+  EXPECT_EQ(stream().keyframe_index, -1);
+  EXPECT_FALSE(publisher.replay_start(stream(), now));
+  publisher.prepare_batch();
+  EXPECT_EQ(stream().batch_keyframe, stream().batch.size());
+}
+
+TEST_F(H264PublisherTest, AKeyframeBeginsWithItsParameterSets) {
+  nal(99, 1, Nal::kSlice, true);
+  nal(100, 2, Nal::kSps);
+  nal(101, 2, Nal::kPps);
+  nal(102, 2, Nal::kIdr, true);
+  EXPECT_EQ(stream().keyframe_index, 100);
+  publisher.prepare_batch();
+  EXPECT_EQ(stream().batch_keyframe, 1u);
+}
+
+TEST_F(H264PublisherTest, WhatWasLostOfAKeyframesBeginningIsFoundLater) {
+  nal(99, 1, Nal::kSlice, true);
+  nal(100, 2, Nal::kSps);
+  nal(102, 2, Nal::kIdr, true);
+  EXPECT_EQ(stream().keyframe_index, 102);
+  nal(103, 3, Nal::kSlice, true);
+  nal(101, 2, Nal::kPps);
+  EXPECT_EQ(stream().keyframe_index, 100);
+}
+
+// With the sets of the offer, "1" as identifiers.
+class BareH264PublisherTest : public H264PublisherTest {
+ protected:
+  BareH264PublisherTest() {
+    publisher =
+        Publisher(publishing_h264("packetization-mode=1;sprop-parameter-sets=Z0LgH4xo,aM48gA=="));
+  }
+  std::vector<uint8_t> types() {
+    std::vector<uint8_t> types;
+    for (const int64_t index : stream().pending)
+      types.push_back(stream().cache.payload(*stream().cache.find(index))[0]);
+    return types;
+  }
+};
+
+TEST_F(BareH264PublisherTest, AKeyframeWithoutParameterSetsGetsThoseOfTheOffer) {
+  nal(100, 1, Nal::kIdr, true);
+  nal(101, 2, Nal::kSlice, true);
+  EXPECT_EQ(types(), (std::vector<uint8_t>{0x67, 0x68, 0x65, 0x41}));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102, 103}));
+  EXPECT_EQ(stream().keyframe_index, 100);
+  for (int64_t index = 100; index <= 102; ++index) {
+    EXPECT_EQ(stream().cache.find(index)->timestamp, 1u);
+    EXPECT_EQ(stream().cache.find(index)->marker, index == 102);
+  }
+}
+
+TEST_F(BareH264PublisherTest, OnceForEachKeyframeThatLacksThem) {
+  nal(100, 1, Nal::kIdr);
+  nal(101, 1, Nal::kIdr, true);
+  nal(102, 2, Nal::kSps);
+  nal(103, 2, Nal::kPps);
+  nal(104, 2, Nal::kIdr, true);
+  nal(105, 3, Nal::kIdr, true);
+  EXPECT_EQ(types(),
+            (std::vector<uint8_t>{0x67, 0x68, 0x65, 0x65, 0x67, 0x68, 0x65, 0x67, 0x68, 0x65}));
+}
+
+TEST_F(BareH264PublisherTest, LatePacketsKeepTheirPlace) {
+  nal(98, 1, Nal::kSlice, true);
+  nal(100, 2, Nal::kIdr, true);
+  nal(102, 3, Nal::kSlice, true);
+  nal(99, 1, Nal::kSlice, true);
+  nal(101, 3, Nal::kSlice);
+  nal(103, 4, Nal::kSlice, true);
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{98, 100, 101, 102, 104, 99, 103, 105}));
+}
+
+TEST_F(BareH264PublisherTest, ProbesAndInsertionsTogether) {
+  nal(100, 1, Nal::kIdr, true);  // 100 to 102
+  EXPECT_FALSE(padding(101));
+  nal(102, 2, Nal::kSlice, true);
+  nal(103, 3, Nal::kIdr, true);  // 104 to 106
+  EXPECT_FALSE(padding(104));
+  nal(105, 4, Nal::kSlice, true);
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102, 103, 104, 105, 106, 107}));
+}
+
+TEST_F(BareH264PublisherTest, NothingIsPutWhereTheNextPacketStands) {
+  nal(99, 1, Nal::kSlice, true);
+  nal(101, 2, Nal::kIdr, true);  // a later slice came first
+  nal(100, 2, Nal::kIdr);
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{99, 101, 102, 103, 100}));
+}
+
+TEST_F(H264PublisherTest, SetsOfTheStreamsBeginningAreThereForThoseWhoComeLater) {
+  nal(100, 1, Nal::kSps);
+  nal(101, 1, Nal::kPps);
+  nal(102, 1, Nal::kIdr, true);
+  nal(103, 2, Nal::kIdr, true);
+  EXPECT_EQ(stream().keyframe_index, 103);
+  EXPECT_EQ(stream().cache.payload(*stream().cache.find(103))[0], 0x67);
+  EXPECT_EQ(stream().cache.highest(), 105);
+}
+
+TEST_F(H264PublisherTest, AnotherSourceIsNotGivenTheSetsOfTheOneBefore) {
+  nal(100, 1, Nal::kSps);
+  nal(101, 1, Nal::kPps);
+  nal(102, 1, Nal::kIdr, true);
+  const auto payload = h264(Nal::kIdr);
+  auto other = received(kVideo, 103, 2, payload);
+  other.rtp.ssrc = Ssrc{9};
+  EXPECT_TRUE(publisher.accept(now, other, counters));
+  EXPECT_EQ(stream().pending, (std::vector<int64_t>{100, 101, 102, 103}));
+}
+
 TEST_F(PublisherTest, PendingIsBounded) {
   for (int64_t i = 0; i < 5000; ++i) video(100 + i, 1, Part::kInside, false);
   EXPECT_EQ(stream().pending.size(), Publisher::kVideoCache);
+}
+
+// Sender reports.
+
+class PublisherClocks : public PublisherTest {
+ protected:
+  static constexpr int64_t kWall = 1'790'000'000'000'000;
+  void report(size_t media, Instant at, int64_t wall_us, uint32_t timestamp) {
+    publisher.note_clock(*publisher.stream_of(media),
+                         rtc::ClockMark{wire::ntp_from_wall(WallTime{wall_us}), timestamp, at});
+  }
+  std::optional<uint32_t> timestamp(size_t media, Instant at) {
+    return publisher.timestamp_at(*publisher.stream_of(media), at);
+  }
+};
+
+TEST_F(PublisherClocks, PlacesBothStreamsByOneWallClock) {
+  EXPECT_FALSE(timestamp(kVideo, now));
+  report(kAudio, now, kWall, 1000);
+  EXPECT_FALSE(timestamp(kVideo, now));
+  EXPECT_EQ(timestamp(kAudio, now + Duration::seconds(1)), 49'000u);
+  // This report took 300 ms longer on its way: that is not its stream's fault.
+  report(kVideo, now + Duration::millis(1300), kWall + 1'000'000, 500'000);
+  EXPECT_EQ(timestamp(kVideo, now + Duration::seconds(2)), 590'000u);
+}
+
+TEST_F(PublisherClocks, AClockThatWasSetPlacesNothingByTheOneBefore) {
+  report(kAudio, now, kWall, 1000);
+  report(kVideo, now, kWall, 500'000);
+  const Instant later = now + Duration::seconds(1);
+  report(kAudio, later, kWall + 3'600'000'000, 49'000);
+  EXPECT_EQ(timestamp(kAudio, later), 49'000u);
+  EXPECT_FALSE(timestamp(kVideo, later)) << "it is in time with the old clock";
+  // The same report once more, as after any compound of the presenter, changes nothing.
+  report(kVideo, now, kWall, 500'000);
+  EXPECT_FALSE(timestamp(kVideo, later));
+  EXPECT_EQ(timestamp(kAudio, later), 49'000u);
+  report(kVideo, later, kWall + 3'600'000'000, 590'000);
+  EXPECT_EQ(timestamp(kVideo, later), 590'000u);
+  EXPECT_EQ(timestamp(kAudio, later), 49'000u);
+}
+
+TEST_F(PublisherClocks, ASourceThatTellsNoTimeIsNotPlaced) {
+  report(kVideo, now, kWall, 500'000);
+  publisher.note_clock(stream(), std::nullopt);
+  EXPECT_FALSE(timestamp(kVideo, now));
 }
 
 }  // namespace

@@ -77,7 +77,8 @@ size_t Subscriber::replay(Instant now, Stream& stream, const SourceStream& sourc
   size_t count = 0, total = 0;
   for (int64_t i = from; i <= source.cache.highest(); ++i) {
     const CachedPacket* packet = source.cache.find(i);
-    if (!packet || is_pending(i) || (!stream.running && !packet->keyframe)) continue;
+    if (!packet || is_pending(i)) continue;
+    if (!stream.running && packet->timestamp != source.keyframe_timestamp) continue;
     run[count] = source.cache.plain(*packet);
     if (!stream.running) begin(stream, run[count]);
     ++total;
@@ -97,9 +98,14 @@ void Subscriber::forward_batch(Instant now, const Publisher& publisher, rtc::Pee
     const SourceStream& source = publisher.streams()[stream.source];
     std::span<const rtc::PlainPacket> batch = source.batch;
     if (!stream.running) {
-      if (source.kind == rtc::MediaKind::kVideo) batch = batch.subspan(source.batch_keyframe);
+      const bool video = source.kind == rtc::MediaKind::kVideo;
+      if (video) batch = batch.subspan(source.batch_keyframe);
       if (batch.empty()) continue;
-      begin(stream, batch.front());
+      // The beginning of the keyframe, parameter sets perhaps, left with the batch before.
+      if (video && batch.front().timestamp == source.keyframe_timestamp &&
+          source.keyframe_index < batch.front().index)
+        replay(now, stream, source, source.keyframe_index, peer, counters, out);
+      if (!stream.running) begin(stream, batch.front());
     }
     if (source.batch_lowest >= stream.first_index) {
       if (!batch.empty()) send(now, stream, batch, peer, counters, out);

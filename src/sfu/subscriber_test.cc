@@ -313,5 +313,39 @@ TEST_F(SubscriberTest, KeyframeRequestsOfOneViewerAreLimited) {
   EXPECT_EQ(viewer.counters().get(Counter::kKeyframeRequestsReceived), 2u);
 }
 
+// The frame was not complete when its parameter sets left.
+TEST_F(SubscriberTest, AKeyframeWhoseBeginningHasLeftAlreadyIsSentWhole) {
+  publisher = Publisher(publishing_h264());
+  const auto nal = [&](int64_t index, uint32_t timestamp, Nal of, uint8_t tag) {
+    const auto payload = h264(of, tag);
+    publisher.accept(now, received(kVideo, index, timestamp, payload, false), viewer.counters());
+  };
+  start();
+  nal(99, 1, Nal::kSlice, 1);
+  nal(100, 2, Nal::kSps, 2);
+  nal(101, 2, Nal::kPps, 3);
+  hand_on();
+  EXPECT_THAT(tags(), ElementsAre());
+  nal(102, 2, Nal::kIdr, 4);
+  nal(103, 2, Nal::kIdr, 5);
+  hand_on();
+  EXPECT_THAT(tags(), ElementsAre(2, 3, 4, 5));
+  nal(104, 3, Nal::kSlice, 6);
+  hand_on();
+  EXPECT_THAT(tags(), ElementsAre(6));
+}
+
+TEST_F(SubscriberTest, ParameterSetsOfAnOrdinaryPictureAreNoBeginning) {
+  publisher = Publisher(publishing_h264());
+  start();
+  for (const auto& [index, of] : {std::pair(100, Nal::kSps), std::pair(101, Nal::kSlice)}) {
+    const auto payload = h264(of);
+    publisher.accept(now, received(kVideo, index, 2, payload), viewer.counters());
+  }
+  hand_on();
+  EXPECT_THAT(tags(), ElementsAre());
+  EXPECT_FALSE(stream().keyframes.next_timeout().is_never()) << "one is asked for";
+}
+
 }  // namespace
 }  // namespace loopcast::sfu

@@ -197,7 +197,7 @@ void Worker::learn_route(SlabId handle, Member& member, const Route& from) {
 void Worker::handle_rtcp(Instant now, Member& member, Bytes compound, Outlet& out) {
   if (Source* own = sources_.find(member.publishes))
     for (SourceStream& stream : own->publisher.streams())
-      stream.clock = member.peer.clock_mark(stream.media);
+      own->publisher.note_clock(stream, member.peer.clock_mark(stream.media));
   Source* source = sources_.find(member.watches);
   if (!member.subscriber || !source) return;
   member.subscriber->handle_rtcp(now, compound, source->publisher, member.peer, counters_, out);
@@ -309,10 +309,10 @@ void Worker::drive(Instant now, SlabId handle, Member& member, Outlet& out) {
       schedule(handle, member);
       return;
     case rtc::Peer::State::kClosed:
-      events_.push_back(Ended{member.id, "closed"});
+      events_.push_back(Ended{member.id, "closed", true});
       break;
     case rtc::Peer::State::kFailed:
-      events_.push_back(Ended{member.id, member.peer.failure()});
+      events_.push_back(Ended{member.id, member.peer.failure(), false});
       break;
   }
   remove(now, handle);

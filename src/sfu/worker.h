@@ -98,10 +98,12 @@ struct Restarted {
 struct Connected {
   MediaId id = 0;
 };
-// The peer is gone: "closed" by itself, or "ice" or "dtls" failed.
+// The peer is gone. `goodbye`: it closed the connection itself, and said so (DTLS close_notify);
+// otherwise `reason` says what failed: "ice" or "dtls".
 struct Ended {
   MediaId id = 0;
   std::string reason;
+  bool goodbye = false;
 };
 // A publisher that has connected has sent neither media nor a report on it for kSilence, or none
 // at all since then. It may be dead: its consent expires only after 20 s. Told up to a second late.

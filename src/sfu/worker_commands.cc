@@ -242,7 +242,8 @@ void Worker::handle_handover(Instant now, PacketBatch&& batch, Outlet& out) {
   if (source && !batch.last) {
     auto& streams = source->publisher.streams();
     for (const PacketBatch::Clock& clock : batch.clocks)
-      if (clock.stream < streams.size()) streams[clock.stream].clock = clock.mark;
+      if (clock.stream < streams.size())
+        source->publisher.note_clock(streams[clock.stream], clock.mark);
     const bool idle = !source->publisher.has_pending();
     for (const PacketBatch::Packet& packet : batch.packets)
       source->publisher.accept_relayed(now, packet.stream, packet.meta, batch.payload(packet));

@@ -104,6 +104,49 @@ CREATE INDEX calls_by_time ON calls (user_id, started_at);
 CREATE INDEX calls_by_other ON calls (other_id);
 CREATE INDEX calls_unseen ON calls (user_id) WHERE seen = 0;
 )sql"},
+    // Who does not want to be called by whom.
+    {5, R"sql(
+CREATE TABLE blocked (
+  user_id  TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  other_id TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  since    INTEGER NOT NULL,
+  PRIMARY KEY (user_id, other_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blocked_by_other ON blocked (other_id);
+)sql"},
+    // skeleton(): as app::confusable_skeleton() makes it; two who looked the same before keep their
+    // names. A quota that is NULL is the one of the options. A recording of a call has its call_id
+    // for ever, so that what was agreed between two holds also when one of them is gone.
+    {6, R"sql(
+ALTER TABLE users ADD COLUMN sign_outs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN nickname_shape TEXT NOT NULL DEFAULT '';
+ALTER TABLE users ADD COLUMN quota_bytes INTEGER;
+ALTER TABLE users ADD COLUMN quota_seconds INTEGER;
+UPDATE users SET nickname_shape = skeleton(nickname_key);
+CREATE INDEX users_by_shape ON users (nickname_shape);
+
+CREATE TABLE known_places (
+  user_id TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  place   BLOB    NOT NULL,
+  used_at INTEGER NOT NULL,
+  PRIMARY KEY (user_id, place)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE recordings ADD COLUMN call_id TEXT NOT NULL DEFAULT '';
+UPDATE recordings SET call_id = broadcast_id WHERE co_owner_id IS NOT NULL;
+DROP TRIGGER recordings_follow_nickname;
+-- The second changes nothing but lets the columns hear of it, which know the other one's nickname.
+CREATE TRIGGER recordings_follow_nickname AFTER UPDATE OF nickname ON users BEGIN
+  UPDATE recordings SET presenter = new.nickname WHERE owner_id = new.id;
+  UPDATE recordings SET co_owner_id = co_owner_id WHERE co_owner_id = new.id;
+END;
+DROP TRIGGER recordings_of_gone_user;
+-- What shows the one who leaves goes, also where another had a part in it.
+CREATE TRIGGER recordings_of_gone_user AFTER DELETE ON users BEGIN
+  UPDATE recordings SET removing = 1 WHERE owner_id = old.id;
+  UPDATE recordings SET co_owner_id = NULL WHERE co_owner_id = old.id;
+END;
+)sql"},
 };
 
 }  // namespace

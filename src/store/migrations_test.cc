@@ -77,6 +77,22 @@ TEST_F(MigrationsTest, NicknamesGetTheKeysOfNow) {
   EXPECT_EQ(count("SELECT count(*) FROM users WHERE avatar = ''"), 5);
 }
 
+TEST_F(MigrationsTest, WhatIsThereGetsItsShapeAndItsCall) {
+  ASSERT_TRUE(db_->migrate(migrations().first(4)));
+  ASSERT_TRUE(db_->execute(
+      "INSERT INTO users VALUES ('1', 'admin', 'admin', 'hash', 0, '');"
+      "INSERT INTO users VALUES ('2', 'аdmin', 'аdmin', 'hash', 0, '');"
+      "INSERT INTO recordings (id, owner_id, co_owner_id, presenter, broadcast_id, title, "
+      "started_at, location, visibility, state) VALUES "
+      "('call', '1', '2', 'admin', 'b1', '', 0, '', 2, 2), "
+      "('own', '1', NULL, 'admin', 'b2', '', 0, '', 2, 2)"));
+  ASSERT_TRUE(db_->migrate(migrations()));
+  EXPECT_EQ(count("SELECT count(DISTINCT nickname_shape) FROM users WHERE nickname_shape <> ''"), 1)
+      << "both keep their names";
+  EXPECT_EQ(count("SELECT count(*) FROM recordings WHERE call_id = 'b1' AND id = 'call'"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM recordings WHERE call_id = '' AND id = 'own'"), 1);
+}
+
 TEST_F(MigrationsTest, RunOnlyTheMissingSteps) {
   const Migration first[] = {{1, "CREATE TABLE t (v INTEGER) STRICT; INSERT INTO t VALUES (1)"}};
   const Migration both[] = {first[0], {2, "INSERT INTO t VALUES (2)"}};

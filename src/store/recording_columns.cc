@@ -57,6 +57,18 @@ uint32_t clamped_ms(Duration duration) {
       std::clamp<int64_t>(duration.ms(), 0, std::numeric_limits<uint32_t>::max()));
 }
 
+// Beyond it, what is left is one word: nobody searches for that many.
+constexpr size_t kMaxWords = 8;
+
+// What a page calls this recording, in both languages: whoever reads it searches for that. A title
+// that is the presenter's nickname is none.
+std::string said_of(const RecordingColumnsRow& row) {
+  if (row.of_call) return row.title + "\nCall with " + row.other + "\n与 " + row.other + " 的通话";
+  if (row.title.empty() || row.title == row.presenter)
+    return "Broadcast by " + row.presenter + "\n" + row.presenter + " 的直播";
+  return row.title;
+}
+
 }  // namespace
 
 uint32_t RecordingColumns::Names::number_of(std::string_view name) {
@@ -75,7 +87,7 @@ void RecordingColumns::clear() { *this = RecordingColumns(); }
 
 void RecordingColumns::put(const RecordingColumnsRow& row) {
   remove(row.number);
-  const std::string title = app::search_key(row.title);
+  const std::string title = app::search_key(said_of(row));
   Entry entry{};
   entry.number = row.number;
   entry.started_us = row.started_at.us;
@@ -87,11 +99,15 @@ void RecordingColumns::put(const RecordingColumnsRow& row) {
   entry.owner = users_.number_of(row.owner_id);
   entry.co_owner = row.co_owner_id.empty() ? kNobody : users_.number_of(row.co_owner_id);
   entry.presenter = presenters_.number_of(app::search_key(row.presenter));
+  entry.other = row.other.empty() ? kNobody : presenters_.number_of(app::search_key(row.other));
   entry.location = locations_.number_of(app::search_key(row.location));
   entry.removing = row.removing;
   entry.listed = !row.removing && row.visibility == app::Visibility::kPublic &&
                  row.state == app::RecordingState::kReady;
+  entry.plays = !row.removing && (row.state == app::RecordingState::kReady ||
+                                  row.state == app::RecordingState::kDamaged);
   titles_ += title;
+  count(entry, 1);
   const auto at =
       std::upper_bound(entries_.begin(), entries_.end(), entry, [](const Entry& a, const Entry& b) {
         return a.started_us != b.started_us ? a.started_us < b.started_us : a.number < b.number;
@@ -108,10 +124,20 @@ void RecordingColumns::remove(int64_t number) {
       [](const Entry& e, int64_t started_us) { return e.started_us < started_us; });
   while (entry->number != number || entry->gone) ++entry;
   entry->gone = true;
+  count(*entry, -1);
   titles_gone_ += entry->title_size;
   ++gone_;
   places_.erase(place);
   if (gone_ >= kWorthCompacting && gone_ * 4 >= entries_.size()) compact();
+}
+
+void RecordingColumns::count(const Entry& entry, int sign) {
+  if (usage_.size() <= entry.owner) usage_.resize(entry.owner + 1);
+  for (app::RecordingUsage* usage : {&usage_[entry.owner], &total_}) {
+    usage->bytes += sign > 0 ? entry.bytes : -entry.bytes;
+    usage->count += static_cast<uint64_t>(sign);
+    usage->time = usage->time + Duration::millis(sign * int64_t{entry.duration_ms});
+  }
 }
 
 void RecordingColumns::compact() {
@@ -128,16 +154,35 @@ void RecordingColumns::compact() {
   titles_gone_ = 0;
 }
 
+std::vector<RecordingColumns::Word> RecordingColumns::words_of(std::string_view text) const {
+  std::vector<Word> words;
+  const std::string key = app::search_key(text);
+  std::string_view rest = key;
+  while (!rest.empty()) {
+    const size_t end =
+        words.size() + 1 < kMaxWords ? std::min(rest.find(' '), rest.size()) : rest.size();
+    const std::string_view word = rest.substr(0, end);
+    if (!word.empty())
+      words.push_back({std::string(word), pairs_of(word), matching(presenters_.texts, word)});
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return words;
+}
+
+bool RecordingColumns::has(const Entry& entry, const Word& word) const {
+  if (word.named[entry.presenter] != 0) return true;
+  if (entry.other != kNobody && word.named[entry.other] != 0) return true;
+  return (entry.title_pairs & word.pairs) == word.pairs && contains(title_of(entry), word.key);
+}
+
 RecordingColumns::Found RecordingColumns::find(const app::RecordingFilter& filter, uint64_t offset,
                                                uint32_t limit) const {
   Found found;
-  const std::string part = app::search_key(filter.text);
-  const uint64_t part_pairs = pairs_of(part);
+  const std::vector<Word> words = words_of(filter.text);
   const bool by_presenter = !filter.presenter.empty();
   const bool by_location = !filter.location.empty();
   const auto presenters = matching(presenters_.texts, app::search_key(filter.presenter));
   const auto locations = matching(locations_.texts, app::search_key(filter.location));
-  const auto named = matching(presenters_.texts, part);
   if ((by_presenter && none(presenters)) || (by_location && none(locations))) return found;
   const uint32_t owner = filter.owned_by ? users_.find(*filter.owned_by) : kNobody;
   if (filter.owned_by && owner == kNobody) return found;
@@ -159,9 +204,7 @@ RecordingColumns::Found RecordingColumns::find(const app::RecordingFilter& filte
     if (!shown || entry->duration_ms < shortest || entry->duration_ms > longest) continue;
     if (by_presenter && presenters[entry->presenter] == 0) continue;
     if (by_location && locations[entry->location] == 0) continue;
-    if (!part.empty() && named[entry->presenter] == 0 &&
-        ((entry->title_pairs & part_pairs) != part_pairs || !contains(title_of(*entry), part)))
-      continue;
+    if (!std::ranges::all_of(words, [&](const Word& word) { return has(*entry, word); })) continue;
     if (found.total >= offset && found.numbers.size() < limit)
       found.numbers.push_back(entry->number);
     ++found.total;
@@ -170,15 +213,19 @@ RecordingColumns::Found RecordingColumns::find(const app::RecordingFilter& filte
 }
 
 app::RecordingUsage RecordingColumns::usage(const std::optional<std::string>& owner_id) const {
-  app::RecordingUsage usage;
-  const uint32_t owner = owner_id ? users_.find(*owner_id) : kNobody;
-  if (owner_id && owner == kNobody) return usage;
-  for (const Entry& entry : entries_) {
-    if (entry.gone || (owner_id && entry.owner != owner)) continue;
-    usage.bytes += entry.bytes;
-    ++usage.count;
-  }
-  return usage;
+  if (!owner_id) return total_;
+  const uint32_t owner = users_.find(*owner_id);
+  return owner < usage_.size() ? usage_[owner] : app::RecordingUsage();
+}
+
+std::vector<app::OwnerUsage> RecordingColumns::usage_by_owner() const {
+  std::vector<uint64_t> bytes(users_.texts.size());
+  for (const Entry& entry : entries_)
+    if (!entry.gone && entry.plays) bytes[entry.owner] += entry.bytes;
+  std::vector<app::OwnerUsage> owners;
+  for (size_t i = 0; i < bytes.size(); ++i)
+    if (bytes[i] > 0) owners.push_back({users_.texts[i], bytes[i]});
+  return owners;
 }
 
 }  // namespace loopcast::store

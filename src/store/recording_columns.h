@@ -23,12 +23,14 @@ struct RecordingColumnsRow {
   std::string owner_id;
   std::string co_owner_id;
   std::string presenter;
+  std::string other = {};  // the nickname of the other one of a call; empty: of no call, or gone
   std::string title;
   std::string location;
   uint64_t bytes = 0;
   app::Visibility visibility = app::Visibility::kPublic;
   app::RecordingState state = app::RecordingState::kRecording;
   bool removing = false;
+  bool of_call = false;
 };
 
 class RecordingColumns {
@@ -47,6 +49,8 @@ class RecordingColumns {
   Found find(const app::RecordingFilter& filter, uint64_t offset, uint32_t limit) const;
   // Of one owner, or of all: those that are being removed still take their space.
   app::RecordingUsage usage(const std::optional<std::string>& owner_id) const;
+  // Those that play.
+  std::vector<app::OwnerUsage> usage_by_owner() const;
   size_t size() const { return places_.size(); }
 
  private:
@@ -73,15 +77,27 @@ class RecordingColumns {
     uint32_t owner;
     uint32_t co_owner;
     uint32_t presenter;
+    uint32_t other;
     uint32_t location;
     bool gone;
     bool removing;
     bool listed;  // public and ready
+    bool plays;
+  };
+  // A word that is searched for.
+  struct Word {
+    std::string key;
+    uint64_t pairs;
+    std::vector<uint8_t> named;  // which of presenters_ have it
   };
 
   std::string_view title_of(const Entry& entry) const {
     return std::string_view(titles_).substr(entry.title_at, entry.title_size);
   }
+  std::vector<Word> words_of(std::string_view text) const;
+  bool has(const Entry& entry, const Word& word) const;
+  // What the entry takes, added to or taken from the sums.
+  void count(const Entry& entry, int sign);
   void compact();
 
   std::vector<Entry> entries_;                   // oldest first
@@ -89,6 +105,8 @@ class RecordingColumns {
   size_t gone_ = 0;
   std::string titles_;  // their search keys, one behind the other
   size_t titles_gone_ = 0;
+  std::vector<app::RecordingUsage> usage_;  // by number of the owner
+  app::RecordingUsage total_;
   Names users_;
   Names presenters_;  // search keys
   Names locations_;   // search keys

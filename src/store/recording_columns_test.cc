@@ -73,6 +73,63 @@ TEST(RecordingColumns, TextsMatchAPart) {
   EXPECT_THAT(find({.text = "yogi"}), IsEmpty());
 }
 
+TEST(RecordingColumns, WordsMatchInAnyOrder) {
+  RecordingColumns columns;
+  auto yoga = row(1, 1, "小明");
+  yoga.title = "Morning yoga in the park";
+  columns.put(yoga);
+  const auto find = [&](std::string text) { return columns.find({.text = std::move(text)}, 0, 9); };
+  EXPECT_THAT(find("park yoga").numbers, ElementsAre(1));
+  EXPECT_THAT(find("  yoga   morn ").numbers, ElementsAre(1));
+  EXPECT_THAT(find("yoga 小明").numbers, ElementsAre(1)) << "title and presenter";
+  EXPECT_THAT(find("yoga evening").numbers, IsEmpty());
+  EXPECT_THAT(find("   ").numbers, ElementsAre(1));
+  EXPECT_THAT(find(std::string(5000, 'x') + std::string(5000, ' ')).numbers, IsEmpty());
+  EXPECT_THAT(find("m o r n i n g y o g a").numbers, IsEmpty()) << "the ninth and what follows it";
+}
+
+TEST(RecordingColumns, WhatACardSaysIsFound) {
+  RecordingColumns columns;
+  auto untitled = row(1, 1, "Zoë");
+  untitled.title = "Zoë";
+  auto call = row(2, 2, "Zoë");
+  call.title = "Zoë";
+  call.of_call = true;
+  call.other = "小明";
+  auto titled = row(3, 3, "Zoë");
+  titled.title = "Yoga";
+  for (const auto& r : {untitled, call, titled}) columns.put(r);
+  const auto find = [&](const char* text) { return columns.find({.text = text}, 0, 9).numbers; };
+  EXPECT_THAT(find("Broadcast by Zoë"), ElementsAre(1));
+  EXPECT_THAT(find("broadcast"), ElementsAre(1));
+  EXPECT_THAT(find("Zoë 的直播"), ElementsAre(1));
+  EXPECT_THAT(find("Call with 小明"), ElementsAre(2));
+  EXPECT_THAT(find("与 小明 的通话"), ElementsAre(2));
+  EXPECT_THAT(find("小明"), ElementsAre(2));
+  EXPECT_THAT(find("zoë"), ElementsAre(3, 2, 1));
+}
+
+TEST(RecordingColumns, SumsFollowEveryChange) {
+  RecordingColumns columns;
+  auto r = row(1, 1, "alice");
+  columns.put(r);
+  columns.put(row(2, 2, "bob"));
+  r.bytes = 100;
+  columns.put(r);
+  EXPECT_EQ(columns.usage("id-alice").bytes, 100u);
+  EXPECT_EQ(columns.usage("id-alice").count, 1u);
+  EXPECT_EQ(columns.usage("id-alice").time, Duration::seconds(1));
+  EXPECT_EQ(columns.usage(std::nullopt).bytes, 110u);
+  EXPECT_EQ(columns.usage_by_owner().size(), 2u);
+  columns.remove(1);
+  columns.remove(1);
+  EXPECT_EQ(columns.usage("id-alice").bytes, 0u);
+  EXPECT_EQ(columns.usage("id-alice").time, Duration());
+  EXPECT_EQ(columns.usage("nobody").count, 0u);
+  ASSERT_EQ(columns.usage_by_owner().size(), 1u);
+  EXPECT_EQ(columns.usage_by_owner()[0].owner_id, "id-bob");
+}
+
 TEST(RecordingColumns, OnlyPublicAndReadyUnlessOnesOwn) {
   RecordingColumns columns;
   auto hidden = row(1, 1, "alice");

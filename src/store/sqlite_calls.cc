@@ -1,5 +1,7 @@
 #include "store/sqlite_calls.h"
 
+#include "app/messages.h"
+
 namespace loopcast::store {
 namespace {
 
@@ -19,12 +21,23 @@ constexpr char kCount[] = "SELECT COUNT(*) FROM calls WHERE user_id = ?";
 constexpr char kCountUnseen[] = "SELECT COUNT(*) FROM calls WHERE user_id = ? AND seen = 0";
 constexpr char kSee[] = "UPDATE calls SET seen = 1 WHERE user_id = ? AND seen = 0";
 constexpr char kRemove[] = "DELETE FROM calls WHERE user_id = ?";
+constexpr char kBlock[] =
+    "INSERT OR IGNORE INTO blocked (user_id, other_id, since) SELECT ?1, ?2, ?3 "
+    "WHERE EXISTS (SELECT 1 FROM users WHERE id = ?1) AND EXISTS (SELECT 1 FROM users WHERE id = "
+    "?2)";
+constexpr char kUnblock[] = "DELETE FROM blocked WHERE user_id = ? AND other_id = ?";
+constexpr char kBlocks[] = "SELECT COUNT(*) FROM blocked WHERE user_id = ? AND other_id = ?";
+constexpr char kCountBlocked[] = "SELECT COUNT(*) FROM blocked WHERE user_id = ?";
+constexpr char kListBlocked[] =
+    "SELECT u.id, u.nickname, u.created_at, u.avatar FROM blocked b JOIN users u ON u.id = "
+    "b.other_id WHERE b.user_id = ? ORDER BY u.nickname_key";
+// Along the index of the keys, which is their order and has all that is looked at: rows are read
+// for those who are found only.
 constexpr char kFindUsers[] =
-    "SELECT id, nickname, created_at, avatar FROM users WHERE instr(nickname_key, ?) > 0 "
-    "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY nickname_key LIMIT ? OFFSET ?";
-constexpr char kCountUsers[] =
-    "SELECT COUNT(*) FROM users WHERE instr(nickname_key, ?) > 0 "
-    "AND id NOT IN (SELECT value FROM json_each(?))";
+    "SELECT nickname_key FROM users WHERE instr(nickname_key, ?) > 0 "
+    "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY nickname_key";
+constexpr char kFoundUser[] =
+    "SELECT id, nickname, created_at, avatar FROM users WHERE nickname_key = ?";
 
 // Ids are of characters that need no escaping.
 std::string json_list(const std::vector<std::string>& ids) {
@@ -41,8 +54,10 @@ std::string json_list(const std::vector<std::string>& ids) {
 Status SqliteCalls::add_call(const app::CallOver& over) {
   Transaction transaction(db_);
   if (!transaction.begun()) return transaction.begun();
-  for (const auto role : {app::CallRole::kCaller, app::CallRole::kCallee})
+  for (const auto role : {app::CallRole::kCaller, app::CallRole::kCallee}) {
+    if (role == app::CallRole::kCallee && over.kept_from_callee) continue;
     if (const Status added = add(app::record_of(over, role)); !added) return added;
+  }
   return transaction.commit();
 }
 
@@ -96,20 +111,59 @@ Status SqliteCalls::see_calls(const std::string& user_id) { return run(kSee, use
 
 Status SqliteCalls::remove_calls_of(const std::string& user_id) { return run(kRemove, user_id); }
 
+Status SqliteCalls::block(const std::string& user_id, const std::string& other_id, WallTime now) {
+  if (user_id == other_id) return app::make_error(app::Code::kNotFound);
+  const auto already = blocks(user_id, other_id);
+  if (!already) return already.error();
+  if (*already) return ok();
+  const auto held = count(kCountBlocked, user_id);
+  if (!held) return held.error();
+  if (*held >= app::kMaxBlockedPerUser) return app::make_error(app::Code::kTooManyBlocked);
+  Query query = db_.query(kBlock);
+  if (query.bind(user_id).bind(other_id).bind(now.us).step() != SQLITE_DONE) return db_.error();
+  return db_.changes() > 0 ? ok() : Status(app::make_error(app::Code::kNotFound));
+}
+
+Status SqliteCalls::unblock(const std::string& user_id, const std::string& other_id) {
+  Query query = db_.query(kUnblock);
+  if (query.bind(user_id).bind(other_id).step() != SQLITE_DONE) return db_.error();
+  return ok();
+}
+
+Expected<bool> SqliteCalls::blocks(const std::string& user_id, const std::string& other_id) {
+  Query query = db_.query(kBlocks);
+  if (query.bind(user_id).bind(other_id).step() != SQLITE_ROW) return db_.error();
+  return query.number(0) > 0;
+}
+
+Expected<std::vector<app::User>> SqliteCalls::blocked_by(const std::string& user_id) {
+  std::vector<app::User> users;
+  Query list = db_.query(kListBlocked);
+  list.bind(user_id);
+  int rc = list.step();
+  for (; rc == SQLITE_ROW; rc = list.step())
+    users.push_back({list.text(0), list.text(1), WallTime{list.number(2)}, list.text(3)});
+  if (rc != SQLITE_DONE) return db_.error();
+  return users;
+}
+
 Expected<app::UserPage> SqliteCalls::find_users(const std::string& part,
                                                 const std::vector<std::string>& except,
                                                 uint64_t offset, uint32_t limit) {
   app::UserPage page;
   const std::string excluded = json_list(except);
   Query list = db_.query(kFindUsers);
-  list.bind(part).bind(excluded).bind(int64_t{limit}).bind(static_cast<int64_t>(offset));
+  list.bind(part).bind(excluded);
   int rc = list.step();
-  for (; rc == SQLITE_ROW; rc = list.step())
-    page.users.push_back({list.text(0), list.text(1), WallTime{list.number(2)}, list.text(3)});
+  for (; rc == SQLITE_ROW; rc = list.step()) {
+    const uint64_t place = page.total++;
+    if (place < offset || place - offset >= limit) continue;
+    const std::string key = list.text(0);
+    Query user = db_.query(kFoundUser);
+    if (user.bind(key).step() != SQLITE_ROW) return db_.error();
+    page.users.push_back({user.text(0), user.text(1), WallTime{user.number(2)}, user.text(3)});
+  }
   if (rc != SQLITE_DONE) return db_.error();
-  Query total = db_.query(kCountUsers);
-  if (total.bind(part).bind(excluded).step() != SQLITE_ROW) return db_.error();
-  page.total = static_cast<uint64_t>(total.number(0));
   return page;
 }
 

@@ -18,6 +18,10 @@ class SqliteCalls final : public app::CallStore {
   Expected<uint64_t> unseen_calls(const std::string& user_id) override;
   Status see_calls(const std::string& user_id) override;
   Status remove_calls_of(const std::string& user_id) override;
+  Status block(const std::string& user_id, const std::string& other_id, WallTime now) override;
+  Status unblock(const std::string& user_id, const std::string& other_id) override;
+  Expected<bool> blocks(const std::string& user_id, const std::string& other_id) override;
+  Expected<std::vector<app::User>> blocked_by(const std::string& user_id) override;
   Expected<app::UserPage> find_users(const std::string& part,
                                      const std::vector<std::string>& except, uint64_t offset,
                                      uint32_t limit) override;

@@ -103,6 +103,48 @@ TEST_F(SqliteCallsTest, OutcomesOnBothSides) {
   EXPECT_EQ(outcomes("bob").size(), std::size(kCases));
 }
 
+TEST_F(SqliteCallsTest, WhatIsKeptFromTheCalleeIsRememberedByTheCallerOnly) {
+  auto kept = over(EndReason::kOffline);
+  kept.kept_from_callee = true;
+  ASSERT_TRUE(calls_->add_call(kept));
+  EXPECT_THAT(outcomes("alice"), ElementsAre(CallOutcome::kOffline));
+  EXPECT_TRUE(outcomes("bob").empty());
+  EXPECT_EQ(*calls_->unseen_calls(id("bob")), 0u);
+}
+
+TEST_F(SqliteCallsTest, BlocksInOneDirectionUntilItIsTakenBackOrOneIsGone) {
+  const auto names = [&](const std::string& of) {
+    std::vector<std::string> all;
+    const auto users = calls_->blocked_by(id(of));
+    EXPECT_TRUE(users);
+    for (const auto& user : *users) all.push_back(user.nickname);
+    return all;
+  };
+  for (const char* name : {"carol", "alice", "alice"})
+    EXPECT_TRUE(calls_->block(id("bob"), id(name), WallTime{7}));
+  EXPECT_TRUE(*calls_->blocks(id("bob"), id("alice")));
+  EXPECT_FALSE(*calls_->blocks(id("alice"), id("bob")));
+  EXPECT_THAT(names("bob"), ElementsAre("alice", "carol"));
+  EXPECT_EQ(calls_->block(id("bob"), id("bob"), WallTime{7}).error().code, "not_found");
+  EXPECT_EQ(calls_->block(id("bob"), "nobody", WallTime{7}).error().code, "not_found");
+  EXPECT_TRUE(calls_->unblock(id("bob"), id("alice")));
+  EXPECT_TRUE(calls_->unblock(id("bob"), id("alice")));
+  EXPECT_FALSE(*calls_->blocks(id("bob"), id("alice")));
+  ASSERT_TRUE(store_->remove_user(id("carol")));
+  EXPECT_THAT(names("bob"), testing::IsEmpty());
+}
+
+TEST_F(SqliteCallsTest, WhomOneBlocksIsBounded) {
+  for (uint32_t i = 0; i <= app::kMaxBlockedPerUser; ++i) {
+    const std::string name = "u" + std::to_string(i);
+    ASSERT_TRUE(store_->add_user({{id(name), name, WallTime{5}}, name, "hash"}));
+    const auto done = calls_->block(id("bob"), id(name), WallTime{7});
+    EXPECT_EQ(done.has_value(), i < app::kMaxBlockedPerUser);
+    EXPECT_TRUE(done || done.error().code == "too_many_blocked");
+  }
+  EXPECT_TRUE(calls_->block(id("bob"), id("u0"), WallTime{7})) << "is already";
+}
+
 TEST_F(SqliteCallsTest, OneForgetsAndTheOtherRemembers) {
   ASSERT_TRUE(calls_->add_call(over(EndReason::kNoAnswer)));
   ASSERT_TRUE(calls_->remove_calls_of(id("bob")));
@@ -123,7 +165,11 @@ TEST_F(SqliteCallsTest, PagesAndBounds) {
 
 TEST_F(SqliteCallsTest, OfWhoIsGoneNothingIsKept) {
   ASSERT_TRUE(calls_->add_call(over(EndReason::kHungUp, true)));
-  ASSERT_TRUE(store_->remove_user(id("bob")));
+  const app::PasswordProof proof{"hash"};
+  app::Session session;
+  session.user_id = id("bob");
+  ASSERT_TRUE(store_->add_session(session, 1, proof, ""));
+  ASSERT_TRUE(store_->remove_user(id("bob"), proof, session.token_hash));
   EXPECT_TRUE(outcomes("alice").empty());
   EXPECT_TRUE(calls_->add_call(over(EndReason::kHungUp, true))) << "between two who are gone";
   EXPECT_TRUE(outcomes("alice").empty());

@@ -6,6 +6,7 @@
 
 #include "app/messages.h"
 #include "app/nickname.h"
+#include "app/unicode.h"
 
 namespace loopcast::store {
 namespace {
@@ -27,6 +28,14 @@ void nickname_key(sqlite3_context* context, int, sqlite3_value** arguments) {
                         SQLITE_TRANSIENT);
   else
     sqlite3_result_value(context, arguments[1]);
+}
+
+// skeleton(text), for migrations.
+void skeleton(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
+  const auto size = static_cast<size_t>(sqlite3_value_bytes(arguments[0]));
+  const std::string made = app::confusable_skeleton({data == nullptr ? "" : data, size});
+  sqlite3_result_text(context, made.data(), static_cast<int>(made.size()), SQLITE_TRANSIENT);
 }
 
 }  // namespace
@@ -94,6 +103,9 @@ Expected<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::st
   sqlite3_create_function_v2(raw, "nickname_key", 2,
                              SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, nullptr,
                              nickname_key, nullptr, nullptr, nullptr);
+  sqlite3_create_function_v2(raw, "skeleton", 1,
+                             SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, nullptr,
+                             skeleton, nullptr, nullptr, nullptr);
   // Accounts are written rarely and must be there after a power cut: every commit reaches the disk.
   const Status configured = connection->execute(
       "PRAGMA journal_mode = WAL;"

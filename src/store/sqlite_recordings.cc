@@ -17,23 +17,25 @@ using app::RecordingState;
 // done (migrations.cc) had it been there. Nobody's is marked, and goes when it is finished or at
 // the next start.
 constexpr char kAdd[] =
-    "WITH given (id, owner, other, broadcast_id, title, started_at, location, visibility, state) "
-    "AS (VALUES (?, ?, nullif(?, ''), ?, ?, ?, ?, ?, ?)), "
+    "WITH given (id, owner, other, broadcast_id, title, started_at, location, visibility, state, "
+    "call_id) AS (VALUES (?, ?, nullif(?, ''), ?, ?, ?, ?, ?, ?, ?)), "
     "known AS (SELECT *, EXISTS (SELECT 1 FROM users WHERE id = owner) AS has_owner, "
     "EXISTS (SELECT 1 FROM users WHERE id = other) AS has_other FROM given), "
     "owned AS (SELECT *, iif(has_owner OR NOT has_other, owner, other) AS owner_id FROM known) "
     "INSERT INTO recordings (id, owner_id, co_owner_id, presenter, broadcast_id, title, "
-    "started_at, location, visibility, state, removing) "
+    "started_at, location, visibility, state, call_id, removing) "
     "SELECT id, owner_id, iif(has_owner AND has_other, other, NULL), "
     "coalesce((SELECT nickname FROM users WHERE users.id = owner_id), ''), broadcast_id, title, "
-    "started_at, location, visibility, state, NOT has_owner AND NOT has_other "
+    "started_at, location, visibility, state, call_id, NOT has_owner AND NOT has_other "
     "FROM owned WHERE true ON CONFLICT (id) DO NOTHING";
 #define LOOPCAST_RECORDING_COLUMNS                                                            \
   "SELECT r.id, r.owner_id, coalesce(u.nickname, r.presenter), coalesce(u.created_at, 0), "   \
   "coalesce(r.co_owner_id, ''), r.broadcast_id, r.title, r.started_at, r.duration, r.width, " \
   "r.height, r.video_codec, r.audio_codec, r.bytes, r.file, r.location, r.comments, "         \
-  "r.visibility, r.state, r.removing, r.thumbnail, r.sprites, coalesce(u.avatar, '') "        \
-  "FROM recordings r LEFT JOIN users u ON u.id = r.owner_id "
+  "r.visibility, r.state, r.removing, r.thumbnail, r.sprites, coalesce(u.avatar, ''), "       \
+  "r.call_id, coalesce(c.id, ''), coalesce(c.nickname, ''), coalesce(c.created_at, 0), "      \
+  "coalesce(c.avatar, '') FROM recordings r LEFT JOIN users u ON u.id = r.owner_id "          \
+  "LEFT JOIN users c ON c.id = r.co_owner_id "
 constexpr char kFindById[] = LOOPCAST_RECORDING_COLUMNS "WHERE r.id = ?";
 constexpr char kFindByNumber[] = LOOPCAST_RECORDING_COLUMNS "WHERE r.number = ?";
 constexpr char kUnfinished[] =
@@ -52,14 +54,20 @@ constexpr char kSetPictures[] =
 constexpr char kSetRemoving[] = "UPDATE recordings SET removing = ? WHERE id = ?";
 constexpr char kRemove[] = "DELETE FROM recordings WHERE id = ?";
 constexpr char kOldest[] =
-    "SELECT id, started_at, bytes FROM recordings WHERE state >= 2 AND removing = 0 "
+    "SELECT id, started_at, bytes, owner_id FROM recordings WHERE state >= 2 AND removing = 0 "
     "ORDER BY started_at LIMIT ?";
-constexpr char kAllColumns[] =
-    "SELECT number, started_at, duration, owner_id, coalesce(co_owner_id, ''), presenter, title, "
-    "location, bytes, visibility, state, removing FROM recordings ORDER BY started_at, number";
-constexpr char kColumnsOf[] =
-    "SELECT number, started_at, duration, owner_id, coalesce(co_owner_id, ''), presenter, title, "
-    "location, bytes, visibility, state, removing FROM recordings WHERE number = ?";
+constexpr char kOldestOf[] =
+    "SELECT id, started_at, bytes, owner_id FROM recordings "
+    "WHERE owner_id = ? AND state >= 2 AND removing = 0 ORDER BY started_at LIMIT ?";
+constexpr char kQuota[] =
+    "SELECT coalesce(quota_bytes, -1), coalesce(quota_seconds, -1) FROM users WHERE id = ?";
+#define LOOPCAST_RECORDING_ROW                                                                \
+  "SELECT r.number, r.started_at, r.duration, r.owner_id, coalesce(r.co_owner_id, ''), "      \
+  "r.presenter, r.title, r.location, r.bytes, r.visibility, r.state, r.removing, r.call_id, " \
+  "coalesce(c.nickname, '') FROM recordings r LEFT JOIN users c ON c.id = r.co_owner_id "
+constexpr char kAllColumns[] = LOOPCAST_RECORDING_ROW "ORDER BY r.started_at, r.number";
+constexpr char kColumnsOf[] = LOOPCAST_RECORDING_ROW "WHERE r.number = ?";
+#undef LOOPCAST_RECORDING_ROW
 constexpr char kKeepLinkKey[] =
     "INSERT INTO secrets (name, value) VALUES ('media_link', ?) ON CONFLICT DO NOTHING";
 constexpr char kLinkKey[] = "SELECT value FROM secrets WHERE name = 'media_link'";
@@ -103,6 +111,8 @@ Recording recording_of(const Query& q) {
   r.thumbnail = q.number(20) != 0;
   r.sprites = sprites_from(q.text(21));
   r.owner.avatar = q.text(22);
+  r.call_id = q.text(23);
+  r.co_owner = {q.text(24), q.text(25), WallTime{q.number(26)}, q.text(27)};
   return r;
 }
 
@@ -120,6 +130,8 @@ RecordingColumnsRow columns_of(const Query& q) {
   row.visibility = static_cast<app::Visibility>(q.number(9));
   row.state = static_cast<RecordingState>(q.number(10));
   row.removing = q.number(11) != 0;
+  row.of_call = !q.text(12).empty();
+  row.other = q.text(13);
   return row;
 }
 
@@ -137,7 +149,7 @@ Status SqliteRecordings::add_recording(const Recording& r) {
   query.bind(r.id).bind(r.owner.id).bind(r.co_owner_id).bind(r.broadcast_id);
   query.bind(r.title).bind(r.started_at.us).bind(r.location);
   query.bind(int64_t{static_cast<uint8_t>(r.visibility)});
-  query.bind(int64_t{static_cast<uint8_t>(r.state)});
+  query.bind(int64_t{static_cast<uint8_t>(r.state)}).bind(r.call_id);
   return finish(query);
 }
 
@@ -224,13 +236,32 @@ Expected<app::RecordingUsage> SqliteRecordings::recording_usage(
   return columns_.usage(owner_id);
 }
 
-Expected<std::vector<app::OldRecording>> SqliteRecordings::oldest_recordings(uint32_t limit) {
+Expected<app::RecordingQuota> SqliteRecordings::recording_quota(const std::string& user_id) {
+  app::RecordingQuota quota;
+  Query query = db_.query(kQuota);
+  const int rc = query.bind(user_id).step();
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE) return db_.error();
+  if (rc == SQLITE_DONE) return quota;
+  if (query.number(0) >= 0) quota.bytes = static_cast<uint64_t>(query.number(0));
+  if (query.number(1) >= 0) quota.time = Duration::seconds(query.number(1));
+  return quota;
+}
+
+Expected<std::vector<app::OwnerUsage>> SqliteRecordings::usage_by_owner() {
+  if (const Status fresh = refresh(); !fresh) return fresh.error();
+  return columns_.usage_by_owner();
+}
+
+Expected<std::vector<app::OldRecording>> SqliteRecordings::oldest_recordings(
+    const std::optional<std::string>& owner_id, uint32_t limit) {
   std::vector<app::OldRecording> oldest;
-  Query query = db_.query(kOldest);
+  Query query = db_.query(owner_id ? kOldestOf : kOldest);
+  if (owner_id) query.bind(*owner_id);
   query.bind(int64_t{limit});
   int rc = SQLITE_ROW;
   while ((rc = query.step()) == SQLITE_ROW)
-    oldest.push_back({query.text(0), {query.number(1)}, static_cast<uint64_t>(query.number(2))});
+    oldest.push_back(
+        {query.text(0), {query.number(1)}, static_cast<uint64_t>(query.number(2)), query.text(3)});
   if (rc != SQLITE_DONE) return db_.error();
   return oldest;
 }

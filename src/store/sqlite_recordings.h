@@ -17,6 +17,9 @@ class SqliteRecordings final : public app::RecordingStore {
   // other programs change is noticed too, but costs reading all rows again.
   explicit SqliteRecordings(SqliteConnection& db);
 
+  Status begin_writes() override { return db_.execute("BEGIN IMMEDIATE"); }
+  Status end_writes() override { return db_.execute("COMMIT"); }
+  void cancel_writes() override { (void)db_.execute("ROLLBACK"); }
   Status add_recording(const app::Recording& recording) override;
   Expected<app::Recording> find_recording(const std::string& id) override;
   Expected<app::RecordingPage> list_recordings(const app::RecordingFilter& filter, uint64_t offset,
@@ -32,7 +35,10 @@ class SqliteRecordings final : public app::RecordingStore {
   Expected<std::vector<app::Recording>> unfinished_recordings() override;
   Expected<app::RecordingUsage> recording_usage(
       const std::optional<std::string>& owner_id) override;
-  Expected<std::vector<app::OldRecording>> oldest_recordings(uint32_t limit) override;
+  Expected<app::RecordingQuota> recording_quota(const std::string& user_id) override;
+  Expected<std::vector<app::OwnerUsage>> usage_by_owner() override;
+  Expected<std::vector<app::OldRecording>> oldest_recordings(
+      const std::optional<std::string>& owner_id, uint32_t limit) override;
   Expected<app::LinkKey> link_key(const app::LinkKey& fresh) override;
 
  private:

@@ -161,12 +161,71 @@ TEST_F(SqliteRecordingsTest, APresentersNameAndEndAreFollowed) {
   ASSERT_TRUE(store_->set_avatar("id-alice", {"v2", "picture"}));
   EXPECT_EQ(recordings().find_recording("r1")->owner.avatar, "v2");
 
-  ASSERT_TRUE((*other)->execute("UPDATE recordings SET co_owner_id = 'id-bob' WHERE id = 'r2'"));
   ASSERT_TRUE((*other)->execute("DELETE FROM users WHERE id = 'id-alice'"));
-  EXPECT_THAT(list(), ElementsAre("r2"));
-  EXPECT_EQ(recordings().find_recording("r2")->owner.nickname, "bob") << "it was his as well";
+  EXPECT_THAT(list(), IsEmpty());
   EXPECT_TRUE(recordings().find_recording("r1")->removing);
-  EXPECT_THAT(recordings().unfinished_recordings()->size(), 1u) << "its files are still to go";
+  EXPECT_THAT(recordings().unfinished_recordings()->size(), 2u) << "its files are still to go";
+}
+
+// Of a call each has a half. Whose account is deleted takes the half that shows him along, and the
+// other one stays what it was: of a call.
+TEST_F(SqliteRecordingsTest, WhoLeavesTakesTheirHalfOfACall) {
+  const auto half = [&](const std::string& id, const std::string& of, const std::string& with) {
+    app::Recording r;
+    r.id = id;
+    r.owner.id = "id-" + of;
+    r.co_owner_id = "id-" + with;
+    r.call_id = "call-1";
+    r.visibility = app::Visibility::kPrivate;
+    ASSERT_TRUE(recordings().add_recording(r));
+    finish(id);
+  };
+  half("of-alice", "alice", "bob");
+  half("of-bob", "bob", "alice");
+  EXPECT_EQ(recordings().find_recording("of-bob")->co_owner.nickname, "alice");
+  EXPECT_THAT(list({.text = "with alice", .owned_by = "id-bob"}),
+              ElementsAre("of-bob", "of-alice"));
+  ASSERT_TRUE(store_->set_nickname("id-alice", {"Carol", "carol", "carol"}));
+  EXPECT_THAT(list({.text = "with carol", .owned_by = "id-bob"}),
+              ElementsAre("of-bob", "of-alice"));
+  auto other = SqliteConnection::open(path_);
+  ASSERT_TRUE((*other)->execute("DELETE FROM users WHERE id = 'id-alice'"));
+  EXPECT_TRUE(recordings().find_recording("of-alice")->removing);
+  EXPECT_THAT(list({.owned_by = "id-bob"}), ElementsAre("of-bob"));
+  const auto left = recordings().find_recording("of-bob");
+  EXPECT_EQ(left->co_owner_id, "");
+  EXPECT_EQ(left->co_owner.id, "");
+  EXPECT_EQ(left->call_id, "call-1");
+}
+
+TEST_F(SqliteRecordingsTest, ARecordingOfNobodyIsToBeRemoved) {
+  add("r1", 1, "nobody");
+  EXPECT_TRUE(recordings().find_recording("r1")->removing);
+  EXPECT_EQ(recordings().unfinished_recordings()->size(), 1u);
+}
+
+TEST_F(SqliteRecordingsTest, WritesOfABatchAreDoneTogetherOrNot) {
+  ASSERT_TRUE(recordings().begin_writes());
+  add("r1");
+  add("r2");
+  recordings().cancel_writes();
+  EXPECT_EQ(recordings().find_recording("r1").error().code, "not_found");
+  EXPECT_EQ(recordings().recording_usage("id-alice")->count, 0u);
+  ASSERT_TRUE(recordings().begin_writes());
+  add("r1");
+  ASSERT_TRUE(recordings().end_writes());
+  reopen();
+  EXPECT_TRUE(recordings().find_recording("r1"));
+}
+
+TEST_F(SqliteRecordingsTest, AQuotaOfOnesOwn) {
+  EXPECT_FALSE(recordings().recording_quota("id-alice")->bytes);
+  EXPECT_FALSE(recordings().recording_quota("nobody")->bytes);
+  auto other = SqliteConnection::open(path_);
+  ASSERT_TRUE((*other)->execute(
+      "UPDATE users SET quota_bytes = 5, quota_seconds = 7200 WHERE id = 'id-alice'"));
+  EXPECT_EQ(recordings().recording_quota("id-alice")->bytes, 5u);
+  EXPECT_EQ(recordings().recording_quota("id-alice")->time, Duration::seconds(7200));
 }
 
 // The columns hear of what triggers change on the same connection: no second program needed.
@@ -220,11 +279,19 @@ TEST_F(SqliteRecordingsTest, UsageAndTheOldest) {
   EXPECT_EQ(usage->bytes, 2 * facts("").bytes);
   EXPECT_EQ(recordings().recording_usage("id-bob")->count, 0u);
   EXPECT_EQ(recordings().recording_usage(std::nullopt)->count, 3u);
-  const auto oldest = recordings().oldest_recordings(10);
+  EXPECT_EQ(usage->time, facts("").duration * 2);
+  const auto owners = recordings().usage_by_owner();
+  ASSERT_EQ(owners->size(), 1u);
+  EXPECT_EQ(owners->front().owner_id, "id-alice");
+  EXPECT_EQ(owners->front().bytes, 2 * facts("").bytes);
+  const auto oldest = recordings().oldest_recordings(std::nullopt, 10);
   ASSERT_EQ(oldest->size(), 2u) << "r3 is still being recorded";
   EXPECT_EQ(oldest->front().id, "r1");
   EXPECT_EQ(oldest->front().bytes, facts("").bytes);
-  EXPECT_EQ(recordings().oldest_recordings(1)->size(), 1u);
+  EXPECT_EQ(oldest->front().owner_id, "id-alice");
+  EXPECT_EQ(recordings().oldest_recordings(std::nullopt, 1)->size(), 1u);
+  EXPECT_EQ(recordings().oldest_recordings("id-alice", 10)->size(), 2u);
+  EXPECT_TRUE(recordings().oldest_recordings("id-bob", 10)->empty());
 }
 
 TEST_F(SqliteRecordingsTest, TheKeyOfLinksStays) {

@@ -15,15 +15,29 @@ using app::Code;
 using app::make_error;
 
 constexpr char kAddUser[] =
-    "INSERT INTO users (id, nickname, nickname_key, password_hash, created_at) "
-    "VALUES (?, ?, ?, ?, ?)";
+    "INSERT INTO users (id, nickname, nickname_key, password_hash, created_at, nickname_shape) "
+    "VALUES (?, ?, ?, ?, ?, ?)";
+// Who has the same name is told so by the index of nickname_key.
+constexpr char kLooksTaken[] =
+    "SELECT 1 FROM users WHERE nickname_shape = ?1 AND ?1 <> '' AND id <> ?2 AND nickname_key <> "
+    "?3 "
+    "AND NOT EXISTS (SELECT 1 FROM users WHERE nickname_key = ?3) LIMIT 1";
 constexpr char kFindUser[] =
-    "SELECT id, nickname, created_at, avatar, nickname_key, password_hash FROM users WHERE id = ?";
+    "SELECT id, nickname, created_at, avatar, nickname_key, password_hash, nickname_shape, "
+    "sign_outs "
+    "FROM users WHERE id = ?";
 constexpr char kFindUserByNickname[] =
-    "SELECT id, nickname, created_at, avatar, nickname_key, password_hash FROM users "
-    "WHERE nickname_key = ?";
-constexpr char kSetNickname[] = "UPDATE users SET nickname = ?, nickname_key = ? WHERE id = ?";
-constexpr char kSetPassword[] = "UPDATE users SET password_hash = ? WHERE id = ?";
+    "SELECT id, nickname, created_at, avatar, nickname_key, password_hash, nickname_shape, "
+    "sign_outs "
+    "FROM users WHERE nickname_key = ?";
+constexpr char kSetNickname[] =
+    "UPDATE users SET nickname = ?, nickname_key = ?, nickname_shape = ? WHERE id = ?";
+constexpr char kSetPassword[] =
+    "UPDATE users SET password_hash = ?, sign_outs = sign_outs + 1 WHERE id = ?";
+// Whether what a password was verified against still holds, and the session that did it.
+constexpr char kProofHolds[] =
+    "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2 AND sign_outs = ?3) "
+    "AND EXISTS (SELECT 1 FROM sessions WHERE token_hash = ?4 AND user_id = ?1)";
 constexpr char kSetAvatarVersion[] = "UPDATE users SET avatar = ? WHERE id = ?";
 constexpr char kPutAvatar[] = "INSERT OR REPLACE INTO avatars (user_id, jpeg) VALUES (?, ?)";
 constexpr char kRemoveAvatar[] = "DELETE FROM avatars WHERE user_id = ?";
@@ -37,10 +51,17 @@ constexpr char kRemoveOtherSessions[] =
     "DELETE FROM sessions WHERE user_id = ? AND token_hash <> ?";
 constexpr char kAddSession[] =
     "INSERT INTO sessions (token_hash, user_id, created_at, last_used_at, expires_at, user_agent) "
-    "VALUES (?, ?, ?, ?, ?, ?)";
+    "SELECT ?1, ?2, ?3, ?4, ?5, ?6 "
+    "WHERE EXISTS (SELECT 1 FROM users WHERE id = ?2 AND password_hash = ?7 AND sign_outs = ?8)";
+constexpr char kAddPlace[] =
+    "INSERT OR REPLACE INTO known_places (user_id, place, used_at) VALUES (?, ?, ?)";
+constexpr char kTrimPlaces[] =
+    "DELETE FROM known_places WHERE user_id = ?1 AND place IN (SELECT place FROM known_places "
+    "WHERE user_id = ?1 ORDER BY used_at DESC LIMIT -1 OFFSET ?2)";
+constexpr char kKnowsPlace[] = "SELECT 1 FROM known_places WHERE user_id = ? AND place = ?";
 constexpr char kTrimSessions[] =
     "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE user_id = ? "
-    "ORDER BY last_used_at DESC, created_at DESC LIMIT -1 OFFSET ?)";
+    "ORDER BY last_used_at DESC, created_at DESC LIMIT -1 OFFSET ?) RETURNING token_hash";
 constexpr char kFindSession[] =
     "SELECT u.id, u.nickname, u.created_at, u.avatar, "
     "s.created_at, s.last_used_at, s.expires_at, s.user_agent "
@@ -48,10 +69,17 @@ constexpr char kFindSession[] =
 constexpr char kTouchSession[] =
     "UPDATE sessions SET last_used_at = ?, expires_at = ? WHERE token_hash = ?";
 constexpr char kRemoveSession[] = "DELETE FROM sessions WHERE token_hash = ?";
+constexpr char kCountSignOut[] = "UPDATE users SET sign_outs = sign_outs + 1 WHERE id = ?";
 constexpr char kRemoveSessionsOf[] = "DELETE FROM sessions WHERE user_id = ?";
 constexpr char kRemoveExpired[] =
     "DELETE FROM sessions WHERE token_hash IN (SELECT token_hash FROM sessions "
-    "WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
+    "WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING token_hash, user_id";
+
+app::TokenHash hash_of(const std::string& blob) {
+  app::TokenHash hash{};
+  if (blob.size() == hash.size()) std::ranges::copy(as_bytes(blob), hash.begin());
+  return hash;
+}
 
 }  // namespace
 
@@ -66,11 +94,6 @@ struct SqliteStore::Impl {
   Status finish(Query& query) {
     if (query.step() != SQLITE_DONE) return db->error();
     return ok();
-  }
-
-  Expected<uint64_t> finish_counted(Query& query) {
-    if (query.step() != SQLITE_DONE) return db->error();
-    return db->changes();
   }
 
   // Of a statement that changes one user by id.
@@ -91,7 +114,28 @@ struct SqliteStore::Impl {
     const int rc = query.bind(key).step();
     if (rc == SQLITE_DONE) return make_error(Code::kNotFound);
     if (rc != SQLITE_ROW) return db->error();
-    return app::UserRecord{user_of(query), query.text(4), query.text(5)};
+    return app::UserRecord{user_of(query), query.text(4), query.text(5), query.text(6),
+                           query.number(7)};
+  }
+
+  // nickname_looks_taken if another user's nickname has this shape, and is not simply the same.
+  Status check_shape(const std::string& user_id, const std::string& key, const std::string& shape) {
+    Query query = db->query(kLooksTaken);
+    const int rc = query.bind(shape).bind(user_id).bind(key).step();
+    if (rc == SQLITE_ROW) return make_error(Code::kNicknameLooksTaken);
+    if (rc != SQLITE_DONE) return db->error();
+    return ok();
+  }
+
+  // Errors: not_found, conflict.
+  Status check_proof(const std::string& user_id, const app::PasswordProof& proof,
+                     const app::TokenHash& session) {
+    if (const auto user = find_user(kFindUser, user_id); !user) return user.error();
+    Query query = db->query(kProofHolds);
+    query.bind(user_id).bind(proof.password_hash).bind(proof.sign_outs).bind(Bytes(session));
+    if (query.step() != SQLITE_ROW) return db->error();
+    if (query.number(0) == 0) return make_error(Code::kConflict);
+    return ok();
   }
 };
 
@@ -115,14 +159,21 @@ app::RecordingStore& SqliteStore::recordings() { return impl_->recordings; }
 app::CallStore& SqliteStore::calls() { return impl_->calls; }
 
 Status SqliteStore::add_user(const app::UserRecord& record) {
-  Query query = impl_->db->query(kAddUser);
-  query.bind(record.user.id).bind(record.user.nickname).bind(record.nickname_key);
-  query.bind(record.password_hash).bind(record.user.created_at.us);
-  const int rc = query.step();
-  // The only UNIQUE constraint is the nickname; an id that is there already is another code.
-  if (rc == SQLITE_CONSTRAINT_UNIQUE) return make_error(Code::kNicknameTaken);
-  if (rc != SQLITE_DONE) return impl_->db->error();
-  return ok();
+  Transaction transaction(*impl_->db);
+  if (!transaction.begun()) return transaction.begun();
+  const Status looks =
+      impl_->check_shape(record.user.id, record.nickname_key, record.nickname_shape);
+  if (!looks) return looks;
+  {
+    Query query = impl_->db->query(kAddUser);
+    query.bind(record.user.id).bind(record.user.nickname).bind(record.nickname_key);
+    query.bind(record.password_hash).bind(record.user.created_at.us).bind(record.nickname_shape);
+    const int rc = query.step();
+    // The only UNIQUE constraint is the nickname; an id that is there already is another code.
+    if (rc == SQLITE_CONSTRAINT_UNIQUE) return make_error(Code::kNicknameTaken);
+    if (rc != SQLITE_DONE) return impl_->db->error();
+  }
+  return transaction.commit();
 }
 
 Expected<app::UserRecord> SqliteStore::find_user(const std::string& id) {
@@ -133,17 +184,24 @@ Expected<app::UserRecord> SqliteStore::find_user_by_nickname(const std::string& 
   return impl_->find_user(kFindUserByNickname, nickname_key);
 }
 
-Status SqliteStore::set_nickname(const std::string& user_id, const std::string& nickname,
-                                 const std::string& nickname_key) {
-  Query query = impl_->db->query(kSetNickname);
-  query.bind(nickname).bind(nickname_key).bind(user_id);
-  return impl_->finish_of_user(query);
+Status SqliteStore::set_nickname(const std::string& user_id, const app::Nickname& nickname) {
+  Transaction transaction(*impl_->db);
+  if (!transaction.begun()) return transaction.begun();
+  const Status looks = impl_->check_shape(user_id, nickname.key, nickname.shape);
+  if (!looks) return looks;
+  {
+    Query query = impl_->db->query(kSetNickname);
+    query.bind(nickname.shown).bind(nickname.key).bind(nickname.shape).bind(user_id);
+    if (const Status set = impl_->finish_of_user(query); !set) return set;
+  }
+  return transaction.commit();
 }
 
 Status SqliteStore::set_password_hash(const std::string& user_id, const std::string& password_hash,
-                                      const app::TokenHash& keep) {
+                                      const app::PasswordProof& proof, const app::TokenHash& keep) {
   Transaction transaction(*impl_->db);
   if (!transaction.begun()) return transaction.begun();
+  if (const Status holds = impl_->check_proof(user_id, proof, keep); !holds) return holds;
   {
     Query query = impl_->db->query(kSetPassword);
     query.bind(password_hash).bind(user_id);
@@ -174,10 +232,17 @@ Status SqliteStore::set_avatar(const std::string& user_id, const app::Avatar& av
   return transaction.commit();
 }
 
-Status SqliteStore::remove_user(const std::string& user_id) {
-  Query query = impl_->db->query(kRemoveUser);
-  query.bind(user_id);
-  return impl_->finish_of_user(query);
+Status SqliteStore::remove_user(const std::string& user_id, const app::PasswordProof& proof,
+                                const app::TokenHash& session) {
+  Transaction transaction(*impl_->db);
+  if (!transaction.begun()) return transaction.begun();
+  if (const Status holds = impl_->check_proof(user_id, proof, session); !holds) return holds;
+  {
+    Query query = impl_->db->query(kRemoveUser);
+    query.bind(user_id);
+    if (const Status removed = impl_->finish_of_user(query); !removed) return removed;
+  }
+  return transaction.commit();
 }
 
 Expected<app::Avatar> SqliteStore::find_avatar(const std::string& user_id) {
@@ -195,9 +260,7 @@ Expected<std::vector<app::Session>> SqliteStore::sessions_of(const std::string& 
   int rc;
   while ((rc = query.step()) == SQLITE_ROW) {
     app::Session session;
-    const std::string hash = query.blob(0);
-    if (hash.size() == session.token_hash.size())
-      std::ranges::copy(as_bytes(hash), session.token_hash.begin());
+    session.token_hash = hash_of(query.blob(0));
     session.user_id = user_id;
     session.created_at = {query.number(1)};
     session.last_used_at = {query.number(2)};
@@ -209,24 +272,46 @@ Expected<std::vector<app::Session>> SqliteStore::sessions_of(const std::string& 
   return sessions;
 }
 
-Status SqliteStore::add_session(const app::Session& session, uint32_t max_sessions) {
+Expected<std::vector<app::TokenHash>> SqliteStore::add_session(const app::Session& session,
+                                                               uint32_t max_sessions,
+                                                               const app::PasswordProof& proof,
+                                                               const std::string& place) {
+  std::vector<app::TokenHash> ended;
   Transaction transaction(*impl_->db);
-  if (!transaction.begun()) return transaction.begun();
+  if (!transaction.begun()) return transaction.begun().error();
   {
     // First, so that the new one stays even if the clock went back.
     Query query = impl_->db->query(kTrimSessions);
     query.bind(session.user_id).bind(int64_t{std::max(max_sessions, 1u)} - 1);
-    if (query.step() != SQLITE_DONE) return impl_->db->error();
+    int rc;
+    while ((rc = query.step()) == SQLITE_ROW) ended.push_back(hash_of(query.blob(0)));
+    if (rc != SQLITE_DONE) return impl_->db->error();
   }
   {
     Query query = impl_->db->query(kAddSession);
     query.bind(Bytes(session.token_hash)).bind(session.user_id).bind(session.created_at.us);
     query.bind(session.last_used_at.us).bind(session.expires_at.us).bind(session.user_agent);
-    const int rc = query.step();
-    if (rc == SQLITE_CONSTRAINT_FOREIGNKEY) return make_error(Code::kNotFound);
-    if (rc != SQLITE_DONE) return impl_->db->error();
+    query.bind(proof.password_hash).bind(proof.sign_outs);
+    if (query.step() != SQLITE_DONE) return impl_->db->error();
+    if (impl_->db->changes() == 0) return make_error(Code::kNotFound);
   }
-  return transaction.commit();
+  if (!place.empty()) {
+    Query query = impl_->db->query(kAddPlace);
+    query.bind(session.user_id).bind(as_bytes(place)).bind(session.created_at.us);
+    if (const Status added = impl_->finish(query); !added) return added.error();
+    Query trim = impl_->db->query(kTrimPlaces);
+    trim.bind(session.user_id).bind(int64_t{app::kMaxPlacesPerUser});
+    if (const Status trimmed = impl_->finish(trim); !trimmed) return trimmed.error();
+  }
+  if (const Status done = transaction.commit(); !done) return done.error();
+  return ended;
+}
+
+Expected<bool> SqliteStore::knows_place(const std::string& user_id, const std::string& place) {
+  Query query = impl_->db->query(kKnowsPlace);
+  const int rc = query.bind(user_id).bind(as_bytes(place)).step();
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE) return impl_->db->error();
+  return rc == SQLITE_ROW;
 }
 
 Expected<app::SessionOfUser> SqliteStore::find_session(const app::TokenHash& token_hash) {
@@ -259,15 +344,38 @@ Status SqliteStore::remove_session(const app::TokenHash& token_hash) {
 }
 
 Expected<uint64_t> SqliteStore::remove_sessions_of(const std::string& user_id) {
-  Query query = impl_->db->query(kRemoveSessionsOf);
-  query.bind(user_id);
-  return impl_->finish_counted(query);
+  Transaction transaction(*impl_->db);
+  if (!transaction.begun()) return transaction.begun().error();
+  {
+    Query query = impl_->db->query(kCountSignOut);
+    query.bind(user_id);
+    if (const Status counted = impl_->finish(query); !counted) return counted.error();
+  }
+  uint64_t removed = 0;
+  {
+    Query query = impl_->db->query(kRemoveSessionsOf);
+    query.bind(user_id);
+    if (const Status done = impl_->finish(query); !done) return done.error();
+    removed = impl_->db->changes();
+  }
+  if (const Status done = transaction.commit(); !done) return done.error();
+  return removed;
 }
 
-Expected<uint64_t> SqliteStore::remove_expired_sessions(WallTime now, uint32_t limit) {
+Expected<std::vector<app::Session>> SqliteStore::remove_expired_sessions(WallTime now,
+                                                                         uint32_t limit) {
+  std::vector<app::Session> removed;
   Query query = impl_->db->query(kRemoveExpired);
   query.bind(now.us).bind(int64_t{limit});
-  return impl_->finish_counted(query);
+  int rc;
+  while ((rc = query.step()) == SQLITE_ROW) {
+    app::Session session;
+    session.token_hash = hash_of(query.blob(0));
+    session.user_id = query.text(1);
+    removed.push_back(std::move(session));
+  }
+  if (rc != SQLITE_DONE) return impl_->db->error();
+  return removed;
 }
 
 }  // namespace loopcast::store

@@ -25,6 +25,13 @@ app::Session session(uint8_t number, const std::string& user_id, int64_t last_us
   return {app::TokenHash{number}, user_id, kNow, used, WallTime{kNow.us + 1000}, "agent"};
 }
 
+// Of the password that user() has.
+Status add(SqliteStore& store, const app::Session& session, uint32_t max_sessions) {
+  const auto added =
+      store.add_session(session, max_sessions, {"hash of " + session.user_id}, "home");
+  return added ? ok() : Status(added.error());
+}
+
 class SqliteStoreTest : public testing::Test {
  protected:
   SqliteStoreTest() {
@@ -97,14 +104,14 @@ TEST_F(SqliteStoreTest, OfTwoRegistrationsAtOnceOneWins) {
 TEST_F(SqliteStoreTest, KeepsSessions) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));
-  ASSERT_TRUE(store->add_session(session(7, "1"), 10));
+  ASSERT_TRUE(add(*store, session(7, "1"), 10));
   auto found = store->find_session(app::TokenHash{7});
   ASSERT_TRUE(found);
   EXPECT_EQ(found->session, session(7, "1"));
   EXPECT_EQ(found->user, user("1", "alice").user);
   EXPECT_EQ(store->find_session(app::TokenHash{8}).error().code, "not_found");
-  EXPECT_EQ(store->add_session(session(8, "2"), 10).error().code, "not_found") << "no such user";
-  EXPECT_EQ(store->add_session(session(7, "1"), 10).error().code, "store_unavailable");
+  EXPECT_EQ(add(*store, session(8, "2"), 10).error().code, "not_found") << "no such user";
+  EXPECT_EQ(add(*store, session(7, "1"), 10).error().code, "store_unavailable");
 
   ASSERT_TRUE(store->touch_session(app::TokenHash{7}, WallTime{5}, WallTime{6}));
   found = store->find_session(app::TokenHash{7});
@@ -122,16 +129,16 @@ TEST_F(SqliteStoreTest, RemovesTheSessionsUnusedForLongestBeyondTheLimit) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));
   ASSERT_TRUE(store->add_user(user("2", "bob")));
-  ASSERT_TRUE(store->add_session(session(1, "1", 10), 3));
-  ASSERT_TRUE(store->add_session(session(2, "1", 5), 3));
-  ASSERT_TRUE(store->add_session(session(3, "2", 1), 3));
-  ASSERT_TRUE(store->add_session(session(4, "1", 20), 3));
-  ASSERT_TRUE(store->add_session(session(5, "1", 30), 3));
+  ASSERT_TRUE(add(*store, session(1, "1", 10), 3));
+  ASSERT_TRUE(add(*store, session(2, "1", 5), 3));
+  ASSERT_TRUE(add(*store, session(3, "2", 1), 3));
+  ASSERT_TRUE(add(*store, session(4, "1", 20), 3));
+  ASSERT_TRUE(add(*store, session(5, "1", 30), 3));
   EXPECT_TRUE(store->find_session(app::TokenHash{1}));
   EXPECT_FALSE(store->find_session(app::TokenHash{2}));
   EXPECT_TRUE(store->find_session(app::TokenHash{3})) << "another user's";
   EXPECT_TRUE(store->find_session(app::TokenHash{5}));
-  ASSERT_TRUE(store->add_session(session(6, "1", -100), 3));
+  ASSERT_TRUE(add(*store, session(6, "1", -100), 3));
   EXPECT_TRUE(store->find_session(app::TokenHash{6}))
       << "the new one stays, whatever the clock says";
   EXPECT_FALSE(store->find_session(app::TokenHash{1}));
@@ -144,28 +151,87 @@ TEST_F(SqliteStoreTest, ChangesNicknames) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));
   ASSERT_TRUE(store->add_user(user("2", "bob")));
-  ASSERT_TRUE(store->set_nickname("1", "Älice", "älice"));
+  ASSERT_TRUE(store->set_nickname("1", {"Älice", "älice", "älice"}));
   EXPECT_EQ(store->find_user_by_nickname("älice")->user.nickname, "Älice");
   EXPECT_EQ(store->find_user_by_nickname("alice").error().code, "not_found");
-  EXPECT_TRUE(store->set_nickname("1", "ÄLICE", "älice")) << "its own key";
-  EXPECT_EQ(store->set_nickname("1", "Bob", "bob").error().code, "nickname_taken");
+  EXPECT_TRUE(store->set_nickname("1", {"ÄLICE", "älice", "älice"})) << "its own key";
+  EXPECT_EQ(store->set_nickname("1", {"Bob", "bob", "bob"}).error().code, "nickname_taken");
   EXPECT_EQ(store->find_user("1")->user.nickname, "ÄLICE");
-  EXPECT_EQ(store->set_nickname("3", "carol", "carol").error().code, "not_found");
+  EXPECT_EQ(store->set_nickname("3", {"carol", "carol", "carol"}).error().code, "not_found");
 }
 
 TEST_F(SqliteStoreTest, ANewPasswordEndsTheOtherSessions) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));
   ASSERT_TRUE(store->add_user(user("2", "bob")));
-  for (uint8_t i = 1; i <= 3; ++i) ASSERT_TRUE(store->add_session(session(i, "1"), 10));
-  ASSERT_TRUE(store->add_session(session(4, "2"), 10));
-  ASSERT_TRUE(store->set_password_hash("1", "new", app::TokenHash{2}));
+  for (uint8_t i = 1; i <= 3; ++i) ASSERT_TRUE(add(*store, session(i, "1"), 10));
+  ASSERT_TRUE(add(*store, session(4, "2"), 10));
+  const app::PasswordProof proof{"hash of 1", 0};
+  ASSERT_TRUE(store->set_password_hash("1", "new", proof, app::TokenHash{2}));
   EXPECT_EQ(store->find_user("1")->password_hash, "new");
   EXPECT_FALSE(store->find_session(app::TokenHash{1}));
   EXPECT_TRUE(store->find_session(app::TokenHash{2}));
   EXPECT_FALSE(store->find_session(app::TokenHash{3}));
   EXPECT_TRUE(store->find_session(app::TokenHash{4}));
-  EXPECT_EQ(store->set_password_hash("3", "new", {}).error().code, "not_found");
+  EXPECT_EQ(store->set_password_hash("3", "new", proof, {}).error().code, "not_found");
+  // What was verified, or the session that did it, does not hold any more.
+  EXPECT_EQ(store->set_password_hash("1", "stolen", proof, app::TokenHash{2}).error().code,
+            "conflict");
+  EXPECT_EQ(store->set_password_hash("1", "stolen", {"new", 1}, app::TokenHash{1}).error().code,
+            "conflict");
+  EXPECT_EQ(store->set_password_hash("1", "stolen", {"new", 1}, app::TokenHash{4}).error().code,
+            "conflict")
+      << "another's session";
+  EXPECT_EQ(store->find_user("1")->password_hash, "new");
+  EXPECT_TRUE(store->set_password_hash("1", "newer", {"new", 1}, app::TokenHash{2}));
+}
+
+TEST_F(SqliteStoreTest, ASessionIsAddedOnlyForWhatStillHolds) {
+  const auto store = open();
+  ASSERT_TRUE(store->add_user(user("1", "alice")));
+  const auto code = [&](const app::PasswordProof& proof) {
+    const auto added = store->add_session(session(9, "1"), 10, proof, "");
+    (void)store->remove_session(app::TokenHash{9});
+    return added ? "ok" : added.error().code;
+  };
+  EXPECT_EQ(code({"hash of 1", 0}), "ok");
+  EXPECT_EQ(code({"another", 0}), "not_found");
+  ASSERT_TRUE(store->remove_sessions_of("1"));
+  EXPECT_EQ(code({"hash of 1", 0}), "not_found") << "signed out everywhere meanwhile";
+  EXPECT_EQ(store->find_user("1")->sign_outs, 1);
+  EXPECT_EQ(code({"hash of 1", 1}), "ok");
+}
+
+TEST_F(SqliteStoreTest, KnowsTheLastPlacesOfAUser) {
+  const auto store = open();
+  ASSERT_TRUE(store->add_user(user("1", "alice")));
+  const app::PasswordProof proof{"hash of 1", 0};
+  for (uint8_t i = 1; i <= app::kMaxPlacesPerUser + 1; ++i) {
+    app::Session s = session(i, "1");
+    s.created_at = WallTime{i};
+    ASSERT_TRUE(store->add_session(s, 100, proof, "place " + std::to_string(i)));
+  }
+  EXPECT_FALSE(*store->knows_place("1", "place 1")) << "the one that was used longest ago";
+  EXPECT_TRUE(*store->knows_place("1", "place 2"));
+  EXPECT_FALSE(*store->knows_place("2", "place 2"));
+  ASSERT_TRUE(store->remove_user("1", proof, app::TokenHash{2}));
+  EXPECT_FALSE(*store->knows_place("1", "place 2"));
+}
+
+TEST_F(SqliteStoreTest, NamesThatLookTheSameAreTakenOnce) {
+  const auto store = open();
+  const auto with_shape = [](const std::string& id, const std::string& name) {
+    app::UserRecord record = user(id, name);
+    record.nickname_shape = "adrnin";
+    return record;
+  };
+  ASSERT_TRUE(store->add_user(with_shape("1", "admin")));
+  EXPECT_EQ(store->add_user(with_shape("2", "аdmin")).error().code, "nickname_looks_taken");
+  EXPECT_EQ(store->add_user(with_shape("2", "admin")).error().code, "nickname_taken");
+  ASSERT_TRUE(store->add_user(user("2", "bob")));
+  EXPECT_EQ(store->set_nickname("2", {"аdmin", "аdmin", "аdmin", "adrnin"}).error().code,
+            "nickname_looks_taken");
+  EXPECT_TRUE(store->set_nickname("1", {"аdmin", "аdmin", "аdmin", "adrnin"})) << "one's own";
 }
 
 TEST_F(SqliteStoreTest, KeepsAvatars) {
@@ -182,7 +248,7 @@ TEST_F(SqliteStoreTest, KeepsAvatars) {
   EXPECT_EQ(*store->find_avatar("1"), (app::Avatar{"v2", jpeg}));
   EXPECT_EQ(store->find_user("1")->user.avatar, "v2");
   EXPECT_EQ(store->find_user_by_nickname("alice")->user.avatar, "v2");
-  ASSERT_TRUE(store->add_session(session(1, "1"), 10));
+  ASSERT_TRUE(add(*store, session(1, "1"), 10));
   EXPECT_EQ(store->find_session(app::TokenHash{1})->user.avatar, "v2");
   ASSERT_TRUE(store->set_avatar("1", {}));
   EXPECT_EQ(store->find_avatar("1").error().code, "not_found");
@@ -193,9 +259,9 @@ TEST_F(SqliteStoreTest, ListsSessionsTheOneUsedLastFirst) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));
   ASSERT_TRUE(store->add_user(user("2", "bob")));
-  ASSERT_TRUE(store->add_session(session(1, "1", 5), 10));
-  ASSERT_TRUE(store->add_session(session(2, "1", 9), 10));
-  ASSERT_TRUE(store->add_session(session(3, "2", 7), 10));
+  ASSERT_TRUE(add(*store, session(1, "1", 5), 10));
+  ASSERT_TRUE(add(*store, session(2, "1", 9), 10));
+  ASSERT_TRUE(add(*store, session(3, "2", 7), 10));
   EXPECT_THAT(*store->sessions_of("1"),
               testing::ElementsAre(session(2, "1", 9), session(1, "1", 5)));
   EXPECT_TRUE(store->sessions_of("3")->empty());
@@ -204,10 +270,13 @@ TEST_F(SqliteStoreTest, ListsSessionsTheOneUsedLastFirst) {
 TEST_F(SqliteStoreTest, AUserGoesWithEverything) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));
-  ASSERT_TRUE(store->add_session(session(1, "1"), 10));
+  ASSERT_TRUE(add(*store, session(1, "1"), 10));
   ASSERT_TRUE(store->set_avatar("1", {"v", "jpeg"}));
-  ASSERT_TRUE(store->remove_user("1"));
-  EXPECT_EQ(store->remove_user("1").error().code, "not_found");
+  const app::PasswordProof proof{"hash of 1", 0};
+  EXPECT_EQ(store->remove_user("1", proof, app::TokenHash{2}).error().code, "conflict");
+  EXPECT_EQ(store->remove_user("1", {"another"}, app::TokenHash{1}).error().code, "conflict");
+  ASSERT_TRUE(store->remove_user("1", proof, app::TokenHash{1}));
+  EXPECT_EQ(store->remove_user("1", proof, app::TokenHash{1}).error().code, "not_found");
   EXPECT_FALSE(store->find_session(app::TokenHash{1}));
   EXPECT_FALSE(store->find_avatar("1"));
   ASSERT_TRUE(store->add_user(user("2", "alice"))) << "the name is free again";
@@ -219,11 +288,11 @@ TEST_F(SqliteStoreTest, RemovesExpiredSessionsInSteps) {
   for (uint8_t i = 1; i <= 5; ++i) {
     app::Session s = session(i, "1");
     s.expires_at = WallTime{i};
-    ASSERT_TRUE(store->add_session(s, 10));
+    ASSERT_TRUE(add(*store, s, 10));
   }
-  EXPECT_EQ(*store->remove_expired_sessions(WallTime{3}, 2), 2u);
-  EXPECT_EQ(*store->remove_expired_sessions(WallTime{3}, 2), 1u);
-  EXPECT_EQ(*store->remove_expired_sessions(WallTime{3}, 2), 0u);
+  EXPECT_EQ(store->remove_expired_sessions(WallTime{3}, 2)->size(), 2u);
+  EXPECT_EQ(store->remove_expired_sessions(WallTime{3}, 2)->size(), 1u);
+  EXPECT_EQ(store->remove_expired_sessions(WallTime{3}, 2)->size(), 0u);
   EXPECT_TRUE(store->find_session(app::TokenHash{4}));
 }
 
@@ -255,18 +324,18 @@ TEST_F(SqliteStoreTest, SaysWhyItCannotOpen) {
 TEST_F(SqliteStoreTest, AFailureUndoesTheWholeOperation) {
   const auto store = open();
   ASSERT_TRUE(store->add_user(user("1", "alice")));
-  ASSERT_TRUE(store->add_session(session(1, "1"), 1));
+  ASSERT_TRUE(add(*store, session(1, "1"), 1));
   // A trigger fails the second half of the transaction, as a full disk would.
   auto other = SqliteConnection::open(path_);
   ASSERT_TRUE(other);
   ASSERT_TRUE(
       (*other)->execute("CREATE TRIGGER fail BEFORE INSERT ON sessions BEGIN "
                         "SELECT RAISE(ABORT, 'no'); END"));
-  EXPECT_EQ(store->add_session(session(2, "1"), 1).error().code, "store_unavailable");
+  EXPECT_EQ(add(*store, session(2, "1"), 1).error().code, "store_unavailable");
   EXPECT_TRUE(store->find_session(app::TokenHash{1})) << "removed for the new one";
   EXPECT_FALSE(store->find_session(app::TokenHash{2}));
   ASSERT_TRUE((*other)->execute("DROP TRIGGER fail"));
-  EXPECT_TRUE(store->add_session(session(2, "1"), 1));
+  EXPECT_TRUE(add(*store, session(2, "1"), 1));
   EXPECT_FALSE(store->find_session(app::TokenHash{1}));
 }
 

@@ -24,12 +24,14 @@ struct PayloadInfo {
   // The packet holds the start of something that a decoder can begin with.
   //
   // VP8, VP9, AV1: the first packet of a key picture (of its lowest spatial layer).
-  // H.264: each packet with a sequence parameter set or the start of an IDR slice. Parameter sets
-  // and slices may come in several packets, all of one RTP timestamp. So the key frame is the whole
-  // timestamp of which any packet has this set, and it begins with the first packet of that
-  // timestamp: the caller goes by timestamps.
+  // H.264: each packet with the start of an IDR slice. Parameter sets and slices may come in
+  // several packets, all of one RTP timestamp. So the key frame is the whole timestamp of which any
+  // packet has this set, and it begins with the first packet of that timestamp: the caller goes by
+  // timestamps. Parameter sets alone are no key frame: many encoders repeat them before others.
   // Opus: every packet.
   bool keyframe = false;
+  // H.264: the packet holds a sequence or picture parameter set.
+  bool parameter_sets = false;
   // The first packet of a picture, of all its spatial layers together.
   // H.264: each packet that starts the first slice or holds something that precedes the slices; of
   // one timestamp there may be several.

@@ -23,7 +23,8 @@ uint8_t type_of(uint8_t header) { return header & 0x1F; }
 
 // A NAL unit that begins here: its header's type and what follows the header.
 void take_nal_start(PayloadInfo& info, uint8_t type, Bytes body) {
-  info.keyframe |= type == kIdrSlice || type == kSps;
+  info.keyframe |= type == kIdrSlice;
+  info.parameter_sets |= type == kSps || type == kPps;
   switch (type) {
     case kSlice:
     case kPartitionA:

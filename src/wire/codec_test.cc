@@ -36,20 +36,23 @@ TEST(Opus, EveryPacketIsAFrame) {
 TEST(H264, SingleUnits) {
   const auto sps = inspect(Codec::kH264, "67 42e01f");
   ASSERT_TRUE(sps);
-  EXPECT_TRUE(sps->keyframe && sps->frame_start && !sps->frame_end);
+  EXPECT_TRUE(!sps->keyframe && sps->parameter_sets && sps->frame_start && !sps->frame_end);
   const auto idr = inspect(Codec::kH264, "65 88", true);
   ASSERT_TRUE(idr);
-  EXPECT_TRUE(idr->keyframe && idr->frame_start && idr->frame_end);
+  EXPECT_TRUE(idr->keyframe && idr->frame_start && idr->frame_end && !idr->parameter_sets);
   const auto later_slice = inspect(Codec::kH264, "65 48");
   EXPECT_TRUE(later_slice->keyframe && !later_slice->frame_start);
   const auto pps = inspect(Codec::kH264, "68 ce");
-  EXPECT_TRUE(!pps->keyframe && pps->frame_start);
+  EXPECT_TRUE(!pps->keyframe && pps->parameter_sets && pps->frame_start);
   const auto inter = inspect(Codec::kH264, "41 9a");
   EXPECT_TRUE(!inter->keyframe && inter->frame_start);
 }
 
 TEST(H264, Aggregates) {
-  EXPECT_TRUE(inspect(Codec::kH264, "78 0002 6742 0002 68ce")->keyframe);
+  EXPECT_TRUE(inspect(Codec::kH264, "78 0002 6742 0002 68ce")->parameter_sets);
+  EXPECT_FALSE(inspect(Codec::kH264, "78 0002 6742 0002 68ce")->keyframe);
+  EXPECT_TRUE(inspect(Codec::kH264, "78 0002 6742 0002 68ce 0002 6588")->keyframe);
+  EXPECT_FALSE(inspect(Codec::kH264, "78 0002 6742 0002 68ce 0002 419a")->keyframe);
   EXPECT_TRUE(inspect(Codec::kH264, "78 0001 09 0002 6588")->keyframe);
   EXPECT_FALSE(inspect(Codec::kH264, "78 0002 06ff 0002 419a")->keyframe);
   EXPECT_FALSE(inspect(Codec::kH264, "78"));

@@ -14,6 +14,7 @@ constexpr size_t kRembFixedSize = kFeedbackHeaderSize + 8;
 constexpr uint32_t kRembMantissaMax = (1u << 18) - 1;
 constexpr uint8_t kSdesEnd = 0;
 constexpr uint8_t kSdesCname = 1;
+constexpr uint8_t kSdesMid = 15;  // RFC 9143, section 16
 constexpr int kNackMaskBits = 16;
 
 bool is_feedback(const RtcpPacket& packet, uint8_t type, uint8_t format) {
@@ -176,17 +177,19 @@ bool write_receiver_report(ByteWriter& w, Ssrc ssrc, std::span<const ReportBlock
   return true;
 }
 
-bool write_sdes_cname(ByteWriter& w, Ssrc ssrc, std::string_view cname) {
-  if (cname.size() > 255) return false;
+bool write_sdes_cname(ByteWriter& w, std::span<const Ssrc> ssrcs, std::string_view cname) {
+  if (ssrcs.empty() || cname.size() > 255) return false;
   const size_t chunk = kSsrcSize + 2 + cname.size();
   // One to four zeros: the end of the items, and up to the end of the word.
   const size_t zeros = 4 - chunk % 4;
-  if (!start(w, 1, kRtcpSdes, chunk + zeros)) return false;
-  w.u32(ssrc.value);
-  w.u8(kSdesCname);
-  w.u8(static_cast<uint8_t>(cname.size()));
-  w.bytes(as_bytes(cname));
-  w.zeros(zeros);
+  if (!start(w, ssrcs.size(), kRtcpSdes, ssrcs.size() * (chunk + zeros))) return false;
+  for (const Ssrc ssrc : ssrcs) {
+    w.u32(ssrc.value);
+    w.u8(kSdesCname);
+    w.u8(static_cast<uint8_t>(cname.size()));
+    w.bytes(as_bytes(cname));
+    w.zeros(zeros);
+  }
   return true;
 }
 
@@ -229,6 +232,19 @@ bool write_fir(ByteWriter& w, Ssrc sender, std::span<const FirEntry> entries) {
     w.u8(entry.sequence);
     w.u24(0);
   }
+  return true;
+}
+
+bool write_sdes_mid(ByteWriter& w, Ssrc ssrc, std::string_view mid) {
+  if (mid.size() > 255) return false;
+  const size_t chunk = kSsrcSize + 2 + mid.size();
+  const size_t zeros = 4 - chunk % 4;
+  if (!start(w, 1, kRtcpSdes, chunk + zeros)) return false;
+  w.u32(ssrc.value);
+  w.u8(kSdesMid);
+  w.u8(static_cast<uint8_t>(mid.size()));
+  w.bytes(as_bytes(mid));
+  w.zeros(zeros);
   return true;
 }
 

@@ -154,13 +154,21 @@ std::optional<SdesCname> parse_sdes_cname(const RtcpPacket& packet);
 bool write_sender_report(ByteWriter& w, Ssrc ssrc, uint64_t ntp, uint32_t rtp_timestamp,
                          uint32_t packets, uint32_t octets, std::span<const ReportBlock> blocks);
 bool write_receiver_report(ByteWriter& w, Ssrc ssrc, std::span<const ReportBlock> blocks);
-bool write_sdes_cname(ByteWriter& w, Ssrc ssrc, std::string_view cname);
+// One name for several sources, which have a chunk each (RFC 3550, section 6.5): at least one, at
+// most 31.
+bool write_sdes_cname(ByteWriter& w, std::span<const Ssrc> ssrcs, std::string_view cname);
+inline bool write_sdes_cname(ByteWriter& w, Ssrc ssrc, std::string_view cname) {
+  return write_sdes_cname(w, std::span(&ssrc, 1), cname);
+}
 // `sequences` in sending order (each newer than the one before), at least one.
 bool write_nack(ByteWriter& w, Ssrc sender, Ssrc media, std::span<const Seq16> sequences);
 bool write_pli(ByteWriter& w, Ssrc sender, Ssrc media);
 // At least one entry.
 bool write_fir(ByteWriter& w, Ssrc sender, std::span<const FirEntry> entries);
 // At most 255 sources. The bitrate loses precision downwards, to 18 significant bits.
+// The section that a source belongs to, in a packet of its own (RFC 9143, section 15). `mid`: at
+// most 255 bytes.
+bool write_sdes_mid(ByteWriter& w, Ssrc ssrc, std::string_view mid);
 bool write_remb(ByteWriter& w, Ssrc sender, Bitrate bitrate, std::span<const Ssrc> ssrcs);
 // At most 31 sources.
 bool write_bye(ByteWriter& w, std::span<const Ssrc> ssrcs);

@@ -142,6 +142,7 @@ TEST(Rtcp, CanonicalName) {
   std::vector<uint8_t> out(1500);
   ByteWriter w(out);
   EXPECT_FALSE(write_sdes_cname(w, kSender, std::string(256, 'x')));
+  EXPECT_FALSE(write_sdes_mid(w, kSender, std::string(256, 'x')));
 }
 
 TEST(Rtcp, CanonicalNameBehindOtherItemsAndChunks) {
@@ -251,6 +252,34 @@ TEST(Rtcp, Bye) {
   EXPECT_EQ(parse_bye(only(hex("81cb0002 11111111 03627965")))->reason, "bye");
   EXPECT_FALSE(parse_bye(only(hex("81cb0002 11111111 04627965"))));
   EXPECT_FALSE(parse_bye(only(hex("82cb0001 11111111"))));
+}
+
+TEST(Rtcp, OneNameForSeveralSources) {
+  const std::array sources{Ssrc{1}, Ssrc{2}, Ssrc{3}};
+  std::array<uint8_t, 128> out;
+  ByteWriter w(out);
+  ASSERT_TRUE(write_sdes_cname(w, sources, "name"));
+  RtcpReader reader(w.written());
+  const auto packet = reader.next();
+  ASSERT_TRUE(packet);
+  EXPECT_EQ(packet->count, 3);
+  ASSERT_EQ(packet->body.size(), 3 * 12u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(load_u32(&packet->body[12 * i]), i + 1);
+    EXPECT_EQ(packet->body[12 * i + 4], 1) << "CNAME";
+    EXPECT_EQ(as_text(packet->body.subspan(12 * i + 6, 4)), "name");
+  }
+  EXPECT_FALSE(write_sdes_cname(w, std::span<const Ssrc>(), "name"));
+}
+
+TEST(Sdes, TellsTheMidOfASource) {
+  const auto raw = written([&](ByteWriter& w) { return write_sdes_mid(w, kSender, "1"); });
+  ASSERT_EQ(raw.size() % 4, 0u);
+  EXPECT_EQ(raw[0], 0x81);
+  EXPECT_EQ(raw[1], 202);
+  EXPECT_EQ(raw[8], 15);
+  EXPECT_EQ(raw[9], 1);
+  EXPECT_EQ(raw[10], '1');
 }
 
 }  // namespace

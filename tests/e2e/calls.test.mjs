@@ -8,9 +8,9 @@ import {
   accept, dial, hangUp, inCall, incoming, installFirstGeneration, isListed, latest, markOf, noCall, ownComesBack,
   seesAndHears, THEIRS,
 } from '../support/calls.mjs';
-import { launchChromium, openPage } from '../support/chromium.mjs';
+import { crash, launchChromium, openPage } from '../support/chromium.mjs';
 import { startServer } from '../support/server.mjs';
-import { until } from '../support/until.mjs';
+import { sleep, until } from '../support/until.mjs';
 
 const SOCKET_IO_2 = path.join(
   path.dirname(createRequire(import.meta.url).resolve('socket.io-client-v2/package.json')),
@@ -163,17 +163,25 @@ test('declined, cancelled and missed, busy, offline', async () => {
   assert.deepEqual(ann.problems, []);
 });
 
+// How the media of pages ended so far: by a goodbye, and without one.
+async function signs() {
+  const all = await server.metrics();
+  return ['media_closed', 'media_lost'].map((name) => all[`loopcast_live_events_total{event="${name}"}`]);
+}
+
 test('a page that is loaded again goes on with its call', async () => {
   const [ann, bob] = await two('ann', 'bob');
   await talk(ann, bob, ['ann', 'bob']);
   await ann.getByTestId('call-microphone').click();
   for (const [page, other] of [[ann, bob], [bob, ann]]) {
     const since = Date.now();
+    const before = await signs();
     await page.reload();
     await inCall(page, 'connected', { ms: 10_000 });
     await inCall(other, 'connected', { ms: 10_000 });
     await Promise.all([page, other].map((each) => each.getByTestId(THEIRS).waitFor()));
-    console.log(`resumed after ${Date.now() - since} ms`);
+    const after = await signs();
+    console.log(`resumed after ${Date.now() - since} ms; ${after[0] - before[0]} goodbyes, ${after[1] - before[1]} losses`);
     assert.ok(Date.now() - since <= 10_000);
   }
   // The microphone that was off stays off.
@@ -191,6 +199,73 @@ test('a tab that is closed ends the call; the other side is told', async () => {
   await inCall(bob, 'reconnecting');
   await inCall(bob, 'ended', { reason: 'lost' });
   await nothingIsLeft();
+});
+
+test('a page that crashes has 10 s to come back, and comes back', async () => {
+  const [ann, bob] = await two('ann', 'bob');
+  await talk(ann, bob, ['ann', 'bob']);
+  const before = await signs();
+  await crash(ann);
+  await inCall(bob, 'reconnecting');
+  const after = await signs();
+  console.log(`a crash: ${after[0] - before[0]} goodbyes, ${after[1] - before[1]} losses`);
+  await ann.reload();
+  await Promise.all([inCall(ann, 'connected'), inCall(bob, 'connected')]);
+  await hangUp(bob);
+  await inCall(ann, 'ended', { reason: 'hung_up' });
+  await nothingIsLeft();
+});
+
+test('a microphone and a camera that are off are told to the other side', async () => {
+  const [ann, bob] = await two('ann', 'bob');
+  await talk(ann, bob, ['ann', 'bob']);
+  const silent = bob.getByTestId('call-their-microphone-off');
+  assert.equal(await silent.count(), 0);
+  await ann.getByTestId('call-microphone').click();
+  await silent.filter({ hasText: 'The microphone of ann is off' }).waitFor();
+  await ann.getByTestId('call-camera').click();
+  await bob.getByTestId('call-text').filter({ hasText: 'The camera of ann is off' }).waitFor();
+  assert.ok(await silent.isVisible());
+  // A camera that is off is no bad connection.
+  await sleep(6500);
+  assert.equal(await bob.getByTestId('call-quality').getAttribute('data-grade'), 'good');
+  await ann.getByTestId('call-microphone').click();
+  await silent.waitFor({ state: 'detached' });
+  await ann.getByTestId('call-camera').click();
+  await seesAndHears(bob);
+  await hangUp(ann);
+  await inCall(bob, 'ended', { reason: 'hung_up' });
+  await nothingIsLeft();
+});
+
+test('who is blocked cannot call any more, and hears no reason; until that is taken back', async () => {
+  const [eve, fay] = await two('eve', 'fay');
+  await dial(eve, 'fay');
+  await incoming(fay, 'eve').getByTestId('incoming-block').click();
+  await inCall(eve, 'ended', { reason: 'declined' });
+  await noCall(fay);
+  await eve.getByTestId('call-close').click();
+  await fay.locator('[data-testid=blocked-person][data-nickname=eve]').waitFor({ state: 'attached' });
+  await isListed(eve, 'fay', 'online');
+  await dial(eve, 'fay');
+  await inCall(eve, 'ended', { reason: 'offline' });
+  await eve.getByTestId('call-text').filter({ hasText: 'cannot be reached' }).waitFor();
+  assert.equal(await incoming(fay).count(), 0);
+  assert.equal(await fay.getByTestId('missed-badge').count(), 0);
+  assert.equal(await latest(fay), 'received declined eve');
+  await eve.getByTestId('call-close').click();
+  await fay.getByTestId('blocked').locator('summary').click();
+  await fay.getByTestId('unblock').click();
+  await fay.getByTestId('blocked').waitFor({ state: 'detached' });
+  await dial(eve, 'fay');
+  await incoming(fay, 'eve').getByTestId('incoming-decline').click();
+  await inCall(eve, 'ended', { reason: 'declined' });
+  // From the history, after a question.
+  await fay.getByTestId('history-block').first().click();
+  await fay.getByTestId('block-confirm').click();
+  await fay.getByTestId('history-unblock').first().waitFor();
+  await nothingIsLeft();
+  assert.deepEqual([...eve.problems, ...fay.problems], []);
 });
 
 test('all devices of the callee ring, and one answers', async () => {
@@ -230,9 +305,18 @@ test('the first generation of the client calls and is called', async () => {
   await olga.evaluate(() => window.old.answer());
   await inCall(ann, 'connected');
   await seesAndHears(ann);
-  await olga.evaluate(() => window.old.hang_up());
-  await inCall(ann, 'ended', { reason: 'hung_up' });
+  // Her media say goodbye before she does: that is no loss, and the line is free at once.
+  await ann.evaluate(() => {
+    window.phases = [];
+    const window_of_call = document.querySelector('[data-testid=call-state]');
+    new MutationObserver(() => window.phases.push(window_of_call.dataset.state)).observe(window_of_call, { attributes: true });
+  });
+  await olga.evaluate(() => window.old.hang_up(3000));
+  await inCall(ann, 'ended', { reason: 'hung_up', ms: 2500 });
+  assert.deepEqual([...new Set(await ann.evaluate(() => window.phases))].filter((phase) => phase === 'reconnecting'), []);
+  await ann.getByTestId('call-text').filter({ hasText: 'olga hung up' }).waitFor();
   await ann.getByTestId('call-close').click();
+  await isListed(ann, 'olga', 'online', 2500);
 
   await olga.evaluate(() => window.old.call('ann'));
   await accept(ann, 'olga');

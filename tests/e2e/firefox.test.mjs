@@ -63,3 +63,32 @@ for (const codec of ['vp8', 'vp9'])
       await server.stop();
     }
   });
+
+test('a call between two Firefox pages goes on when one is loaded again, whatever its media said when it went', async () => {
+  const server = await startServer({ args: announce });
+  const signs = async () => {
+    const all = await server.metrics();
+    return ['media_closed', 'media_lost'].map((name) => all[`loopcast_live_events_total{event="${name}"}`]);
+  };
+  try {
+    const [ann, bob] = await Promise.all(['ann', 'bob'].map(async (name) =>
+      openFirefoxPage(firefox.browser, server, await server.register(name))));
+    for (const page of [ann, bob]) await page.goto(`${server.url}/calls`);
+    const bob_listed = await ann.waitForSelector(`${byId('person')}[data-nickname=bob][data-state=online] ${byId('person-call')}`);
+    await bob_listed.evaluate((button) => button.click());
+    const accept = await bob.waitForSelector(byId('incoming-accept'));
+    await accept.evaluate((button) => button.click());
+    await Promise.all([ann, bob].map((page) => waitForState(page, 'call-state', 'connected')));
+    const before = await signs();
+    await ann.reload();
+    await Promise.all([ann, bob].map((page) => waitForState(page, 'call-state', 'connected')));
+    const after = await signs();
+    console.log(`a reload of Firefox: ${after[0] - before[0]} goodbyes, ${after[1] - before[1]} losses`);
+    await ann.$eval(byId('call-hang-up'), (button) => button.click());
+    await bob.waitForSelector(`${byId('call-state')}[data-state=ended][data-reason=hung_up]`);
+    assert.deepEqual([ann.problems, bob.problems], [[], []]);
+    await Promise.all([ann, bob].map((page) => page.browserContext().close()));
+  } finally {
+    await server.stop();
+  }
+});

@@ -13,7 +13,7 @@ using namespace loopcast::rtc;
 
 namespace {
 
-enum Flag : uint8_t { kRtcp = 1, kProtect = 2, kForget = 4 };
+enum Flag : uint8_t { kRtcp = 1, kProtect = 2, kGiveUp = 4, kResume = 8 };
 
 struct Fixture {
   std::array<std::unique_ptr<SrtpCrypto>, 2> crypto{SrtpCrypto::make_best(),
@@ -62,7 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           (*result != plain.size() || !std::equal(plain.begin(), plain.end(), packet.begin())))
         std::abort();
     }
-    if ((flags & kForget) && plain.size() >= 8) receiver.forget_source(Ssrc{load_u32(&plain[4])});
+    if ((flags & kGiveUp) && plain.size() >= 8) receiver.give_up_source(Ssrc{load_u32(&plain[4])});
+    if ((flags & kResume) && plain.size() >= 8) receiver.resume_source(Ssrc{load_u32(&plain[4])});
   }
   return 0;
 }

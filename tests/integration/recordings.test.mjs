@@ -34,9 +34,10 @@ function put(server, owner, { startedAt = now, duration = 60, location = 'unknow
   writeFileSync(path.join(folder, `${id}.sprite.jpg`), 'sprites');
   const values = [id, owner.user.id, owner.nickname, 'broadcast', title, location, comments, `${id}.${extension}`]
     .map(quoted).join(', ');
-  sql(server, `INSERT INTO recordings (id, owner_id, presenter, broadcast_id, title, location, comments, file, co_owner_id,
+  sql(server, `INSERT INTO recordings (id, owner_id, presenter, broadcast_id, title, location, comments, file, co_owner_id, call_id,
     started_at, duration, width, height, video_codec, audio_codec, bytes, visibility, state, thumbnail, sprites)
-    VALUES (${values}, ${coOwner ? quoted(coOwner.user.id) : 'NULL'}, ${startedAt * 1_000_000}, ${duration * 1_000_000},
+    VALUES (${values}, ${coOwner ? quoted(coOwner.user.id) : 'NULL'}, '${coOwner ? 'a call' : ''}',
+    ${startedAt * 1_000_000}, ${duration * 1_000_000},
     1280, 720, 'h264', 'opus', ${bytes ?? media.length}, ${VISIBILITIES.indexOf(visibility)}, ${STATES.indexOf(state)}, 1,
     '2.5 10 6 160 90 57')`);
   return { id, media };
@@ -199,7 +200,7 @@ test('a recording as the pages get it', async () => {
   assert.deepEqual(rest, {
     id, title: 'a title', user: owner.user, started_at: '2026-01-31T12:00:00Z', duration: 60, width: 1280, height: 720,
     video_codec: 'h264', audio_codec: 'opus', bytes: media.length, location: 'Berlin, Germany', comments: 'two\nlines',
-    visibility: 'public', state: 'ready', mine: true });
+    visibility: 'public', state: 'ready', mine: true, call: null });
   assert.ok(url.startsWith(`/media/${id}.mp4?`));
   assert.equal(download_url, `${url}&download=1`);
   assert.ok(thumbnail.startsWith(`/media/${id}.jpg?`));
@@ -208,7 +209,7 @@ test('a recording as the pages get it', async () => {
   const early = (await show(server, owner, running.id)).body;
   assert.deepEqual([early.url, early.download_url, early.thumbnail, early.sprite], [null, null, null, null]);
   assert.deepEqual((await ask(server, owner, 'GET', '/api/v2/recordings/usage')).body,
-    { bytes: media.length * 2, count: 2, limit_bytes: null });
+    { bytes: media.length * 2, count: 2, seconds: 120, limit_bytes: 50e9, limit_seconds: 360_000 });
   sql(server, 'DELETE FROM recordings');
 });
 
@@ -391,13 +392,11 @@ test('whose account is deleted: the recordings go too', async () => {
   assert.equal((await ask(first, leaving, 'DELETE', '/api/v2/me', { password: leaving.password })).status, 204);
   assert.equal((await show(first, staying, alone.id)).status, 404);
   assert.equal((await fetch(first.url + url)).status, 404);
-  const inherited = (await show(first, staying, shared.id)).body;
-  assert.deepEqual([inherited.mine, inherited.user.nickname], [true, staying.nickname], 'it was the other one\'s as well');
+  assert.equal((await show(first, staying, shared.id)).status, 404, 'nor does what shows them stay with the other one');
   await first.stop();
   const second = await startServer({ data, args: MANY_ADDRESSES });
   const file = (id) => path.join(folderOf(second), `${id}.mp4`);
-  await until(() => !existsSync(file(alone.id)), 'the file to go');
-  assert.ok(existsSync(file(shared.id)));
+  await until(() => !existsSync(file(alone.id)) && !existsSync(file(shared.id)), 'the files to go');
   await second.stop();
   rmSync(data, { recursive: true });
 });
@@ -429,7 +428,6 @@ test('retention: by age, by size, and only said', async () => {
   const bySize = await startServer({ data, args: [...MANY_ADDRESSES, '--retention-bytes', '2K'] });
   await until(() => left(first).length === 2, 'the oldest to go');
   assert.deepEqual(left(first), young.slice(1));
-  assert.equal((await ask(bySize, who, 'GET', '/api/v2/recordings/usage')).body.limit_bytes, 2048);
   await bySize.stop();
   rmSync(data, { recursive: true });
 });
@@ -478,17 +476,22 @@ test('large files: nothing of them is held for who reads slowly', async () => {
   sql(server, 'DELETE FROM recordings');
 });
 
-test('with an account go the files of its recordings; those of calls stay with the other', async () => {
+test('with an account go the files of its recordings, and its half of a call', async () => {
   const leaver = await account(server);
   const own = ['public', 'private'].map((visibility) => put(server, leaver, { visibility }));
   const call = put(server, leaver, { visibility: 'private', coOwner: friend });
+  const half = put(server, friend, { visibility: 'private', coOwner: leaver });
   const filesOf = ({ id }) => readdirSync(folderOf(server)).filter((name) => name.startsWith(id)).length;
   assert.deepEqual([...own, call].map(filesOf), [3, 3, 3]);
   assert.equal((await ask(server, leaver, 'DELETE', '/api/v2/me', { password: leaver.password })).status, 204);
-  await until(() => own.every((one) => filesOf(one) === 0), () => readdirSync(folderOf(server)).join(), 10_000);
-  for (const { id } of own) assert.equal((await show(server, friend, id)).status, 404);
-  const kept = await show(server, friend, call.id);
+  await until(() => [...own, call].every((one) => filesOf(one) === 0), () => readdirSync(folderOf(server)).join(), 10_000);
+  for (const { id } of [...own, call]) assert.equal((await show(server, friend, id)).status, 404);
+  const kept = await show(server, friend, half.id);
   assert.equal(kept.status, 200);
   assert.equal(kept.body.user.nickname, friend.nickname);
-  assert.equal(filesOf(call), 3);
+  assert.equal(kept.body.call.with, null);
+  assert.equal(filesOf(half), 3);
+  // What was between two is published by none of them, also when the other one is gone.
+  for (const visibility of ['public', 'unlisted'])
+    assert.equal((await ask(server, friend, 'PATCH', `/api/v2/recordings/${half.id}`, { visibility })).status, 403);
 });

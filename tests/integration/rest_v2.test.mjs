@@ -73,7 +73,11 @@ test('what is refused, and how', async () => {
     [{ ...good, nickname: 'a\nb' }, 400, 'nickname_invalid'],
     [{ ...good, nickname: 'x'.repeat(33) }, 400, 'nickname_too_long'],
     [{ ...good, nickname: 'x'.repeat(5000) }, 400, 'nickname_too_long'],
-    [{ ...good, password: '12345' }, 400, 'password_too_short'],
+    [{ ...good, password: '1a2b3c4' }, 400, 'password_too_short'],
+    [{ ...good, password: '直播间很好玩' }, 400, 'password_too_short'],
+    [{ ...good, password: 'Password' }, 400, 'password_common'],
+    [{ ...good, nickname: 'Ѕomebody' }, 409, 'nickname_looks_taken'],
+    [{ ...good, nickname: '\u0301\u0301' }, 400, 'nickname_invalid'],
     [{ ...good, password: 'x'.repeat(129) }, 400, 'password_too_long'],
     [{ nickname: 'Emil' }, 400, 'bad_request'],
     ['{', 400, 'bad_json'],
@@ -88,7 +92,7 @@ test('what is refused, and how', async () => {
 });
 
 test('odd nicknames are shown as they were given', async () => {
-  const odd = ['字'.repeat(32), '😀'.repeat(32), 'O\'Brien & <b>"x"</b>', '../../x', '%2e%2e', 'a b', 'Ångström', 'null'];
+  const odd = ['字'.repeat(32), '❤\ufe0f\u200d🔥', '👩\u200d👧', 'علی\u200cرضا', '😀'.repeat(32), 'O\'Brien & <b>"x"</b>', '../../x', '%2e%2e', 'a b', 'Ångström', 'null'];
   for (const nickname of odd) {
     const made = await call('POST', users, { body: { nickname, password: 'secret12' } });
     assert.equal(made.status, 201, nickname);
@@ -161,16 +165,22 @@ test('bodies of more than 64 kB are 413', async () => {
   await problem(response, 413, 'too_large');
 });
 
-test('logins are limited: of one nickname, and of one address', async () => {
+test('logins are limited: of one nickname from one address, and of one address', async () => {
   const statuses = async (requests) => Promise.all(requests.map(async (r) => (await r).status));
   const victim = await account(server, 'Victim');
   const guess = (from, nickname) => call('POST', sessions, { from, body: { nickname, password: 'guess123' } });
-  const many = await statuses(Array.from({ length: 14 }, (_, i) => guess(`10.3.0.${i}`, 'Victim')));
+  const many = await statuses(Array.from({ length: 14 }, () => guess('10.3.0.1', 'Victim')));
   assert.ok(many.filter((s) => s === 429).length >= 2, String(many));
   assert.ok(many.filter((s) => s === 401).length >= 10, String(many));
-  const limited = await guess('10.3.1.1', 'victim');
+  const limited = await guess('10.3.0.1', 'victim');
   await problem(limited, 429, 'rate_limited');
-  // Who is signed in is not touched by that, and neither is anybody else.
+  // The owner is kept out nowhere, who is signed in is not touched by that, and neither is anybody else.
+  const own = { nickname: 'Victim', password: victim.password };
+  assert.equal((await call('POST', sessions, { from: '10.3.1.1', body: own })).status, 201);
+  const change = { method: 'PUT', headers: { authorization: `Bearer ${victim.token}` } };
+  const changed = await fetch(`${server.url}/api/v2/me/password`, {
+    ...change, body: JSON.stringify({ old: victim.password, new: 'another one 12' }) });
+  assert.equal(changed.status, 204);
   assert.equal((await call('GET', '/api/v2/me', { token: victim.token })).status, 200);
   assert.equal((await guess('10.3.1.2', 'Nobody at all')).status, 401);
 
@@ -204,4 +214,28 @@ test('WHIP and WHEP: an answer with everything, and the end', async () => {
   await problem(await post(`/whep/${id}`, offer('chromium_viewer')), 404, 'publisher_gone');
   await problem(await post('/whip', 'v=0', 'text/plain'), 415, 'unsupported_media_type');
   await problem(await post('/whip', 'v=0'), 400, 'bad_sdp');
+});
+
+test('WHIP: what is wrong with an offer, in English for a program that names no language', async () => {
+  const refused = async (body, language) => {
+    const response = await fetch(`${server.url}/whip?record=false`, {
+      method: 'POST', body,
+      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/sdp',
+        // fetch adds one of its own otherwise.
+        'accept-language': language } });
+    assert.equal(response.headers.get('content-type'), 'application/problem+json');
+    return response.json();
+  };
+  const line = offer('obs_whip').split('\n').findIndex((text) => text.startsWith('a=setup')) + 1;
+  const nonsense = offer('obs_whip').replace('a=setup:actpass', 'a=setup:perhaps');
+  const told = await refused(nonsense, '');
+  assert.equal(told.code, 'bad_sdp');
+  assert.match(told.title, /^The media description/);
+  assert.equal(told.detail, `Line ${line}: a=setup is malformed.`);
+  assert.match((await refused(nonsense, 'zh-CN')).title, /媒体描述/);
+  const lite = await refused(offer('obs_whip').replace('t=0 0', 't=0 0\r\na=ice-lite'), '');
+  assert.equal(lite.code, 'ice_lite');
+  const format = await refused(offer('obs_whip').replaceAll('H264/', 'H265/'), '');
+  assert.equal(format.code, 'no_common_codec');
+  assert.match(format.detail, /H264 or VP9 or AV1 or VP8; the offer has: H265/);
 });

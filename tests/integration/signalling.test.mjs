@@ -23,6 +23,18 @@ function connect(token, kind, options) {
   return page;
 }
 
+// While that runs, every question for a session fails in the database.
+async function while_sessions_are_gone(run) {
+  const rename = (from, to) =>
+    execFileSync('sqlite3', [path.join(server.data, 'loopcast.db'), `ALTER TABLE ${from} RENAME TO ${to}`]);
+  rename('sessions', 'sessions_away');
+  try {
+    return await run();
+  } finally {
+    rename('sessions_away', 'sessions');
+  }
+}
+
 const sections = (sdp) => sdp.split(/^(?=m=)/m).slice(1);
 const lines = (sdp, pattern) => [...sdp.matchAll(pattern)].map((match) => match[1]);
 
@@ -64,6 +76,18 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
         await page.next('disconnect');
         assert.equal(page.count('autherror'), 1);
       }
+    });
+
+    test('a database that does not answer signs nobody out', async () => {
+      const page = await while_sessions_are_gone(() => {
+        const asked = connect(user.token, kind);
+        return asked.next('error').then(([error]) => ({ asked, error }));
+      });
+      assert.equal(page.error.code, 'store_unavailable');
+      await page.asked.next('disconnect');
+      assert.equal(page.asked.count('autherror'), 0);
+      const again = connect(user.token, kind);
+      await again.settle();
     });
 
     test('a presenter and a viewer get answers with everything in them', async () => {
@@ -222,15 +246,20 @@ for (const kind of [GENERATIONS['first generation'], GENERATIONS['second generat
       const pages = Array.from({ length: 64 }, () => connect(many.token, kind));
       await Promise.all(pages.map((page) => page.settle()));
       const over = connect(many.token, kind);
-      await over.next('autherror');
+      const [error] = await over.next('error');
+      assert.equal(error.code, 'too_many_streams');
+      assert.match(error.message, /[\u4e00-\u9fff]/);
       await over.next('disconnect');
+      // The session is as good as before, so nothing may say that it is not.
+      assert.equal(over.count('autherror'), 0);
+      assert.equal((await fetch(`${server.url}/api/v2/me`, { headers: { authorization: `Bearer ${many.token}` } })).status, 200);
       const other = connect(user.token, kind);
       await other.settle();
       // One that ends makes room.
       pages[0].close();
       await until(async () => {
         const page = connect(many.token, kind);
-        const end = page.next('autherror', 1000).catch(() => false);
+        const end = page.next('error', 1000).catch(() => false);
         return (await Promise.race([page.settle(), end])).ok;
       }, 'room for another socket');
     });

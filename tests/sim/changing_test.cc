@@ -32,6 +32,7 @@ TEST_F(Changing, VanishedViewersEndAndTheOthersGoOn) {
   EXPECT_TRUE(ended(goes));
   EXPECT_TRUE(ended(goes_too));
   EXPECT_EQ(simulation.events(goes).end_reason, "ice");
+  EXPECT_FALSE(simulation.events(goes).goodbye);
   EXPECT_GT(simulation.events(goes).ended_at - at, Duration::seconds(10));
   EXPECT_FALSE(ended(stays));
   EXPECT_FALSE(ended(source));
@@ -61,6 +62,7 @@ TEST_F(Changing, GoodbyeEndsAtOnce) {
   simulation.run_for(Duration::millis(25));
   EXPECT_TRUE(ended(id));
   EXPECT_EQ(simulation.events(id).end_reason, "closed");
+  EXPECT_TRUE(simulation.events(id).goodbye);
   EXPECT_EQ(simulation.worker().peers(), 1u);
 }
 
@@ -152,6 +154,52 @@ TEST_F(Changing, PresentersSequenceStartsAnew) {
   // The viewer's own numbers went on without a gap.
   EXPECT_LE(simulation.browser(id).video().nacks, 2u);
   expect_no_violations(simulation, id);
+}
+
+// A presenter whose path loses one packet in 20, before and after something of their streams began
+// anew.
+class LossyPresenter : public Changing {
+ protected:
+  void SetUp() override {
+    source = add_connected_presenter(presenter(), both_ways(lossy(Duration::millis(20), 0.05)));
+    id = watch(source);
+    simulation.run_for(Duration::seconds(2));
+    simulation.browser(id).forgive_restart();
+  }
+  uint64_t count(rtc::Counter counter) { return simulation.counters().get(counter); }
+  // What is lost is had again and nobody notices anything.
+  void expect_mending() {
+    simulation.run_for(Duration::seconds(1));
+    const uint64_t recovered = count(rtc::Counter::kRtpRecovered);
+    const uint64_t abandoned = count(rtc::Counter::kNackAbandoned);
+    const uint64_t requests = count(rtc::Counter::kKeyframeRequestsSent);
+    EXPECT_GE(pictures(id, Duration::seconds(10)), 295u);
+    // Some 90 packets of video a second.
+    EXPECT_GE(count(rtc::Counter::kRtpRecovered) - recovered, 30u);
+    EXPECT_LE(count(rtc::Counter::kNackAbandoned) - abandoned, 2u);
+    EXPECT_LE(count(rtc::Counter::kKeyframeRequestsSent) - requests, 1u);
+    expect_no_violations(simulation, id);
+  }
+
+  ClientId source = 0, id = 0;
+};
+
+TEST_F(LossyPresenter, IsMendedAfterTheSequenceStartedAnew) {
+  simulation.browser(source).sender()->restart_sequence(20'000);
+  expect_mending();
+  EXPECT_LE(simulation.browser(id).video().longest_gap, Duration::millis(700));
+}
+
+TEST_F(LossyPresenter, IsMendedAfterTheirSourcesChanged) {
+  for (int i = 0; i < 3; ++i) {
+    const uint64_t unknown = count(rtc::Counter::kDropRtpUnknownStream);
+    simulation.browser(source).sender()->change_sources();
+    expect_mending();
+    // The MID says where they belong; what is dropped was sent by the sources before.
+    EXPECT_LE(count(rtc::Counter::kDropRtpUnknownStream) - unknown, 5u);
+  }
+  EXPECT_LE(simulation.browser(id).video().longest_gap, Duration::millis(700));
+  EXPECT_LE(*simulation.browser(id).lip_sync_error(), Duration::millis(60));
 }
 
 TEST_F(Changing, PausedPresenterComesBack) {

@@ -81,7 +81,8 @@ class MediaReceiver {
   // The sender's wall clock when the latest picture or sound was taken, less the true time, in
   // microseconds: the same for audio and video if both are to play together.
   std::optional<int64_t> clock_offset() const { return clock_offset_; }
-  // The sender began its numbering anew: numbers and timestamps need not follow from those before.
+  // The sender began its numbering anew: numbers need not follow from those before, and timestamps
+  // within a quarter of a second.
   void forgive_restart() { forgiving_ = true; }
 
  private:

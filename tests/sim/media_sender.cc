@@ -259,4 +259,18 @@ void MediaSender::restart_sequence(int jump) {
   audio_.index += jump;
 }
 
+void MediaSender::change_sources() {
+  for (Stream* stream : {&video_, &audio_}) {
+    stream->ssrc = Ssrc{random_.u32() | 1};
+    stream->rtx_ssrc = Ssrc{random_.u32() | 1};
+    stream->index = random_.below(1 << 15);
+    stream->rtx_index = random_.below(1 << 15);
+    stream->first_timestamp = random_.u32();
+    stream->packets = stream->octets = 0;
+    stream->history.clear();
+  }
+  waiting_.clear();
+  keyframe_wanted_ = true;
+}
+
 }  // namespace loopcast::sim

@@ -65,6 +65,9 @@ class MediaSender {
 
   // The sequence numbers go on elsewhere, by `jump` (which must be above 3000 to be seen as such).
   void restart_sequence(int jump);
+  // Everything goes on with other SSRCs and all that hangs on one: sequence numbers, timestamps,
+  // and what can be sent again. The picture begins with a keyframe.
+  void change_sources();
   // Nothing is sent until resumed, as by a presenter whose program hangs.
   void pause(bool paused) { paused_ = paused; }
 

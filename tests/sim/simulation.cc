@@ -169,6 +169,7 @@ void Simulation::take_event(size_t number, sfu::Event& event) {
   } else if (const auto* ended = std::get_if<sfu::Ended>(&event)) {
     client.events.ended_at = now_;
     client.events.end_reason = ended->reason;
+    client.events.goodbye = ended->goodbye;
   }
   drive(id);
 }

@@ -42,6 +42,7 @@ struct ClientEvents {
   std::vector<Instant> heard_at;
   Instant ended_at = Instant::never();
   std::string end_reason;
+  bool goodbye = false;
 };
 
 class Simulation {

@@ -133,6 +133,7 @@ export function installFirstGeneration() {
       const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 240 } });
       this.stream = stream;
       const peer = new RTCPeerConnection();
+      this.peer = peer;
       for (const track of stream.getTracks()) peer.addTrack(track, stream);
       const loopback = video();
       peer.ontrack = ({ streams }) => {
@@ -166,10 +167,13 @@ export function installFirstGeneration() {
       socket.on('presentorgone', () => this.events.push({ name: 'presentorgone' }));
       await offer(socket, peer, 'createViewer', {});
     }
-    hang_up() {
+    // As kurento-utils disposes of a peer: the goodbye of the media overtakes the event, here by `ms`.
+    async hang_up(ms = 30) {
+      for (const track of this.stream.getTracks()) track.stop();
+      this.peer.close();
+      await new Promise((resolve) => setTimeout(resolve, ms));
       this.own.emit('stopPresentor');
       this.own.close();
-      for (const track of this.stream.getTracks()) track.stop();
     }
   }
   window.FirstGeneration = FirstGeneration;

@@ -15,7 +15,6 @@ const ARGUMENTS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
   // Loopback addresses in the clear, as candidates of the pages.
   '--disable-features=WebRtcHideLocalIpsWithMdns',
   '--allow-loopback-in-peer-connection',
@@ -24,20 +23,29 @@ const ARGUMENTS = [
 ];
 const DEVICES = '--use-fake-device-for-media-stream=fps=30';
 const CONSENT = '--use-fake-ui-for-media-stream';
+const AUTOPLAY = '--autoplay-policy=no-user-gesture-required';
 
-// Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission. All
-// packets go into the file `packets` in the clear (see sent_media.mjs).
-export async function launchChromium({ devices = true, consent = true, packets } = {}) {
+// Without `devices` there is no camera; without `consent` nobody allows it to pages that lack the permission; without
+// `autoplay` the browser's own rules say which page may make a sound. All packets go into the file `packets` in the
+// clear (see sent_media.mjs).
+export async function launchChromium({ devices = true, consent = true, autoplay = true, packets } = {}) {
   if (!existsSync(PROGRAM)) throw new Error(`Chromium is missing: ${PROGRAM}`);
   return chromium.launch({
     executablePath: packets ? await loggingProgram(PROGRAM, packets) : PROGRAM,
-    args: [...ARGUMENTS, ...(devices ? [DEVICES] : []), ...(consent ? [CONSENT] : []), ...(packets ? PACKET_LOG_ARGUMENTS : [])],
+    args: [
+      ...ARGUMENTS,
+      ...(devices ? [DEVICES] : []),
+      ...(consent ? [CONSENT] : []),
+      ...(autoplay ? [AUTOPLAY] : []),
+      ...(packets ? PACKET_LOG_ARGUMENTS : []),
+    ],
     headless: true,
     timeout: 60_000,
   });
 }
 
-// Opens a page in a profile of its own (so two pages are two people on two machines).
+// Opens a page in a profile of its own (so two pages are two people on two machines), or with `context` as one more tab
+// of that profile.
 //
 // options: `session` ({ token, user } of the server: the page is signed in), `init` (functions that run in each
 // document first, as [function, argument] or function), `permissions`, `viewport`, `locale`, `resolution` (of the
@@ -52,15 +60,17 @@ export async function openPage(browser, server, options = {}) {
     ...(session ? { 'loopcast.token': session.token, 'loopcast.user': JSON.stringify(session.user) } : {}),
   };
   const localStorage = Object.entries(stored).map(([name, value]) => ({ name, value }));
-  const context = await browser.newContext({
+  const context = options.context ?? await browser.newContext({
     viewport,
     permissions,
     locale: options.locale ?? 'en-US',
     storageState: { cookies: [], origins: [{ origin: server.url, localStorage }] },
   });
-  context.setDefaultTimeout(30_000);
-  await context.addInitScript(installProbe);
-  for (const script of init) await context.addInitScript(...(Array.isArray(script) ? script : [script]));
+  if (options.context === undefined) {
+    context.setDefaultTimeout(30_000);
+    await context.addInitScript(installProbe);
+    for (const script of init) await context.addInitScript(...(Array.isArray(script) ? script : [script]));
+  }
   const page = await context.newPage();
   page.problems = [];
   page.on('console', (message) => {

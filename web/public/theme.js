@@ -8,4 +8,6 @@
   }
   var dark = theme === 'dark' || (theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
   document.documentElement.classList.toggle('dark', dark);
+  // As --bg of styles/tokens.css; the app goes on with it.
+  document.querySelector('meta[name="theme-color"]').setAttribute('content', dark ? '#0a1110' : '#eef3f0');
 })();

@@ -1,4 +1,5 @@
 import { createRouter, createWebHistory, type RouteLocationNormalized, type Router } from 'vue-router';
+import { MissingPart, missing, part } from '@/missing_part';
 import HomePage from '@/pages/HomePage.vue';
 import { useSession } from '@/stores/session';
 
@@ -10,15 +11,15 @@ declare module 'vue-router' {
   }
 }
 
-const AuthPage = () => import('@/pages/AuthPage.vue');
-const LivePage = () => import('@/pages/LivePage.vue');
-const WatchPage = () => import('@/pages/WatchPage.vue');
-const CallsPage = () => import('@/pages/CallsPage.vue');
-const AccountPage = () => import('@/pages/AccountPage.vue');
-const RecordingsPage = () => import('@/pages/RecordingsPage.vue');
-const RecordingPage = () => import('@/pages/RecordingPage.vue');
-const MyRecordingsPage = () => import('@/pages/MyRecordingsPage.vue');
-const NotFoundPage = () => import('@/pages/NotFoundPage.vue');
+const AuthPage = part(() => import('@/pages/AuthPage.vue'));
+const LivePage = part(() => import('@/pages/LivePage.vue'));
+const WatchPage = part(() => import('@/pages/WatchPage.vue'));
+const CallsPage = part(() => import('@/pages/CallsPage.vue'));
+const AccountPage = part(() => import('@/pages/AccountPage.vue'));
+const RecordingsPage = part(() => import('@/pages/RecordingsPage.vue'));
+const RecordingPage = part(() => import('@/pages/RecordingPage.vue'));
+const MyRecordingsPage = part(() => import('@/pages/MyRecordingsPage.vue'));
+const NotFoundPage = part(() => import('@/pages/NotFoundPage.vue'));
 
 /** Fetches the pages of the next likely click, so that the click itself waits for nothing. */
 export function preload_pages(): void {
@@ -34,7 +35,8 @@ export function sign_in_from(route: RouteLocationNormalized): { path: string; qu
   return { path: '/login', query: route.fullPath === '/' ? {} : { next: route.fullPath } };
 }
 
-export function create_router(): Router {
+/** `missing_part` is told the address that could not be opened because a part of the app is not there. */
+export function create_router(missing_part: (path: string) => void): Router {
   const router = createRouter({
     history: createWebHistory(),
     scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
@@ -80,6 +82,12 @@ export function create_router(): Router {
     if (to.meta.needs_session === true && !session.signed_in) return sign_in_from(to);
     if ((to.name === 'login' || to.name === 'register') && session.signed_in) return safe_next(to.query.next);
     return true;
+  });
+  router.onError((cause, to) => {
+    if (cause instanceof MissingPart) missing_part(to.fullPath);
+  });
+  router.afterEach((_to, _from, failure) => {
+    if (failure === undefined) missing.value = null;
   });
   return router;
 }

@@ -43,7 +43,7 @@ export class FakeSocket implements SignallingSocket {
   request(event: string): { payload: any; ack: Listener } {
     const found = this.sent.find((packet) => packet.event === event);
     if (found === undefined) throw new Error(`${event} was not sent, only ${this.events().join(', ')}`);
-    return { payload: found.args[0], ack: found.args[1] };
+    return { payload: found.args[0], ack: found.args.at(-1) };
   }
 }
 

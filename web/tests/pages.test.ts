@@ -193,6 +193,25 @@ describe('parts', () => {
     expect(page.find(id('notice-leave')).text()).toMatch(/B.*left/s);
   });
 
+  it('says how many more are watching than it can name', async () => {
+    const at = Date.UTC(2026, 0, 1);
+    const person = (name: string): object => ({ id: name, nickname: name, avatar: '' });
+    const notices = [
+      { key: 4, kind: 'entry', at, person: person('B') },
+      { key: 3, kind: 'leave', at, person: person('somebody from before') },
+      { key: 2, kind: 'leave', at, person: person('A') },
+      { key: 1, kind: 'entry', at, person: person('A') },
+    ];
+    // This page, B, and three who were here before both.
+    const page = await show(AudienceList, '/', { viewers: 5, notices, watching: true });
+    expect(page.find(id('audience-unnamed')).text()).toBe('3 more people are watching.');
+    await page.setProps({ viewers: 2 });
+    expect(page.find(id('audience-unnamed')).exists()).toBe(false);
+    await page.setProps({ viewers: 5, over: true });
+    expect(page.find(id('audience-unnamed')).exists()).toBe(false);
+    expect(page.find('.count').exists()).toBe(false);
+  });
+
   it('selects the link when the browser cannot copy', async () => {
     const page = await show(SharePanel, '/', { link: 'https://a.example/watch/b1', changed: true });
     await page.find(id('share-copy')).trigger('click');

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Api } from './client';
 import { as_api_error, type ApiError } from './errors';
 
@@ -64,10 +64,88 @@ describe('Api', () => {
 
   it.each<[string, () => Promise<Response> | Response]>([
     ['network', () => Promise.reject(new TypeError('failed to fetch'))],
-    ['timeout', () => Promise.reject(new DOMException('late', 'TimeoutError'))],
     ['network', () => new Response('<html>Bad gateway</html>', { status: 502 })],
     ['network', () => new Response('<html>Not ours</html>', { status: 200 })],
   ])('calls it %s', async (code, answer) => {
     expect((await error_of(api_with(answer).api.me())).code).toBe(code);
+  });
+
+  describe('how long it waits', () => {
+    afterEach(() => {
+      vi.useRealTimers();
+      vi.unstubAllGlobals();
+    });
+
+    /** Answers the code of the error and after how many seconds it came. */
+    async function waits(ask: (api: Api) => Promise<unknown>, fetch: typeof globalThis.fetch): Promise<[string, number]> {
+      vi.useFakeTimers();
+      const api = new Api({ fetch, token: () => null, signed_out: () => {} });
+      let code = '';
+      void ask(api).catch((cause: unknown) => {
+        code = as_api_error(cause).code;
+      });
+      let seconds = 0;
+      for (; code === '' && seconds < 100; ++seconds) await vi.advanceTimersByTimeAsync(1000);
+      return [code, seconds];
+    }
+    const silent = (_: unknown, init?: RequestInit): Promise<Response> =>
+      new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(new Error('aborted'))));
+
+    it('gives up, also in a browser without AbortSignal.timeout', async () => {
+      vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
+        throw new TypeError('AbortSignal.timeout is not a function');
+      });
+      expect(await waits((api) => api.me(), silent)).toEqual(['timeout', 10]);
+      const { api } = api_with(() => json({ nickname: 'Ann' }));
+      expect(await api.me()).toMatchObject({ nickname: 'Ann' });
+    });
+
+    it('gives up on an answer that begins and does not end', async () => {
+      const stalled = async (_: unknown, init?: RequestInit): Promise<Response> => {
+        const body = new ReadableStream({
+          start: (controller) => init?.signal?.addEventListener('abort', () => controller.error(new Error('aborted'))),
+        });
+        return new Response(body, { status: 200 });
+      };
+      expect(await waits((api) => api.me(), stalled)).toEqual(['timeout', 10]);
+    });
+
+    it('leaves the server more time to remove a recording', async () => {
+      expect(await waits((api) => api.delete_recording('r1'), silent)).toEqual(['timeout', 30]);
+    });
+
+    it('counts only the time in which an upload does not move', async () => {
+      let sent: FakeRequest | null = null;
+      class FakeRequest {
+        status = 200;
+        responseText = '{"nickname":"Ann"}';
+        upload: { onprogress?: () => void } = {};
+        onload = (): void => {};
+        onabort = (): void => {};
+        open(): void {}
+        setRequestHeader(): void {}
+        abort(): void {
+          this.onabort();
+        }
+        send(): void {
+          sent = this;
+        }
+      }
+      vi.stubGlobal('XMLHttpRequest', FakeRequest);
+      vi.useFakeTimers();
+      const api = new Api({ token: () => null, signed_out: () => {} });
+      const request = (): FakeRequest => sent as unknown as FakeRequest;
+      const slow = api.set_avatar(new Blob(['picture']));
+      for (let i = 0; i < 5; ++i) {
+        await vi.advanceTimersByTimeAsync(20_000);
+        request().upload.onprogress?.();
+      }
+      request().onload();
+      expect(await slow).toMatchObject({ nickname: 'Ann' });
+
+      const stuck = error_of(api.set_avatar(new Blob(['picture'])));
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect((await stuck).code).toBe('timeout');
+    });
   });
 });

@@ -1,14 +1,21 @@
 import { ApiError } from './errors';
 import type { Recording, RecordingChange, RecordingPage, RecordingUsage } from './recordings';
+import { time_limit } from './time_limit';
 import type { Broadcast, BroadcastPage, CallPage, Login, PeoplePage, Session, User } from './types';
+import { upload } from './upload';
 
+/** An answer takes no longer; an upload may, as long as it moves. */
 const kTimeoutMs = 10_000;
+/** Longer than the server itself waits for a recording that is still being written. */
+const kRemovalTimeoutMs = 30_000;
+/** The server reads and converts a picture once all of it is there. */
+const kStallMs = 30_000;
 
 export interface ApiOptions {
   fetch?: typeof globalThis.fetch;
   token(): string | null;
-  /** The server does not know this session (any more). */
-  signed_out(): void;
+  /** The server does not know the session of this token (any more). */
+  signed_out(token: string): void;
 }
 
 /** The REST interface of the server. Every method throws ApiError and nothing else. */
@@ -84,6 +91,20 @@ export class Api {
     return this.call_('DELETE', '/calls');
   }
 
+  /** Whom this user has blocked, by nickname. */
+  async blocked(): Promise<User[]> {
+    return (await this.call_<{ people: User[] }>('GET', '/blocked')).people;
+  }
+
+  /** Who is blocked cannot call this user any more, and is not told why. */
+  block(id: string): Promise<void> {
+    return this.call_('PUT', `/blocked/${encodeURIComponent(id)}`);
+  }
+
+  unblock(id: string): Promise<void> {
+    return this.call_('DELETE', `/blocked/${encodeURIComponent(id)}`);
+  }
+
   /** `query`: page, size, and the filters of recordings/filters.ts. */
   recordings(query: Record<string, string>): Promise<RecordingPage> {
     return this.call_('GET', `/recordings?${new URLSearchParams(query)}`);
@@ -98,7 +119,7 @@ export class Api {
   }
 
   delete_recording(id: string): Promise<void> {
-    return this.call_('DELETE', `/recordings/${encodeURIComponent(id)}`);
+    return this.call_('DELETE', `/recordings/${encodeURIComponent(id)}`, undefined, kRemovalTimeoutMs);
   }
 
   recording_usage(): Promise<RecordingUsage> {
@@ -106,34 +127,34 @@ export class Api {
   }
 
   /** `body`: a Blob goes as it is, everything else as JSON. */
-  private async call_<Result>(method: string, path: string, body?: object): Promise<Result> {
+  private async call_<Result>(method: string, path: string, body?: object, timeout_ms = kTimeoutMs): Promise<Result> {
     const headers: Record<string, string> = { Accept: 'application/json, application/problem+json' };
     const token = this.options_.token();
     if (token !== null) headers.Authorization = `Bearer ${token}`;
-    const blob = body instanceof Blob;
-    if (body !== undefined) headers['Content-Type'] = blob ? body.type : 'application/json';
-    let response: Response;
+    if (body !== undefined) headers['Content-Type'] = body instanceof Blob ? body.type : 'application/json';
+    const url = `/api/v2${path}`;
+    const limit = time_limit(body instanceof Blob ? kStallMs : timeout_ms);
     try {
-      response = await (this.options_.fetch ?? fetch)(`/api/v2${path}`, {
-        method,
-        headers,
-        body: body === undefined || blob ? body : JSON.stringify(body),
-        signal: AbortSignal.timeout(kTimeoutMs),
-      });
+      const response =
+        body instanceof Blob
+          ? await upload(url, { method, headers, body, limit })
+          : await (this.options_.fetch ?? fetch)(url, {
+              method,
+              headers,
+              body: body === undefined ? body : JSON.stringify(body),
+              signal: limit.signal,
+            });
+      if (!response.ok) {
+        const error = await problem_of(response);
+        if (error.code === 'unauthorized' && token !== null) this.options_.signed_out(token);
+        throw error;
+      }
+      return response.status === 204 ? (undefined as Result) : ((await response.json()) as Result);
     } catch (cause) {
-      const timeout = cause instanceof DOMException && cause.name === 'TimeoutError';
-      throw new ApiError(timeout ? 'timeout' : 'network', String(cause), 0);
-    }
-    if (!response.ok) {
-      const error = await problem_of(response);
-      if (error.code === 'unauthorized') this.options_.signed_out();
-      throw error;
-    }
-    if (response.status === 204) return undefined as Result;
-    try {
-      return (await response.json()) as Result;
-    } catch (cause) {
-      throw new ApiError('network', String(cause), response.status);
+      if (cause instanceof ApiError) throw cause;
+      throw new ApiError(limit.over ? 'timeout' : 'network', String(cause), 0);
+    } finally {
+      limit.stop();
     }
   }
 }

@@ -3,8 +3,10 @@ export const kServerErrorCodes = [
   'nickname_taken',
   'nickname_invalid',
   'nickname_too_long',
+  'nickname_looks_taken',
   'password_too_short',
   'password_too_long',
+  'password_common',
   'bad_credentials',
   'unauthorized',
   'rate_limited',
@@ -27,6 +29,7 @@ export const kServerErrorCodes = [
   'no_rtcp_mux',
   'no_fingerprint',
   'no_ice',
+  'ice_lite',
   'no_media',
   'no_common_codec',
   'offer_too_large',
@@ -55,6 +58,7 @@ export const kServerErrorCodes = [
   'internal',
   'wrong_password',
   'image_invalid',
+  'too_many_blocked',
 ] as const;
 
 /** Failures that this app notices by itself. */
@@ -63,6 +67,7 @@ export const kClientErrorCodes = [
   'unknown',
   'connection_lost',
   'webrtc_failed',
+  'webrtc_missing',
   'device_denied',
   'device_missing',
   'device_busy',

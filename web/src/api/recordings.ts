@@ -16,9 +16,19 @@ export interface Sprite {
   count: number;
 }
 
+/** The call that a recording is one side of, and who was at the other side. */
+export interface RecordedCall {
+  id: string;
+  /** Null if that account is gone. */
+  with: { nickname: string; avatar: string } | null;
+}
+
 export interface Recording {
   id: string;
+  /** Whose picture and sound it is. */
   user: User;
+  /** Absent or null for a broadcast. */
+  call?: RecordedCall | null;
   title: string;
   /** ISO 8601, UTC. */
   started_at: string;
@@ -55,7 +65,10 @@ export interface RecordingPage {
 export interface RecordingUsage {
   bytes: number;
   count: number;
+  /** Both are the user's own; null is no limit. */
   limit_bytes: number | null;
+  seconds: number;
+  limit_seconds: number | null;
 }
 
 export type RecordingChange = Partial<Pick<Recording, 'title' | 'comments' | 'visibility'>>;

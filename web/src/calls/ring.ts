@@ -37,16 +37,17 @@ function context(): AudioContext | null {
 }
 
 /**
- * Browsers play nothing before the page was touched. A context that is made, or woken, at the first
- * touch can ring later, whenever that is.
+ * Browsers play nothing before the page was touched. A context that is woken by a touch can ring later,
+ * whenever that is. Which events count as a touch differs, and a context may fall asleep again (another
+ * app takes the sound): so each of them wakes one that sleeps.
  */
 export function allow_ringing_on_touch(): void {
-  const kinds = ['pointerdown', 'keydown'] as const;
   const wake = (): void => {
-    for (const kind of kinds) window.removeEventListener(kind, wake, true);
-    void context()?.resume().catch(() => {});
+    const audio = context();
+    if (audio !== null && audio.state !== 'running') void audio.resume().catch(() => {});
   };
-  for (const kind of kinds) window.addEventListener(kind, wake, { capture: true, passive: true });
+  for (const kind of ['pointerdown', 'pointerup', 'keydown'] as const)
+    window.addEventListener(kind, wake, { capture: true, passive: true });
 }
 
 function strike(audio: AudioContext, out: AudioNode, note: Note, from: number): void {
@@ -89,31 +90,62 @@ export function play_pattern(pattern: Pattern): () => void {
   };
 }
 
+/** Runs `hold` when no other tab of this browser does the same. Without locks each of them does. */
+async function in_turn(hold: () => Promise<void>): Promise<void> {
+  if (navigator.locks === undefined) return hold();
+  let held = false;
+  try {
+    await navigator.locks.request('loopcast-ring', () => {
+      held = true;
+      return hold();
+    });
+  } catch (cause) {
+    // Pages without storage have no locks either.
+    if (held) throw cause;
+    await hold();
+  }
+}
+
 /**
- * The same, but in one tab only: several tabs of one browser would ring out of step. Without locks
- * each of them rings.
+ * The same, but in one tab only: several tabs of one browser would ring out of step. It is one that may
+ * make a sound: a tab asks for its turn when its context runs, and gives it away when that falls asleep.
  */
 export function ring(pattern: Pattern = kRing): () => void {
-  let stop = (): void => {};
+  const audio = context();
+  if (audio === null) return () => {};
   let over = false;
-  let release = (): void => {};
-  const start = (): void => {
-    if (!over) stop = play_pattern(pattern);
+  let in_line = false;
+  let give_away = (): void => {};
+
+  const hold = async (): Promise<void> => {
+    if (over || audio.state !== 'running') return;
+    const stop = play_pattern(pattern);
+    await new Promise<void>((resolve) => {
+      give_away = resolve;
+    });
+    give_away = () => {};
+    stop();
   };
-  if (navigator.locks === undefined) start();
-  else
-    void navigator.locks
-      .request('loopcast-ring', () => {
-        start();
-        return new Promise<void>((resolve) => {
-          release = resolve;
-          if (over) resolve();
-        });
-      })
-      .catch(start);
+  const look = (): void => {
+    if (over || audio.state !== 'running') {
+      give_away();
+      return;
+    }
+    if (in_line) return;
+    in_line = true;
+    const done = (): void => {
+      in_line = false;
+      look();
+    };
+    void in_turn(hold).then(done, () => {});
+  };
+
+  audio.addEventListener('statechange', look);
+  // Comes to pass at once, at the first touch, or never.
+  void audio.resume().then(look, () => {});
   return () => {
     over = true;
-    stop();
-    release();
+    audio.removeEventListener('statechange', look);
+    give_away();
   };
 }

@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { is_blank } from '@/composables/blank_picture';
 import { day_and_time } from '@/composables/time';
+import { call_en } from '@/i18n/call_en';
+import { call_zh } from '@/i18n/call_zh';
 import { less_than, media_for } from './media';
 import { tab_memory } from './memory';
 import { incoming_sample, outgoing_loss, quality_between } from './quality';
 import { kRing, play_pattern, ring } from './ring';
-import { read_presence, read_reason, read_ring, read_snapshot, read_user } from './wire';
+import { kEndReasons, read_presence, read_reason, read_ring, read_snapshot, read_user } from './wire';
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -27,13 +29,30 @@ describe('quality', () => {
   ])('%s', (_, lost, rtt, out, grade) => {
     const before = incoming_sample(report(1000, 10, 300, rtt), 10_000);
     const now = incoming_sample(report(1100 - lost, 10 + lost, 360, rtt), 12_000);
-    expect(quality_between(before, now, out)).toMatchObject({ grade, frames: 30, round_trip: rtt, loss_out: out });
+    expect(quality_between(before, now, out, true)).toMatchObject({ grade, frames: 30, round_trip: rtt, loss_out: out });
   });
 
   it('takes a stream that began anew, and one that is silent, for no loss', () => {
     const before = incoming_sample(report(1000, 10, 300, 40), 0);
-    expect(quality_between(before, incoming_sample(report(5, 0, 1, 40), 2000), 0)).toMatchObject({ loss_in: 0, frames: 0 });
-    expect(quality_between(before, { ...before, at: 2000 }, 0).loss_in).toBe(0);
+    expect(quality_between(before, incoming_sample(report(5, 0, 1, 40), 2000), 0, true)).toMatchObject({ loss_in: 0, frames: 0 });
+    expect(quality_between(before, { ...before, at: 2000 }, 0, false).loss_in).toBe(0);
+  });
+
+  it.each<[string, number, number, boolean, string]>([
+    ['pictures as they come from a camera', 60, 0, true, 'good'],
+    ['a camera in the dark', 28, 0, true, 'good'],
+    ['a picture that stutters', 20, 0, true, 'fair'],
+    ['one picture a second', 2, 0, true, 'poor'],
+    ['a screen that stands still, or a camera that is off', 0, 0, false, 'good'],
+    ['some sound that is made up', 60, 0.05, true, 'fair'],
+    ['much sound that is made up', 60, 0.3, true, 'poor'],
+  ])('of %s', (_, frames, concealed, moving, grade) => {
+    const sound = (samples: number, made_up: number): Record<string, unknown> => ({
+      type: 'inbound-rtp', kind: 'audio', totalSamplesReceived: samples, concealedSamples: 500 + made_up, silentConcealedSamples: 500,
+    });
+    const before = incoming_sample([...report(1000, 0, 300, 40), sound(0, 0)], 10_000);
+    const now = incoming_sample([...report(1100, 0, 300 + frames, 40), sound(96_000, 96_000 * concealed)], 12_000);
+    expect(quality_between(before, now, 0, moving).grade).toBe(grade);
   });
 
   it('takes the worst of what the server reports', () => {
@@ -66,6 +85,8 @@ describe('what the line says', () => {
       own_id: null,
       since: null,
       recording: { mine: false, theirs: false, on: false },
+      // The first generation says nothing of its devices.
+      shown: { microphone: true, camera: true, screen: false },
     });
     expect(read_snapshot({ ...bare, linkId: 'l', since: '2030-01-01T00:00:00Z' })).toMatchObject({
       link_id: 'l',
@@ -75,6 +96,11 @@ describe('what the line says', () => {
 });
 
 describe('small parts', () => {
+  it.each([...kEndReasons, 'hung_up_here', 'lost_early', 'unseen'])('have a title and a sentence for the end %s', (end) => {
+    for (const words of [call_en, call_zh] as unknown as Record<string, string>[])
+      for (const key of [`ended_${end}`, `ended_title_${end}`]) expect(words[key], key).toBeTruthy();
+  });
+
   it('open only what is wanted', async () => {
     const base = {
       allowed: vi.fn(async () => false),

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { choice, FakeTrack, FakeWorld, named, settle, type FakeSocket } from '../../tests/fakes';
 import type { Memory, Remembered } from './memory';
-import { kRingCheckMs, Telephone, type CallState } from './telephone';
+import { kLineAwayMs, kRingCheckMs, kStateLimitMs, Telephone, type CallState } from './telephone';
 
 const kBob = { id: 'u2', nickname: 'bob', avatar: '/avatars/u2.svg' };
 const kQuiet = { mine: false, theirs: false, on: false };
@@ -188,6 +188,18 @@ describe('calling', () => {
     expect(telephone.state.reason).toBe('hung_up');
   });
 
+  it('waits for no answer, and for no connection, longer than the server would', async () => {
+    await dial();
+    vi.advanceTimersByTime(kStateLimitMs);
+    expect(telephone.state).toMatchObject({ phase: 'ended', reason: 'no_answer' });
+    expect(said).toEqual([['hangup', { callId: 'c1' }]]);
+    telephone.dismiss();
+    await dial();
+    telephone.on_accepted({ to: kBob, linkId: 'theirs', callId: 'c1' });
+    vi.advanceTimersByTime(kStateLimitMs);
+    expect(telephone.state).toMatchObject({ phase: 'ended', reason: 'lost', connected_at: null });
+  });
+
   it('does not begin a second call', async () => {
     await dial();
     telephone.call({ ...kBob, nickname: 'carl' });
@@ -245,6 +257,39 @@ describe('being called', () => {
   it('stops ringing when another page of the same device answers', () => {
     telephone.on_snapshot(snapshot({ role: 'callee', state: 'accepted', linkId: 'theirs' }));
     expect(telephone.state.phase).toBe('idle');
+  });
+
+  it('knows nothing of a call that was declined on another device', () => {
+    telephone.on_ended({ callId: 'c1', reason: 'declined', user: kBob, by: 'you' });
+    expect(telephone.state.phase).toBe('idle');
+  });
+
+  it('stops ringing when its line is away, and rings again when the call comes back with it', () => {
+    telephone.line_is_away();
+    vi.advanceTimersByTime(kLineAwayMs - 1);
+    expect(telephone.state.phase).toBe('incoming');
+    vi.advanceTimersByTime(1);
+    expect(telephone.state).toMatchObject({ phase: 'ended', role: 'callee', reason: 'lost' });
+    telephone.line_is_back();
+    telephone.on_ring({ from: kBob, linkId: 'theirs', callId: 'c1' });
+    expect(telephone.state.phase).toBe('incoming');
+  });
+
+  it('rings on through a short break of the line', () => {
+    telephone.line_is_away();
+    vi.advanceTimersByTime(2000);
+    telephone.line_is_back();
+    telephone.on_ring({ from: kBob, linkId: 'theirs', callId: 'c1' });
+    telephone.on_snapshot(snapshot({ role: 'callee', linkId: 'theirs' }));
+    vi.advanceTimersByTime(kLineAwayMs);
+    expect(telephone.state.phase).toBe('incoming');
+  });
+
+  it('stops ringing by itself when nobody says that it is over', () => {
+    vi.advanceTimersByTime(kStateLimitMs);
+    expect(telephone.state).toMatchObject({ phase: 'ended', role: 'callee', reason: 'no_answer' });
+    // It was the page's own guess: nothing is hung up.
+    expect(said).toEqual([]);
   });
 
   it('does not ring for ever when the line comes back to a call that is over', () => {
@@ -378,7 +423,7 @@ describe('talking', () => {
     await talk();
     world.clock += 60_000;
     telephone.hang_up();
-    expect(said).toEqual([['hangup', { callId: 'c1' }]]);
+    expect(said.at(-1)).toEqual(['hangup', { callId: 'c1' }]);
     expect(telephone.state).toMatchObject({ phase: 'ended', reason: 'hung_up', ended_here: true });
     expect((telephone.state.ended_at ?? 0) - (telephone.state.connected_at ?? 0)).toBe(60_000);
     expect(open_sockets()).toEqual([]);
@@ -465,10 +510,56 @@ describe('talking', () => {
     expect(telephone.state.phase).toBe('idle');
   });
 
+  it('says what of its devices is on, once and at each change, and hears the same of the other', async () => {
+    await talk();
+    const told = (): unknown[] => said.filter(([event]) => event === 'callmedia').map(([, what]) => what);
+    const on = { callId: 'c1', microphone: true, camera: true, screen: false };
+    expect(told()).toEqual([on]);
+    telephone.presenter?.set_microphone(false);
+    telephone.presenter?.set_camera(true);
+    expect(told()).toEqual([on, { ...on, microphone: false }]);
+    expect(telephone.state.shown).toEqual({ microphone: true, camera: true, screen: false });
+    telephone.on_snapshot(
+      snapshot({ state: 'connected', linkId: 'theirs', shown: { microphone: false, camera: true, screen: true } }),
+    );
+    expect(telephone.state.shown).toEqual({ microphone: false, camera: true, screen: true });
+  });
+
+  it('knows who hung up, also on another device', async () => {
+    await talk();
+    telephone.on_ended({ callId: 'c1', reason: 'hung_up', user: kBob, by: 'you' });
+    expect(telephone.state).toMatchObject({ reason: 'hung_up', ended_here: true });
+    telephone.dismiss();
+    await talk();
+    telephone.on_ended({ callId: 'c1', reason: 'hung_up', user: kBob, by: 'other' });
+    expect(telephone.state).toMatchObject({ reason: 'hung_up', ended_here: false });
+  });
+
+  it('has lost the call that was over before it was back in it', async () => {
+    await talk();
+    own_socket().receive('disconnect', 'transport close');
+    vi.advanceTimersByTime(1000);
+    await settle();
+    own_socket().request('createPresentor').ack({ error: { code: 'cannot_be_reached', message: '' } });
+    expect(telephone.state).toMatchObject({ phase: 'ended', reason: 'lost', error: null });
+    // The server knows better.
+    telephone.on_ended({ callId: 'c1', reason: 'hung_up', user: kBob, by: 'other' });
+    expect(telephone.state.reason).toBe('hung_up');
+  });
+
+  it('keeps the recording of the call for afterwards', async () => {
+    await talk();
+    own_socket().receive('recording', { id: 'r1', state: 'recording' });
+    telephone.hang_up();
+    expect(telephone.state).toMatchObject({ phase: 'ended', recording_id: 'r1' });
+    telephone.dismiss();
+    expect(telephone.state.recording_id).toBeNull();
+  });
+
   it('is recorded only as the server says', async () => {
     await talk();
     telephone.agree_to_recording(true);
-    expect(said).toEqual([['callrecording', { callId: 'c1', agree: true }]]);
+    expect(said.at(-1)).toEqual(['callrecording', { callId: 'c1', agree: true }]);
     expect(telephone.state.recording).toEqual({ mine: true, theirs: false, on: false });
     telephone.on_snapshot(snapshot({ state: 'connected', linkId: 'theirs', recording: { mine: true, theirs: true, on: true } }));
     expect(telephone.state.recording.on).toBe(true);

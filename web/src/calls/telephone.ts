@@ -6,6 +6,7 @@ import { less_than, media_for, type DeviceUse } from './media';
 import type { Memory } from './memory';
 import {
   read_call_id,
+  read_ended_by,
   read_error,
   read_link_id,
   read_reason,
@@ -17,10 +18,18 @@ import {
   type CallUser,
   type EndReason,
   type Recording,
+  type Shown,
 } from './wire';
 
 /** After a break of the line, a ring that the server does not repeat in this time is over. */
 export const kRingCheckMs = 3000;
+/** The server keeps who has lost the last line for 5 s, then the call is over; who is back is rung again. */
+export const kLineAwayMs = 6000;
+/**
+ * Each state before two talk ends on the server after 30 s, and the page is told. It does not wait for
+ * that word for ever: it may be lost.
+ */
+export const kStateLimitMs = 35_000;
 
 /**
  * Where this page stands:
@@ -66,6 +75,10 @@ export interface CallState {
   connected_at: number | null;
   ended_at: number | null;
   recording: Recording;
+  /** A recording of this call; null if none was begun. */
+  recording_id: string | null;
+  /** What the other side has on. */
+  shown: Shown;
   own: PresenterState | null;
   theirs: ViewerState | null;
 }
@@ -86,6 +99,8 @@ const kRefusals: Record<string, EndReason> = {
   no_answer: 'no_answer',
 };
 
+const kAllShown: Shown = { microphone: true, camera: true, screen: false };
+
 /** At most one call of this page, from the first ring to the reason of its end. */
 export class Telephone {
   private stage_: Stage = 'idle';
@@ -102,6 +117,10 @@ export class Telephone {
   private connected_at_: number | null = null;
   private ended_at_: number | null = null;
   private recording_: Recording = { mine: false, theirs: false, on: false };
+  private recording_id_: string | null = null;
+  private shown_: Shown = kAllShown;
+  /** What the server was told of this side. */
+  private told_shown_ = '';
   private presenter_: Presenter | null = null;
   private own_: PresenterState | null = null;
   private viewer_: Viewer | null = null;
@@ -109,6 +128,7 @@ export class Telephone {
   /** The latest call that is over for this page: late news of it are nothing new. */
   private done_id_: string | null = null;
   private ring_check_: ReturnType<typeof setTimeout> | undefined;
+  private limit_: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly environment_: TelephoneEnvironment,
@@ -128,6 +148,8 @@ export class Telephone {
       connected_at: this.connected_at_,
       ended_at: this.ended_at_,
       recording: this.recording_,
+      recording_id: this.recording_id_,
+      shown: this.shown_,
       own: this.own_,
       theirs: this.theirs_,
     };
@@ -157,6 +179,7 @@ export class Telephone {
     if (this.stage_ !== 'incoming') return;
     this.stage_ = 'answering';
     clearTimeout(this.ring_check_);
+    clearTimeout(this.limit_);
     this.remember_();
     this.present_(use);
   }
@@ -202,6 +225,17 @@ export class Telephone {
   hurry(): void {
     this.presenter_?.hurry();
     this.viewer_?.hurry();
+  }
+
+  /** The line is away: the end of what rings may not be heard. */
+  line_is_away(): void {
+    if (this.stage_ !== 'incoming') return;
+    clearTimeout(this.ring_check_);
+    this.ring_check_ = setTimeout(() => {
+      this.end_('lost', false);
+      // It may still ring elsewhere, and rings here again when the line is back in time.
+      this.done_id_ = null;
+    }, kLineAwayMs);
   }
 
   /** The line was away and is here again. */
@@ -259,8 +293,10 @@ export class Telephone {
     }
     const id = read_call_id(payload);
     if (id === '' || id !== this.call_id_) return;
-    if (this.stage_ === 'elsewhere' || reason === 'answered_elsewhere') this.drop();
-    else this.end_(reason, false);
+    // Who declined or answered on another device knows it.
+    const here = !this.accepted_ && this.role_ === 'callee' && reason === 'declined';
+    if (this.stage_ === 'elsewhere' || reason === 'answered_elsewhere' || here) this.drop();
+    else this.end_(reason, read_ended_by(payload) === 'you');
   }
 
   private phase_(): CallPhase {
@@ -295,13 +331,17 @@ export class Telephone {
     this.user_ = call.user;
     this.role_ = call.role;
     this.recording_ = call.recording;
+    this.shown_ = call.shown;
     const accepted = call.state === 'accepted' || call.state === 'connected';
     if (this.stage_ === 'incoming') {
       this.link_id_ = call.link_id ?? this.link_id_;
       // Answered by another page of the same user.
       if (accepted) this.drop();
     } else {
-      if (call.state === 'ringing') this.rings_there_ = true;
+      if (call.state === 'ringing' && !this.rings_there_) {
+        this.rings_there_ = true;
+        this.limit_state_('no_answer');
+      }
       if (accepted && this.stage_ === 'outgoing') this.accept_(call.link_id ?? '');
       else if (this.stage_ === 'talking' || accepted) this.watch_(call.link_id);
       else this.link_id_ = call.link_id ?? this.link_id_;
@@ -319,7 +359,8 @@ export class Telephone {
       this.begin_('talking', call.user, call.role, call.call_id);
       this.accepted_ = true;
       this.recording_ = call.recording;
-      // A clock that runs behind the server's must not show a time below zero.
+      this.shown_ = call.shown;
+      // Half a round trip is not known for certain, and must not show a time below zero.
       this.connected_at_ = Math.min(call.since ?? Infinity, this.environment_.now());
       this.present_(remembered.use, remembered);
       this.watch_(call.link_id);
@@ -334,7 +375,9 @@ export class Telephone {
 
   private begin_(stage: Stage, user: CallUser | null, role: CallRole, call_id: string | null): void {
     clearTimeout(this.ring_check_);
+    clearTimeout(this.limit_);
     this.stage_ = stage;
+    if (stage === 'incoming') this.limit_state_('no_answer');
     this.user_ = user;
     this.role_ = role;
     this.call_id_ = call_id;
@@ -347,7 +390,20 @@ export class Telephone {
     this.connected_at_ = null;
     this.ended_at_ = null;
     this.recording_ = { mine: false, theirs: false, on: false };
+    this.recording_id_ = null;
+    this.shown_ = kAllShown;
+    this.told_shown_ = '';
     this.publish_();
+  }
+
+  /** What the server should have ended by now is over. */
+  private limit_state_(reason: EndReason): void {
+    clearTimeout(this.limit_);
+    this.limit_ = setTimeout(() => {
+      if (this.call_id_ !== null && this.stage_ !== 'incoming')
+        this.environment_.say('hangup', { callId: this.call_id_ });
+      this.end_(reason, false);
+    }, kStateLimitMs);
   }
 
   private present_(use: DeviceUse, on?: { microphone: boolean; camera: boolean }): void {
@@ -391,6 +447,8 @@ export class Telephone {
   private on_own_(state: PresenterState): void {
     const before = this.own_;
     this.own_ = state;
+    this.recording_id_ ??= state.recording?.id ?? null;
+    this.tell_shown_(state);
     if (before?.microphone_on !== state.microphone_on || before.camera_on !== state.camera_on) this.remember_();
     // The call that was begun without a camera went down with it; another try is another call.
     if (this.stage_ === 'outgoing' && state.phase === 'error' && before?.phase !== 'error' && this.call_id_ !== null) {
@@ -408,9 +466,26 @@ export class Telephone {
     else this.note_media_();
   }
 
+  /** Says what of the devices is on, once they are open and whenever that changes. */
+  private tell_shown_(own: PresenterState): void {
+    if (own.phase !== 'live' || this.call_id_ === null) return;
+    const opening = this.use_ !== 'none' && own.microphone === null && !own.has_camera;
+    if (opening) return;
+    const shown: Shown = {
+      microphone: own.microphone !== null && own.microphone_on,
+      camera: own.has_camera && own.camera_on,
+      screen: own.sharing,
+    };
+    const told = JSON.stringify(shown);
+    if (told === this.told_shown_) return;
+    this.told_shown_ = told;
+    this.environment_.say('callmedia', { callId: this.call_id_, ...shown });
+  }
+
   private accept_(link_id: string): void {
     this.stage_ = 'talking';
     this.accepted_ = true;
+    this.limit_state_('lost');
     this.watch_(link_id === '' ? null : link_id);
   }
 
@@ -436,7 +511,10 @@ export class Telephone {
   }
 
   private note_media_(): void {
-    if (this.phase_() === 'connected') this.connected_at_ ??= this.environment_.now();
+    if (this.phase_() === 'connected') {
+      this.connected_at_ ??= this.environment_.now();
+      clearTimeout(this.limit_);
+    }
     this.publish_();
   }
 
@@ -461,12 +539,16 @@ export class Telephone {
   }
 
   private refuse_(error: LiveError | null): void {
-    const reason = this.stage_ === 'outgoing' ? kRefusals[error?.code ?? ''] : undefined;
+    const code = error?.code ?? '';
+    // Of a call that stood, it means that the call was over before this page was back in it.
+    const over = code === 'cannot_be_reached' ? 'lost' : undefined;
+    const reason = this.stage_ === 'outgoing' ? kRefusals[code] : over;
     this.end_(reason ?? 'error', false, reason === undefined ? error : null);
   }
 
   private end_(reason: EndReason, here: boolean, error: LiveError | null = null): void {
     clearTimeout(this.ring_check_);
+    clearTimeout(this.limit_);
     this.stage_ = 'ended';
     this.done_id_ = this.call_id_;
     this.reason_ = reason;

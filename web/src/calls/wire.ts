@@ -19,6 +19,7 @@ export const kEndReasons = [
   'hung_up',
   'lost',
   'error',
+  'server_stopping',
 ] as const;
 export type EndReason = (typeof kEndReasons)[number];
 
@@ -27,6 +28,13 @@ export interface Recording {
   mine: boolean;
   theirs: boolean;
   on: boolean;
+}
+
+/** What of a person's devices the other gets to see and hear. */
+export interface Shown {
+  microphone: boolean;
+  camera: boolean;
+  screen: boolean;
 }
 
 /** `call`: somebody rings. */
@@ -49,6 +57,8 @@ export interface CallSnapshot {
   /** Milliseconds since 1970 on the server's clock, null if it did not say. */
   since: number | null;
   recording: Recording;
+  /** Of the other side; a client that says nothing of it shows everything. */
+  shown: Shown;
 }
 
 export interface Presence {
@@ -99,6 +109,7 @@ export function read_snapshot(value: unknown): CallSnapshot | null {
   const state = one_of(all.state, kStates);
   if (user === null || role === null || state === null || text(all.callId) === '') return null;
   const { mine, theirs, on } = fields(all.recording);
+  const { microphone, camera, screen } = fields(all.shown);
   return {
     call_id: text(all.callId),
     user,
@@ -108,6 +119,7 @@ export function read_snapshot(value: unknown): CallSnapshot | null {
     own_id: text(all.ownId) === '' ? null : text(all.ownId),
     since: read_time(all.since),
     recording: { mine: mine === true, theirs: theirs === true, on: on === true },
+    shown: { microphone: microphone !== false, camera: camera !== false, screen: screen === true },
   };
 }
 
@@ -122,6 +134,11 @@ export function read_link_id(value: unknown): string {
 
 export function read_reason(value: unknown): EndReason {
   return one_of(fields(value).reason, kEndReasons) ?? 'error';
+}
+
+/** Of `callended`: whether the other side ended it, null if neither did. */
+export function read_ended_by(value: unknown): 'you' | 'other' | null {
+  return one_of(fields(value).by, ['you', 'other'] as const);
 }
 
 export function read_error(value: unknown): { code: string; message: string } {

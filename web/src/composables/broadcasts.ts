@@ -2,6 +2,7 @@ import { onBeforeUnmount, ref, shallowRef, type Ref, type ShallowRef } from 'vue
 import type { Api } from '@/api/client';
 import { as_api_error, type ApiError } from '@/api/errors';
 import type { Broadcast } from '@/api/types';
+import { first_items } from './paged';
 
 export const kRefreshMs = 4000;
 export const kPageSize = 24;
@@ -29,10 +30,13 @@ export function useBroadcasts(api: Pick<Api, 'broadcasts'>): BroadcastList {
     clearTimeout(timer);
     const mine = ++request;
     try {
-      const page = await api.broadcasts(1, size);
+      const { items, total: all } = await first_items(size, async (page, of_page) => {
+        const answer = await api.broadcasts(page, of_page);
+        return { items: answer.broadcasts, total: answer.total };
+      });
       if (mine !== request) return;
-      broadcasts.value = page.broadcasts;
-      total.value = page.total;
+      broadcasts.value = items;
+      total.value = all;
       error.value = null;
     } catch (cause) {
       if (mine !== request) return;

@@ -2,6 +2,7 @@ import { onBeforeUnmount, ref, shallowRef, type Ref, type ShallowRef } from 'vue
 import type { Api } from '@/api/client';
 import { as_api_error, type ApiError } from '@/api/errors';
 import type { CallRecord } from '@/api/types';
+import { first_items } from './paged';
 
 const kPageSize = 30;
 
@@ -25,10 +26,13 @@ export function useCallHistory(api: Pick<Api, 'calls' | 'clear_calls'>): CallHis
   async function refresh(): Promise<void> {
     const mine = ++request;
     try {
-      const page = await api.calls(1, size);
+      const { items, total: all } = await first_items(size, async (page, of_page) => {
+        const answer = await api.calls(page, of_page);
+        return { items: answer.calls, total: answer.total };
+      });
       if (mine !== request) return;
-      calls.value = page.calls;
-      total.value = page.total;
+      calls.value = items;
+      total.value = all;
       error.value = null;
     } catch (cause) {
       if (mine === request) error.value = as_api_error(cause);

@@ -1,4 +1,5 @@
 import { onBeforeUnmount, ref, shallowRef, type ShallowRef } from 'vue';
+import { server_now } from '@/api/server_clock';
 import { browser_media } from '@/live/devices';
 import { Presenter, type PresenterState, type PresenterTerms } from '@/live/presenter';
 import { open_socket } from '@/live/signalling';
@@ -13,7 +14,7 @@ export const environment = {
   create_peer: () => new RTCPeerConnection(),
   create_stream: () => new MediaStream(),
   media: browser_media,
-  now: () => Date.now(),
+  now: server_now,
   random: () => Math.random(),
 };
 
@@ -45,13 +46,31 @@ export function usePresenter(
   return { presenter, state };
 }
 
-export function useViewer(token: string, id: string): { viewer: Viewer; state: ShallowRef<ViewerState> } {
-  let changed: (state: ViewerState) => void = () => {};
-  const viewer = new Viewer(environment, token, id, (next) => changed(next));
-  const state = shallowRef(viewer.state);
-  changed = (next) => {
-    state.value = next;
-  };
-  tie_to_page(viewer);
+/** `viewer` is another one after the browser has brought the page back from its cache; it has been started, then. */
+export function useViewer(
+  token: string,
+  id: string,
+): { viewer: ShallowRef<Viewer>; state: ShallowRef<ViewerState> } {
+  function create(): Viewer {
+    const created: Viewer = new Viewer(environment, token, id, (next) => {
+      if (viewer.value === created) state.value = next;
+    });
+    return created;
+  }
+  const viewer = shallowRef(create());
+  const state = shallowRef(viewer.value.state);
+  tie_to_page({ hurry: () => viewer.value.hurry(), stop: () => viewer.value.stop() });
+
+  // Going back may show the very page that was left, which has stopped watching then.
+  function come_back(event: PageTransitionEvent): void {
+    if (!event.persisted) return;
+    const left = viewer.value;
+    viewer.value = create();
+    left.stop();
+    state.value = viewer.value.state;
+    viewer.value.start();
+  }
+  window.addEventListener('pageshow', come_back);
+  onBeforeUnmount(() => window.removeEventListener('pageshow', come_back));
   return { viewer, state };
 }

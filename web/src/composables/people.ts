@@ -2,12 +2,15 @@ import { onBeforeUnmount, ref, shallowRef, watch, type Ref, type ShallowRef } fr
 import type { Api } from '@/api/client';
 import { as_api_error, type ApiError } from '@/api/errors';
 import type { PersonPresence, PresenceState } from '@/api/types';
+import { first_characters } from '@/text';
 
 export const kPeoplePageSize = 50;
 /** News come over the line; this is for what a line may have missed. */
 const kRefreshMs = 30_000;
 /** Typing pauses longer than that between words, not between letters. */
 const kPauseMs = 200;
+/** Of a nickname, as the server has it. */
+const kMaxCharacters = 32;
 
 export interface People {
   /** Null until the first answer. */
@@ -35,7 +38,7 @@ export function usePeople(
     const mine = ++request;
     const asked_at = performance.now();
     try {
-      const wanted = part.value.trim();
+      const wanted = first_characters(part.value.trim(), kMaxCharacters);
       const answers = await Promise.all(
         Array.from({ length: pages }, (_, i) => api.people(wanted, i + 1, kPeoplePageSize)),
       );

@@ -11,8 +11,11 @@ export interface RecordingList {
   list: ShallowRef<RecordingPage | null>;
   loading: Ref<boolean>;
   error: ShallowRef<ApiError | null>;
-  /** Shows that query; the last call wins. What was shown stays until the answer is there. */
-  load(query: Record<string, string>): Promise<void>;
+  /**
+   * Shows that query; the last call wins. What was shown stays until the answer is there. A query with dates is another
+   * one each day: it is asked for anew each time. `otherwise` is another query, for when nothing answers the first.
+   */
+  load(query: () => Record<string, string>, otherwise?: () => Record<string, string>): Promise<void>;
   /** Asks again for what is shown. */
   reload(): Promise<void>;
   /** Puts a changed recording in its old one's place; false if it is not in the list. */
@@ -23,17 +26,21 @@ export function useRecordingList(api: Pick<Api, 'recordings'>): RecordingList {
   const list = shallowRef<RecordingPage | null>(null);
   const loading = ref(true);
   const error = shallowRef<ApiError | null>(null);
-  let query: Record<string, string> = {};
+  let query = (): Record<string, string> => ({});
+  let second: (() => Record<string, string>) | undefined;
   let shown = '';
   let request = 0;
 
-  async function load(next: Record<string, string>): Promise<void> {
-    query = next;
+  async function load(ask: () => Record<string, string>, otherwise?: () => Record<string, string>): Promise<void> {
+    query = ask;
+    second = otherwise;
+    const next = ask();
     const mine = ++request;
     // What is shown already is renewed without a sign.
     loading.value = shown !== JSON.stringify(next);
     try {
-      const page = await api.recordings(next);
+      let page = await api.recordings(next);
+      if (page.total === 0 && otherwise !== undefined && mine === request) page = await api.recordings(otherwise());
       if (mine !== request) return;
       list.value = page;
       shown = JSON.stringify(next);
@@ -56,7 +63,7 @@ export function useRecordingList(api: Pick<Api, 'recordings'>): RecordingList {
 
   function on_look(): void {
     // Another day, other recordings; and the addresses of the pictures may have expired.
-    if (document.visibilityState === 'visible') void load(query);
+    if (document.visibilityState === 'visible') void load(query, second);
   }
 
   document.addEventListener('visibilitychange', on_look);
@@ -64,5 +71,5 @@ export function useRecordingList(api: Pick<Api, 'recordings'>): RecordingList {
     request += 1;
     document.removeEventListener('visibilitychange', on_look);
   });
-  return { list, loading, error, load, reload: () => load(query), put };
+  return { list, loading, error, load, reload: () => load(query, second), put };
 }

@@ -1,10 +1,11 @@
 import { onBeforeUnmount, ref, type Ref } from 'vue';
+import { server_now } from '@/api/server_clock';
 
-/** The clock in milliseconds since 1970, renewed every `interval` milliseconds. */
+/** The server's clock in milliseconds since 1970, renewed every `interval` milliseconds. */
 export function useNow(interval: number): Ref<number> {
-  const now = ref(Date.now());
+  const now = ref(server_now());
   const timer = setInterval(() => {
-    now.value = Date.now();
+    now.value = server_now();
   }, interval);
   onBeforeUnmount(() => clearInterval(timer));
   return now;
@@ -31,7 +32,7 @@ export function ago_text(milliseconds: number, language: string): string | null 
 }
 
 /** Today the time of day, before that the day as well. */
-export function day_and_time(at: number, language: string, now = Date.now()): string {
+export function day_and_time(at: number, language: string, now = server_now()): string {
   const today = new Date(at).toDateString() === new Date(now).toDateString();
   const time: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
   const day: Intl.DateTimeFormatOptions = { month: 'short', day: 'numeric' };

@@ -28,7 +28,7 @@ export const account_en = {
   device_unknown: 'Unknown device',
   sessions_retry: 'Try again',
   everywhere: 'Sign out everywhere',
-  everywhere_text: 'Also here. Use it when a device was lost or somebody else used your account.',
+  everywhere_text: 'Signs you out on every device, including this one. Use it when a device was lost or somebody else used your account.',
   everywhere_title: 'Sign out everywhere?',
   everywhere_confirm_text: 'Every device is signed out, this one too. Your broadcasts end.',
   remove: 'Delete account',

@@ -116,7 +116,7 @@ export class MediaLink {
       if (news !== null) this.handlers_.recording?.(news);
     });
     on('presentorgone', () => this.end_(() => this.handlers_.gone()));
-    on('autherror', () => this.end_(() => this.handlers_.signed_out()));
+    on('autherror', (data) => this.refuse_({ code: data?.code ?? 'unauthorized', message: data?.message }));
     on('error', (data) => {
       // Once media flow, other errors concern a single request, not the broadcast.
       if (!this.answered_ || kTransient.has(data?.code)) this.refuse_(data);

@@ -23,17 +23,46 @@ export type SocketFactory = (options: SocketOptions) => SignallingSocket;
 
 export const kSocketPath = '/socket.io/webrtc';
 
-export const open_socket: SocketFactory = ({ token, presentorId, reconnection = false }) =>
-  io(window.location.origin, {
+/** How long a WebSocket may take to be open, and another way afterwards. */
+export const kWebSocketMs = 5000;
+export const kPollingMs = 15_000;
+
+/**
+ * Something on the way takes WebSockets and passes nothing, which looks like patience: an error would make the
+ * library go on with polling, silence does not. Known until one of them works after all.
+ */
+let websockets_hang = false;
+
+const ways = (): string[] => (websockets_hang ? ['polling', 'websocket'] : ['websocket', 'polling']);
+const patience_ms = (): number => (websockets_hang ? kPollingMs : kWebSocketMs);
+
+export const open_socket: SocketFactory = ({ token, presentorId, reconnection = false }) => {
+  const socket = io(window.location.origin, {
     path: kSocketPath,
     auth: { token },
     query: presentorId === undefined ? {} : { presentorId },
     forceNew: true,
     // WebSocket first saves the round trips of polling; polling stays for networks that block it.
-    transports: ['websocket', 'polling'],
+    transports: ways(),
     tryAllTransports: true,
     reconnection,
     reconnectionDelay: 500,
     reconnectionDelayMax: 8000,
-    timeout: 10_000,
+    timeout: patience_ms(),
   });
+  const manager = socket.io;
+  manager.on('error', (cause) => {
+    // Also where the server itself is silent: then polling is no worse, and turns into a WebSocket later.
+    if (cause.message === 'timeout') websockets_hang = true;
+    manager.opts.transports = ways();
+    manager.timeout(patience_ms());
+  });
+  manager.on('open', () => {
+    const works = (): void => {
+      websockets_hang = false;
+    };
+    if (manager.engine.transport.name === 'websocket') works();
+    else manager.engine.once('upgrade', works);
+  });
+  return socket;
+};

@@ -1,3 +1,5 @@
+import { first_characters } from '@/text';
+
 /** What the list of recordings shows, as the address of the page says it. */
 export interface Filters {
   /** Part of the title. */
@@ -17,6 +19,7 @@ export type When = '' | 'day' | 'week' | 'month' | 'year' | 'range';
 type Query = Record<string, string>;
 
 const kDays: Partial<Record<When, number>> = { day: 1, week: 7, month: 30, year: 365 };
+/** As the server has it. */
 const kMaxTextCharacters = 100;
 const kMaxMinutes = 100_000;
 
@@ -32,7 +35,7 @@ export function is_filtered(filters: Filters): boolean {
 export function filters_from_query(query: Record<string, unknown>): Filters {
   const filters = no_filters();
   for (const key of ['q', 'presenter', 'location'] as const)
-    filters[key] = first(query[key]).slice(0, kMaxTextCharacters);
+    filters[key] = first_characters(first(query[key]), kMaxTextCharacters);
   const [from, to] = [day(first(query.from)), day(first(query.to))];
   const when = first(query.when);
   if (from !== '' || to !== '' || when === 'range') Object.assign(filters, { when: 'range', from, to });
@@ -46,7 +49,7 @@ export function filters_from_query(query: Record<string, unknown>): Filters {
 export function filters_to_query(filters: Filters): Query {
   const query: Query = {};
   for (const key of ['q', 'presenter', 'location'] as const) {
-    const text = filters[key].trim();
+    const text = first_characters(filters[key].trim(), kMaxTextCharacters);
     if (text !== '') query[key] = text;
   }
   if (filters.when === 'range') {
@@ -72,8 +75,8 @@ export function filters_to_request(filters: Filters, now: number): Query {
   if (filters.when === 'range') {
     const [from, to] = [filters.from, filters.to].map((text) => (text === '' ? null : Date.parse(`${text}T00:00:00`)));
     if (from != null) request.from = iso(from);
-    // The last day belongs to the range.
-    if (to != null) request.to = iso(start_of_day(to, 1) - 1000);
+    // The last day belongs to the range, up to its last microsecond: the server's times are that fine.
+    if (to != null) request.to = iso(start_of_day(to, 1) - 1000).replace('Z', '.999999Z');
   }
   if (filters.min !== null) request.min_duration = String(filters.min * 60);
   if (filters.max !== null) request.max_duration = String(filters.max * 60);

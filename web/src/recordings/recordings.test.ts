@@ -49,6 +49,10 @@ describe('filters', () => {
     const filters = filters_from_query({ q: ['one', 'two'], presenter: 'x'.repeat(5000) });
     expect(filters.q).toBe('one');
     expect(filters.presenter).toHaveLength(100);
+    // As the server counts: 100 characters of any language, whole ones.
+    expect(filters_from_query({ q: '直'.repeat(120) }).q).toBe('直'.repeat(100));
+    expect(filters_from_query({ q: '🎬'.repeat(120) }).q).toBe('🎬'.repeat(100));
+    expect(filters_to_request({ ...no_filters(), q: '🎬'.repeat(120) }, kNow).q).toBe('🎬'.repeat(100));
   });
 
   it('ask the server in its own terms', () => {
@@ -70,7 +74,7 @@ describe('filters', () => {
     const range = { ...no_filters(), when: 'range' as const, from: '2026-03-01', to: '2026-03-31' };
     expect(filters_to_request(range, kNow)).toEqual({
       from: local(2026, 3, 1),
-      to: new Date(2026, 2, 31, 23, 59, 59).toISOString().replace('.000Z', 'Z'),
+      to: new Date(2026, 2, 31, 23, 59, 59).toISOString().replace('.000Z', '.999999Z'),
     });
     expect(filters_to_request({ ...range, from: '' }, kNow).from).toBeUndefined();
   });

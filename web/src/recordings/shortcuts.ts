@@ -6,6 +6,11 @@ export type PlayerAction =
   | { kind: 'full_screen' }
   | { kind: 'mute' };
 
+/** The volume, 0 to 1, after a press of a key: in steps of a twentieth. */
+export function volume_after(volume: number, amount: number): number {
+  return Math.min(1, Math.max(0, Math.round((volume + amount) * 20) / 20));
+}
+
 type Key = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey'>;
 
 /**

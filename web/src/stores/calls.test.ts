@@ -16,13 +16,7 @@ function line(): FakeSocket {
   return socket;
 }
 
-beforeEach(() => {
-  localStorage.clear();
-  sessionStorage.clear();
-  vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => {} }));
-  setActivePinia(createPinia());
-  localStorage.setItem('loopcast.token', 't1');
-  sockets = [];
+const follow = (): void => {
   useCalls().follow();
   useConnection().follow((options: SocketOptions) => {
     const socket = new FakeSocket(options);
@@ -30,6 +24,17 @@ beforeEach(() => {
     return socket;
   });
   line().receive('connect');
+};
+
+beforeEach(() => {
+  localStorage.clear();
+  sessionStorage.clear();
+  vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => {} }));
+  setActivePinia(createPinia());
+  localStorage.setItem('loopcast.token', 't1');
+  sockets = [];
+  vi.stubGlobal('RTCPeerConnection', class {});
+  follow();
 });
 
 describe('calls', () => {
@@ -46,6 +51,18 @@ describe('calls', () => {
     line().receive('connect');
     line().receive('call', { from: kBob, linkId: 'b', callId: 'c2' });
     expect([sockets.length, calls.phase]).toEqual([2, 'incoming']);
+  });
+
+  it('ring only where they can be answered', () => {
+    vi.stubGlobal('RTCPeerConnection', undefined);
+    setActivePinia(createPinia());
+    follow();
+    const calls = useCalls();
+    expect(calls.telephone_engaged).toBe(true);
+    line().receive('call', { from: kBob, linkId: 'b', callId: 'c1' });
+    expect(calls.phase).toBe('idle');
+    line().receive('missed', { count: 1 });
+    expect(calls.missed).toBe(1);
   });
 
   it('decline on the line', () => {

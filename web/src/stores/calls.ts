@@ -6,6 +6,7 @@ import { tab_memory } from '@/calls/memory';
 import { Telephone, type CallPhase, type CallState } from '@/calls/telephone';
 import { read_count, read_presence } from '@/calls/wire';
 import { environment as live_environment } from '@/composables/live';
+import { missing_webrtc } from '@/live/support';
 import { kResolutions, type DeviceChoice, type Resolution } from '@/live/devices';
 import { useConnection } from './connection';
 import { useSession } from './session';
@@ -58,7 +59,9 @@ export const useCalls = defineStore('calls', () => {
   /** Hears the line from now on. To be called before the line is opened. */
   function follow(): void {
     connection.listen('connect', () => telephone.line_is_back());
-    connection.listen('call', (payload) => telephone.on_ring(payload));
+    connection.listen('disconnect', () => telephone.line_is_away());
+    // A page that could not answer does not ring; the user's other pages and devices do.
+    if (missing_webrtc() === null) connection.listen('call', (payload) => telephone.on_ring(payload));
     connection.listen('callstate', (payload) => telephone.on_snapshot(payload));
     connection.listen('callaccepted', (payload) => telephone.on_accepted(payload));
     connection.listen('callrejected', (payload) => telephone.on_rejected(payload));
@@ -135,8 +138,10 @@ export const useCalls = defineStore('calls', () => {
     missed_here,
     /** The call's window is open. */
     shown,
-    /** Another call cannot be begun now. */
-    telephone_engaged: computed(() => !(['idle', 'ended'] as CallPhase[]).includes(state.value.phase)),
+    /** Another call cannot be begun now, or never in this browser. */
+    telephone_engaged: computed(
+      () => missing_webrtc() !== null || !(['idle', 'ended'] as CallPhase[]).includes(state.value.phase),
+    ),
     /** It lies over everything else. */
     covering: computed(() => shown.value && !small.value),
     missed,

@@ -4,6 +4,9 @@ import { choose_language, i18n, kHtmlLanguage, kLanguages, type Language } from 
 import { read_stored, store } from './storage';
 
 export type Theme = 'auto' | 'light' | 'dark';
+/** --bg of styles/tokens.css. */
+const kLight = '#eef3f0';
+const kDark = '#0a1110';
 const kThemes: readonly Theme[] = ['auto', 'light', 'dark'];
 
 function stored_one_of<Value extends string>(key: string, allowed: readonly Value[]): Value | null {
@@ -31,6 +34,8 @@ export const usePreferences = defineStore('preferences', () => {
   watchEffect(() => {
     const dark = theme.value === 'dark' || (theme.value === 'auto' && system_is_dark.value);
     document.documentElement.classList.toggle('dark', dark);
+    // The bars of the browser around the page.
+    document.querySelector('meta[name="theme-color"]')?.setAttribute('content', dark ? kDark : kLight);
   });
 
   function toggle_language(): void {

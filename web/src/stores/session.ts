@@ -25,7 +25,7 @@ export const useSession = defineStore('session', () => {
   let ending = false;
   const signed_in = computed(() => token.value !== null);
 
-  const api = new Api({ token: () => token.value, signed_out: () => drop(true) });
+  const api = new Api({ token: () => token.value, signed_out: expire });
 
   function keep(login: Login): void {
     token.value = login.token;
@@ -50,6 +50,14 @@ export const useSession = defineStore('session', () => {
     store(kUserKey, null);
   }
 
+  /**
+   * The server does not know the session of `of`. News of a session that was left before are late, and say
+   * nothing of the one that runs.
+   */
+  function expire(of: string): void {
+    if (token.value === of) drop(true);
+  }
+
   async function sign_in(nickname: string, password: string): Promise<void> {
     keep(await api.sign_in(nickname, password));
   }
@@ -67,10 +75,11 @@ export const useSession = defineStore('session', () => {
 
   /** Does what ends this session on the server, too: that is no surprise then, whoever tells first. */
   async function end_by(action: () => Promise<void>): Promise<void> {
+    const ended = token.value;
     ending = true;
     try {
       await action();
-      drop(false);
+      if (token.value === ended) drop(false);
     } finally {
       ending = false;
     }
@@ -96,5 +105,5 @@ export const useSession = defineStore('session', () => {
     user.value = stored_user();
   });
 
-  return { token, user, expired, signed_in, api, sign_in, register, sign_out, end_by, keep_user, drop, refresh };
+  return { token, user, expired, signed_in, api, sign_in, register, sign_out, end_by, keep_user, drop, expire, refresh };
 });

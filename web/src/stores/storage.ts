@@ -16,3 +16,20 @@ export function store(key: string, value: string | null): void {
     // Nothing to be done: see above.
   }
 }
+
+/** The same for what belongs to this tab only: it outlives a reload. */
+export function read_tab(key: string): string | null {
+  try {
+    return sessionStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+export function store_tab(key: string, value: string): void {
+  try {
+    sessionStorage.setItem(key, value);
+  } catch {
+    // Nothing to be done: see above.
+  }
+}

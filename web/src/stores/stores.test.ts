@@ -1,6 +1,7 @@
 import { createPinia, setActivePinia } from 'pinia';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeSocket } from '../../tests/fakes';
+import { forget_server_time, server_now } from '@/api/server_clock';
 import { i18n } from '@/i18n';
 import type { SocketOptions } from '@/live/signalling';
 import { useConnection } from './connection';
@@ -59,6 +60,21 @@ describe('session', () => {
     expect(session).toMatchObject({ signed_in: false, expired: true });
   });
 
+  it('outlives a late answer to a request of the session before', async () => {
+    localStorage.setItem('loopcast.token', 'old');
+    let answer: (response: Response) => void = () => {};
+    vi.stubGlobal('fetch', async () => new Promise<Response>((resolve) => (answer = resolve)));
+    const session = useSession();
+    const late = session.api.broadcasts(1, 10).catch(() => {});
+    serve(201, kLogin);
+    await session.sign_in('小雨', 'secret');
+    answer(new Response(JSON.stringify({ code: 'unauthorized' }), { status: 401 }));
+    await late;
+    expect(session).toMatchObject({ token: 't1', signed_in: true });
+    session.expire('t1');
+    expect(session).toMatchObject({ signed_in: false, expired: true });
+  });
+
   it('stays when only the network is away', async () => {
     localStorage.setItem('loopcast.token', 'old');
     vi.stubGlobal('fetch', async () => Promise.reject(new TypeError('no network')));
@@ -103,7 +119,11 @@ describe('connection', () => {
     expect(sockets[0]?.options).toEqual({ token: 't1', reconnection: true });
     sockets[0]?.receive('connect');
     expect(sockets[0]?.events()).toEqual(['online']);
+    expect(connection.phase).toBe('connecting');
+    sockets[0]?.request('online').ack({ ok: true, time: 5_000_000 });
     expect(connection.phase).toBe('online');
+    expect(Math.abs(server_now() - 5_000_000)).toBeLessThan(1000);
+    forget_server_time();
     session.drop(false);
     expect(sockets[0]?.events()).toEqual(['online', 'offline']);
     expect(sockets[0]?.disconnected_by_us).toBe(true);
@@ -131,12 +151,70 @@ describe('connection', () => {
     vi.useRealTimers();
   });
 
-  it('signs out when the token is refused', () => {
+  it.each([
+    ['autherror', undefined],
+    ['autherror', { code: 'unauthorized', message: '' }],
+    ['error', { code: 'unauthorized', message: '' }],
+  ])('signs out when the token is refused, by %s with %o', (event, what) => {
     localStorage.setItem('loopcast.token', 't');
     const { sockets } = connect();
-    sockets[0]?.receive('autherror');
+    sockets[0]?.receive('connect');
+    sockets[0]?.receive(event, what);
     expect(useSession()).toMatchObject({ signed_in: false, expired: true });
     expect(sockets[0]?.disconnected_by_us).toBe(true);
+  });
+
+  it.each(['autherror', 'error'])('stays signed in when the server has other reasons, says them, and tries again (%s)', (event) => {
+    vi.useFakeTimers();
+    localStorage.setItem('loopcast.token', 't');
+    const { sockets, connection } = connect();
+    const connects = (): number => sockets[0]?.events().filter((name) => name === '(connect)').length ?? 0;
+    const refuse = (): void => {
+      sockets[0]?.receive('connect');
+      sockets[0]?.receive(event, { code: 'too_many_streams', message: 'too many' });
+      sockets[0]?.receive('disconnect', 'io server disconnect');
+    };
+    refuse();
+    expect(useSession().signed_in).toBe(true);
+    expect(connection).toMatchObject({ phase: 'reconnecting', trouble: { code: 'too_many_streams' } });
+    vi.advanceTimersByTime(2000);
+    expect(connects()).toBe(1);
+    refuse();
+    vi.advanceTimersByTime(3000);
+    expect(connects()).toBe(1);
+    vi.advanceTimersByTime(1000);
+    expect(connects()).toBe(2);
+    for (let i = 0; i < 10; ++i) refuse();
+    vi.advanceTimersByTime(60_000);
+    expect(connects()).toBe(3);
+    sockets[0]?.receive('connect');
+    sockets[0]?.sent.at(-1)?.args[0]({ ok: true });
+    expect(connection).toMatchObject({ phase: 'online', trouble: null });
+    vi.useRealTimers();
+  });
+
+  it('asks again to be taken into the list of those who can be reached', () => {
+    vi.useFakeTimers();
+    localStorage.setItem('loopcast.token', 't');
+    const { sockets, connection } = connect();
+    sockets[0]?.receive('connect');
+    sockets[0]?.request('online').ack({ error: { code: 'too_many_streams', message: '' } });
+    expect(connection).toMatchObject({ phase: 'connecting', trouble: { code: 'too_many_streams' } });
+    vi.advanceTimersByTime(2000);
+    expect(sockets[0]?.events()).toEqual(['online', 'online']);
+    vi.useRealTimers();
+  });
+
+  it('takes an error of a request for no refusal of the connection', () => {
+    vi.useFakeTimers();
+    localStorage.setItem('loopcast.token', 't');
+    const { sockets, connection } = connect();
+    sockets[0]?.receive('connect');
+    sockets[0]?.request('online').ack({ ok: true });
+    sockets[0]?.receive('error', { code: 'bad_request', message: '' });
+    sockets[0]?.receive('disconnect', 'io server disconnect');
+    expect(connection).toMatchObject({ phase: 'reconnecting', trouble: null });
+    vi.useRealTimers();
   });
 });
 
