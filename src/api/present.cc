@@ -88,6 +88,8 @@ unsigned status_of(std::string_view code) {
     case Code::kRecordingStorage:
     case Code::kRecordingOverloaded:
     case Code::kDiskFull:
+    case Code::kDiskLow:
+    case Code::kRecordingRate:
       return 503;
     case Code::kTimeout:
       return 504;

@@ -68,6 +68,8 @@ enum class Code : uint8_t {
   kRecordingStorage,
   kRecordingOverloaded,
   kDiskFull,
+  kDiskLow,
+  kRecordingRate,
   // Calls
   kBusy,
   kNoAnswer,

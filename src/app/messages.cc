@@ -150,6 +150,14 @@ constexpr std::array<Entry, kCodes> kTable = {{
     {Code::kDiskFull, "disk_full", "服务器磁盘已满，录像已停止，直播不受影响，请联系管理员。",
      "The server's disk is full, so that recording has stopped. The broadcast itself goes on. "
      "Please tell the operator."},
+    {Code::kDiskLow, "disk_low",
+     "服务器磁盘空间不足，录像已提前结束并保存，直播不受影响，请联系管理员。",
+     "The server's disk is nearly full, so that the recording has ended here. It is kept, and the "
+     "broadcast itself goes on. Please tell the operator."},
+    {Code::kRecordingRate, "recording_rate",
+     "发送的数据量超过录像上限，录像有部分缺失，直播不受影响。请降低发送码率。",
+     "You send more than the server records, so that parts of the recording are missing. The "
+     "broadcast itself goes on. Please send at a lower bitrate."},
     {Code::kBusy, "busy", "对方正在通话中，请稍后再拨。",
      "This person is in another call. Try again later."},
     {Code::kNoAnswer, "no_answer", "对方无人接听，请稍后再拨。",

@@ -59,7 +59,9 @@ struct RecordingLost {
 };
 // Told to the presenter and the operator; whether the recording goes on or not. error.code:
 // "disk_full", "recording_storage" (the folder or the disk), "recording_overloaded" (the disk is
-// too slow, and a part is missing). At most once for each code and recording.
+// too slow, and a part is missing), "recording_rate" (more came than is recorded, and a part is
+// missing), "disk_low" (the disk is nearly full: nothing more is written, and the recording is to
+// be finished). At most once for each code and recording.
 struct RecordingTrouble {
   std::string recording;
   Error error;

@@ -12,7 +12,8 @@ namespace {
 bool is_trouble(const Error& error) {
   const auto code = code_of(error.code);
   return code == Code::kDiskFull || code == Code::kRecordingStorage ||
-         code == Code::kRecordingOverloaded;
+         code == Code::kRecordingOverloaded || code == Code::kDiskLow ||
+         code == Code::kRecordingRate;
 }
 
 }  // namespace
@@ -215,7 +216,9 @@ void Recordings::on(RecordingTrouble& event) {
   ++counters_.troubles;
   const auto state =
       running->second.finishing ? RecordingState::kProcessing : RecordingState::kRecording;
+  const bool over = code_of(event.error.code) == Code::kDiskLow && !running->second.finishing;
   notify(event.recording, running->second, name_of(state), std::move(event.error));
+  if (over) finish(running);
 }
 
 void Recordings::on(RecordingPictures& event) {

@@ -265,6 +265,18 @@ TEST_F(RecordingsTest, NothingPlayableIsRemovedAndToldWhy) {
   EXPECT_THAT(calls(), ElementsAre("start 4", "remove"));
 }
 
+TEST_F(RecordingsTest, ADiskThatIsNearlyFullEndsTheRecordingWhileTheBroadcastGoesOn) {
+  recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
+  const std::string id = recorder_.last;
+  recordings_.handle(RecordingTrouble{id, make_error(Code::kDiskLow)});
+  EXPECT_THAT(states(), ElementsAre("recording", "recording disk_low", "processing"));
+  EXPECT_THAT(calls(), ElementsAre("start 4", "finish"));
+  recordings_.handle(RecordingTrouble{id, make_error(Code::kDiskLow)});
+  recordings_.stop(at(5), "b1", false);
+  EXPECT_THAT(calls(), ElementsAre()) << "it is over already";
+  EXPECT_EQ(recordings_.recording(), 0u);
+}
+
 TEST_F(RecordingsTest, APresenterWhoseMediaNeverCameIsToldOfNoTrouble) {
   recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
   recordings_.stop(at(5), "b1", false);

@@ -23,6 +23,7 @@ template <typename T>
 using AvPtr = std::unique_ptr<T, AvDeleter>;
 
 // A file of ours, with its streams known; nullptr if it is none. Nothing but that file is opened.
+// For tests and benchmarks: the server decodes nothing of strangers in its own process.
 inline AvPtr<AVFormatContext> open_media(const std::string& path) {
   // What it says of files is told by what becomes of them.
   av_log_set_level(AV_LOG_QUIET);

@@ -174,7 +174,7 @@ bool Av1Depacketizer::add_obu(Bytes obu) {
   data_.insert(data_.end(), body.begin(), body.end());
   if (type == kSequenceHeader) {
     const auto s = parse_sequence(body);
-    if (!s) return false;
+    if (!s || !is_sane_size(s->width, s->height)) return false;
     sequence_header_.assign(data_.begin() + static_cast<ptrdiff_t>(start), data_.end());
     VideoConfig config{s->width, s->height, {}};
     config.description = {

@@ -7,10 +7,10 @@
 
 namespace loopcast::record {
 
-std::unique_ptr<Depacketizer> make_depacketizer(wire::Codec codec) {
+std::unique_ptr<Depacketizer> make_depacketizer(wire::Codec codec, std::string_view fmtp) {
   switch (codec) {
     case wire::Codec::kH264:
-      return std::make_unique<H264Depacketizer>();
+      return std::make_unique<H264Depacketizer>(fmtp);
     case wire::Codec::kVp9:
       return std::make_unique<Vp9Depacketizer>();
     case wire::Codec::kAv1:

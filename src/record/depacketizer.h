@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "record/frame.h"
@@ -24,9 +25,11 @@ class Depacketizer {
   virtual std::optional<Frame> take() = 0;
   // Forgets the picture that was begun.
   virtual void drop() = 0;
+  // Whether a payload can only be the first one of a picture, whatever its timestamp.
+  virtual bool begins_picture(Bytes) const { return false; }
 };
 
-// `codec` is one of video.
-std::unique_ptr<Depacketizer> make_depacketizer(wire::Codec codec);
+// `codec` is one of video. `fmtp`: its parameters as the presenter offered them.
+std::unique_ptr<Depacketizer> make_depacketizer(wire::Codec codec, std::string_view fmtp = {});
 
 }  // namespace loopcast::record

@@ -86,6 +86,64 @@ TEST(H264, KeyframeWithoutParameterSetsGetsTheLastOnes) {
   EXPECT_EQ(frame->data[4], 0x67);
 }
 
+TEST(H264, ParameterSetsOfTheOfferCountLikeThoseOfTheStream) {
+  const auto depacketizer = make_depacketizer(
+      wire::Codec::kH264,
+      "packetization-mode=1;sprop-parameter-sets=Z0LAHtkAoD2wEQAAAwABAAADADwPFi5I,aM4PyA==");
+  EXPECT_TRUE(depacketizer->add(hex("65 88 aa")));
+  const auto frame = depacketizer->take();
+  ASSERT_TRUE(frame);
+  ASSERT_TRUE(frame->config);
+  EXPECT_EQ(frame->config->width, 640u);
+  EXPECT_EQ(frame->data, hex("00000018 6742c01ed900a03db0110000030001000003003c0f162e48"
+                             "00000004 68ce0fc8 00000003 6588aa"));
+  for (const char* bad :
+       {"sprop-parameter-sets=", "sprop-parameter-sets=,,", "sprop-parameter-sets=!!",
+        "sprop-parameter-sets=Z0LA,aM4=", "sprop-parameter-sets=Zw=="})
+    EXPECT_FALSE(make_depacketizer(wire::Codec::kH264, bad)->take());
+}
+
+TEST(H264, TakesTheParameterSetsThatAKeyframeRefersTo) {
+  Video video(wire::Codec::kH264);
+  EXPECT_TRUE(video.add("6742c01ed900a03db0110000030001000003003c0f162e48"));
+  EXPECT_TRUE(video.add("68ce0fc8"));  // set 0
+  EXPECT_TRUE(video.add("685210"));    // set 1 of the same sequence
+  EXPECT_TRUE(video.add("65 88 aa"));  // refers to set 0
+  const auto frame = video.take();
+  ASSERT_TRUE(frame);
+  const auto& description = frame->config->description;
+  EXPECT_EQ(description[description.size() - 4], 0x68);
+  EXPECT_EQ(description.back(), 0xc8);
+  // The next one has none with it: both are put in front.
+  EXPECT_TRUE(video.add("65 88 aa"));
+  const auto next = video.take();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->data, hex("00000018 6742c01ed900a03db0110000030001000003003c0f162e48"
+                            "00000004 68ce0fc8 00000003 685210 00000003 6588aa"));
+}
+
+TEST(H264, ParameterSetsWithoutAnIdrAreNoKeyframe) {
+  Video video(wire::Codec::kH264);
+  EXPECT_TRUE(video.add("78 0018 6742c01ed900a03db0110000030001000003003c0f162e48 0004 68ce0fc8"));
+  EXPECT_TRUE(video.add("41 9a"));
+  const auto frame = video.take();
+  ASSERT_TRUE(frame);
+  EXPECT_FALSE(frame->keyframe);
+}
+
+TEST(Sizes, NothingIsDecodedThatIsTooLarge) {
+  EXPECT_TRUE(is_sane_size(7680, 4320));
+  EXPECT_FALSE(is_sane_size(16'384, 16'384));
+  EXPECT_FALSE(is_sane_size(20'000, 10));
+  EXPECT_FALSE(is_sane_size(0, 10));
+  Video vp8(wire::Codec::kVp8);
+  EXPECT_TRUE(vp8.add("90 80 81 23 10 02 00 9d012a ff3f ff3f 77"));
+  EXPECT_FALSE(vp8.take());
+  // 1024 x 1024 macroblocks.
+  Video h264(wire::Codec::kH264);
+  EXPECT_FALSE(h264.add("6742c01eda001000008019"));
+}
+
 TEST(H264, RefusesWhatDoesNotFitTogether) {
   Video video(wire::Codec::kH264);
   EXPECT_FALSE(video.add("7c 05 bb")) << "the start is missing";

@@ -25,12 +25,15 @@ Error storage_error(int error, const std::string& path) {
           "The recording " + path + " could not be written: " + std::strerror(error) + "."};
 }
 
-void sync_folder(const std::string& path) {
+Status sync_folder(const std::string& path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
+  if (fd < 0) return storage_error(errno, folder);
+  // File systems that cannot do this for a folder say EINVAL.
+  const int error = ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
   ::close(fd);
+  if (error != 0) return storage_error(error, folder);
+  return ok();
 }
 
 Expected<File> File::create(const std::string& path) {
@@ -49,6 +52,12 @@ Expected<File> File::open(const std::string& path) {
     return storage_error(error, path);
   }
   return File(fd, path, static_cast<uint64_t>(facts.st_size));
+}
+
+Expected<File> File::again() const {
+  const int fd = duplicate();
+  if (fd < 0) return storage_error(errno, path_);
+  return File(fd, path_, size_);
 }
 
 File& File::operator=(File&& other) noexcept {

@@ -16,6 +16,8 @@ class File {
   // Makes a new one, which must not exist yet.
   static Expected<File> create(const std::string& path);
   static Expected<File> open(const std::string& path);
+  // The same one once more, for another thread; its size is that of now.
+  Expected<File> again() const;
   File(File&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)), size_(other.size_) {}
   File& operator=(File&& other) noexcept;
@@ -49,6 +51,6 @@ class File {
 // Of `errno`.
 Error storage_error(int error, const std::string& path);
 // Makes a change of names in the folder of `path` durable.
-void sync_folder(const std::string& path);
+Status sync_folder(const std::string& path);
 
 }  // namespace loopcast::record

@@ -164,8 +164,7 @@ Finished facts_of(const MediaIndex& index, Format format) {
 
 Status rename_durably(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) return storage_error(errno, to);
-  sync_folder(to);
-  return ok();
+  return sync_folder(to);
 }
 
 Expected<Finished> finish_growing(const std::string& path, const std::string& target,

@@ -9,6 +9,16 @@
 
 namespace loopcast::record {
 
+// Larger pictures are not recorded: a decoder takes several times as many bytes for each.
+constexpr uint64_t kMaxPixels = 36'000'000;
+
+// False: nothing that is decoded may be so large, or it is nothing.
+constexpr bool is_sane_size(uint64_t width, uint64_t height) {
+  constexpr uint64_t kMaxSide = 16'384;
+  return width > 0 && height > 0 && width <= kMaxSide && height <= kMaxSide &&
+         width * height <= kMaxPixels;
+}
+
 // What a decoder must know before the first picture.
 struct VideoConfig {
   uint32_t width = 0;  // pixels

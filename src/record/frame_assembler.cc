@@ -5,24 +5,37 @@
 namespace loopcast::record {
 
 void FrameAssembler::push(const JitterBuffer::Packet& packet) {
-  if (packet.gap) {
-    if (started_ && !broken_) drop();
-    needs_keyframe_ = true;
+  // It only keeps a place in the numbering, and says nothing of the picture.
+  if (packet.payload.empty()) {
+    if (packet.gap) lose_packets();
+    return;
   }
-  // It only keeps a place in the numbering.
-  if (packet.payload.empty()) return;
-  // Not every sender sets the marker.
-  if (started_ && packet.meta.timestamp != timestamp_) {
-    if (!broken_) finish(arrival_);
-    started_ = broken_ = false;
-  }
+  const bool goes_on = started_ && packet.meta.timestamp == timestamp_ &&
+                       !(marked_ && depacketizer_->begins_picture(packet.payload));
+  // Of what is lost behind a marker it is not known whether it belongs to the picture.
+  if (packet.gap && started_ && !broken_ && (goes_on || !marked_)) drop();
+  if (!goes_on) end_picture();
+  if (packet.gap) needs_keyframe_ = true;
   started_ = true;
   timestamp_ = packet.meta.timestamp;
   arrival_ = packet.meta.arrival;
   if (!broken_ && !depacketizer_->add(packet.payload)) drop();
-  if (!packet.meta.marker) return;
-  if (!broken_) finish(packet.meta.arrival);
-  started_ = broken_ = false;
+  marked_ = packet.meta.marker;
+}
+
+void FrameAssembler::lose_packets() {
+  if (started_ && !broken_ && !marked_) drop();
+  if (is_marked()) end_picture();
+  needs_keyframe_ = true;
+}
+
+void FrameAssembler::flush(Instant arrived) {
+  if (is_marked() && arrival_ <= arrived) end_picture();
+}
+
+void FrameAssembler::end_picture() {
+  if (started_ && !broken_) finish(arrival_);
+  started_ = marked_ = broken_ = false;
 }
 
 void FrameAssembler::drop() {

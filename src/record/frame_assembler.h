@@ -20,9 +20,16 @@ struct TimedFrame {
 
 class FrameAssembler {
  public:
-  explicit FrameAssembler(wire::Codec codec) : depacketizer_(make_depacketizer(codec)) {}
+  explicit FrameAssembler(wire::Codec codec, std::string_view fmtp = {})
+      : depacketizer_(make_depacketizer(codec, fmtp)) {}
 
+  // A picture ends with its timestamp. The marker is a hint that it has ended (RFC 6184, section
+  // 5.1), which holds if nothing of that timestamp follows: with the next packet, or by flush().
   void push(const JitterBuffer::Packet& packet);
+  // The picture whose last packet so far had the marker is over if that came until `arrived`.
+  void flush(Instant arrived);
+  // There is such a picture.
+  bool is_marked() const { return started_ && marked_ && !broken_; }
   std::optional<TimedFrame> pop();
 
   // What comes next has nothing to refer to.
@@ -32,12 +39,15 @@ class FrameAssembler {
   uint64_t dropped() const { return dropped_; }
 
  private:
+  void lose_packets();
+  void end_picture();
   void finish(Instant arrival);
   void drop();
 
   std::unique_ptr<Depacketizer> depacketizer_;
   std::deque<TimedFrame> frames_;
   bool started_ = false;  // of the picture of timestamp_
+  bool marked_ = false;   // its last packet so far had the marker
   bool broken_ = false;   // the rest of that picture is left out
   uint32_t timestamp_ = 0;
   Instant arrival_;

@@ -1,8 +1,11 @@
 #include "record/h264.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "record/bit_reader.h"
+#include "rtc/format_parameters.h"
 
 namespace loopcast::record {
 namespace {
@@ -115,8 +118,8 @@ bool parse_sps(Bytes sps, uint32_t& width, uint32_t& height, Chroma& chroma) {
     w -= cut_x;
     h -= cut_y;
   }
-  constexpr uint64_t kLargest = 16'384;
-  if (!r.ok() || w > kLargest || h > kLargest) return false;
+  // What is cut off is decoded all the same.
+  if (!r.ok() || !is_sane_size(columns * 16, rows * 16 * (2 - frames_only))) return false;
   width = static_cast<uint32_t>(w);
   height = static_cast<uint32_t>(h);
   return true;
@@ -134,6 +137,37 @@ void prepend_unit(std::vector<uint8_t>& data, Bytes unit) {
   store_u32(size.data(), static_cast<uint32_t>(unit.size()));
   data.insert(data.begin(), unit.begin(), unit.end());
   data.insert(data.begin(), size.begin(), size.end());
+}
+
+// RFC 4648, section 4. Empty if it is malformed.
+std::vector<uint8_t> from_base64(std::string_view text) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::vector<uint8_t> bytes;
+  uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const size_t value = kAlphabet.find(c);
+    if (value == std::string_view::npos) return {};
+    bits = bits << 6 | static_cast<uint32_t>(value);
+    if ((count += 6) < 8) continue;
+    count -= 8;
+    bytes.push_back(static_cast<uint8_t>(bits >> count));
+  }
+  return bytes;
+}
+
+// The picture parameter set that a slice refers to (section 7.3.3).
+uint32_t pps_of_slice(Bytes unit) {
+  constexpr size_t kEnough = 24;
+  const std::vector<uint8_t> plain = unescape(unit.first(std::min(unit.size(), kEnough)));
+  BitReader r(plain);
+  r.skip(8);
+  r.exp_golomb();
+  r.exp_golomb();
+  const uint32_t id = r.exp_golomb();
+  return r.ok() ? id : 0;
 }
 
 }  // namespace
@@ -156,6 +190,64 @@ std::optional<VideoConfig> h264_config(Bytes sps, Bytes pps) {
     config.description.push_back(0);
   }
   return config;
+}
+
+void ParameterSets::keep(Set&& set) {
+  std::erase_if(sets_, [&](const Set& old) { return old.id == set.id; });
+  if (sets_.size() == kMost) sets_.erase(sets_.begin());
+  sets_.push_back(std::move(set));
+}
+
+const ParameterSets::Set* ParameterSets::find(uint32_t id) const {
+  const auto it = std::ranges::find(sets_, id, &Set::id);
+  if (it != sets_.end()) return &*it;
+  return sets_.empty() ? nullptr : &sets_.back();
+}
+
+void ParameterSets::prepend_missing(std::vector<uint8_t>& data) const {
+  for (auto set = sets_.rbegin(); set != sets_.rend(); ++set)
+    if (!set->here) prepend_unit(data, set->unit);
+}
+
+void ParameterSets::end_picture() {
+  for (Set& set : sets_) set.here = false;
+}
+
+H264Depacketizer::H264Depacketizer(std::string_view fmtp) {
+  constexpr size_t kLongest = 4 * kMaxParameterSet;
+  auto sets = rtc::format_parameter(fmtp, "sprop-parameter-sets").value_or("");
+  if (sets.size() > kLongest) return;
+  while (!sets.empty()) {
+    const size_t comma = std::min(sets.find(','), sets.size());
+    // One that is malformed may come rightly in the stream.
+    static_cast<void>(keep_set(from_base64(sets.substr(0, comma)), false));
+    sets.remove_prefix(std::min(comma + 1, sets.size()));
+  }
+}
+
+bool H264Depacketizer::keep_set(Bytes unit, bool here) {
+  if (unit.size() < 2 || unit.size() > kMaxParameterSet) return false;
+  const std::vector<uint8_t> plain = unescape(unit);
+  BitReader r(plain);
+  ParameterSets::Set set;
+  set.here = here;
+  if (type_of(unit[0]) == kSps) {
+    uint32_t width = 0, height = 0;
+    Chroma chroma;
+    if (!parse_sps(unit, width, height, chroma)) return false;
+    r.skip(32);
+    set.id = r.exp_golomb();
+  } else if (type_of(unit[0]) == kPps) {
+    r.skip(8);
+    set.id = r.exp_golomb();
+    set.refers_to = r.exp_golomb();
+  } else {
+    return false;
+  }
+  if (!r.ok()) return false;
+  set.unit.assign(unit.begin(), unit.end());
+  (type_of(unit[0]) == kSps ? sps_ : pps_).keep(std::move(set));
+  return true;
 }
 
 bool H264Depacketizer::add(Bytes payload) {
@@ -206,15 +298,12 @@ bool H264Depacketizer::end_unit() {
     data_.resize(unit_start_);
     return true;
   }
-  if (type == kSps || type == kPps) {
-    if (unit.size() > kMaxParameterSet) return false;
-    (type == kSps ? sps_ : pps_).assign(unit.begin(), unit.end());
-    (type == kSps ? has_sps_ : has_pps_) = true;
-  }
+  if ((type == kSps || type == kPps) && !keep_set(unit, true)) return false;
   if (type >= kSlice && type <= kIdrSlice) {
     // A leading 1 is first_mb_in_slice = 0: the first slice of a picture. Without it the start is
     // missing.
     if (!has_slice_ && (unit.size() < 2 || (unit[1] & 0x80) == 0)) return false;
+    if (!has_slice_) slice_pps_ = pps_of_slice(unit);
     has_slice_ = true;
     keyframe_ |= type == kIdrSlice;
   }
@@ -227,11 +316,16 @@ std::optional<Frame> H264Depacketizer::take() {
   if (!open_ && has_slice_) {
     frame.emplace(Frame{keyframe_, std::move(data_)});
     if (keyframe_) {
-      frame->config = h264_config(sps_, pps_);
+      const auto* pps = pps_.find(slice_pps_);
+      const auto* sps = pps ? sps_.find(pps->refers_to) : nullptr;
+      if (sps) frame->config = h264_config(sps->unit, pps->unit);
       // A decoder that begins here needs them; not every sender repeats them.
-      if (frame->config && !has_pps_) prepend_unit(frame->data, pps_);
-      if (frame->config && !has_sps_) prepend_unit(frame->data, sps_);
-      if (!frame->config) frame.reset();
+      if (frame->config) {
+        pps_.prepend_missing(frame->data);
+        sps_.prepend_missing(frame->data);
+      } else {
+        frame.reset();
+      }
     }
   }
   drop();
@@ -240,7 +334,9 @@ std::optional<Frame> H264Depacketizer::take() {
 
 void H264Depacketizer::drop() {
   data_.clear();
-  open_ = keyframe_ = has_slice_ = has_sps_ = has_pps_ = false;
+  sps_.end_picture();
+  pps_.end_picture();
+  open_ = keyframe_ = has_slice_ = false;
 }
 
 }  // namespace loopcast::record

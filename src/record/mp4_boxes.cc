@@ -17,8 +17,8 @@ struct EntryTypes {
   std::string_view entry;
   std::string_view description;
 };
-EntryTypes types_of(wire::Codec codec) {
-  switch (codec) {
+EntryTypes types_of(const Track& track) {
+  switch (track.codec) {
     case wire::Codec::kVp9:
       return {"vp09", "vpcC"};
     case wire::Codec::kAv1:
@@ -28,11 +28,11 @@ EntryTypes types_of(wire::Codec codec) {
     case wire::Codec::kOpus:
       break;
   }
-  return {"avc1", "avcC"};
+  return {track.in_band ? "avc3" : "avc1", "avcC"};
 }
 
 void append_visual_entry(ByteBuilder& out, const Track& track) {
-  const EntryTypes types = types_of(track.codec);
+  const EntryTypes types = types_of(track);
   const Box entry(out, types.entry);
   out.zeros(6);
   out.u16(1);  // data reference

@@ -11,6 +11,7 @@ constexpr uint32_t kHasDataOffset = 0x000001;
 constexpr uint32_t kHasDuration = 0x000100;
 constexpr uint32_t kHasSize = 0x000200;
 constexpr uint32_t kHasFlags = 0x000400;
+constexpr uint32_t kHasOffsets = 0x000800;
 // Sample flags: depends on others and is no sync sample, or depends on none.
 constexpr uint32_t kDependent = 0x01010000;
 constexpr uint32_t kSync = 0x02000000;
@@ -45,7 +46,10 @@ size_t append_run(ByteBuilder& out, const Run& run) {
     const Box time(out, "tfdt", 1, 0);
     out.u64(static_cast<uint64_t>(run.samples.front().time));
   }
-  const Box samples(out, "trun", 0, kHasDataOffset | kHasDuration | kHasSize | kHasFlags);
+  // In version 1 offsets have a sign, so that presentation begins when decoding does.
+  const Box samples(
+      out, "trun", run.reordered ? 1 : 0,
+      kHasDataOffset | kHasDuration | kHasSize | kHasFlags | (run.reordered ? kHasOffsets : 0));
   out.u32(static_cast<uint32_t>(run.samples.size()));
   const size_t offset = out.position();
   out.u32(0);
@@ -53,6 +57,7 @@ size_t append_run(ByteBuilder& out, const Run& run) {
     out.u32(sample.duration);
     out.u32(sample.size);
     out.u32(sample.sync ? kSync : kDependent);
+    if (run.reordered) out.u32(static_cast<uint32_t>(sample.offset));
   }
   return offset;
 }

@@ -4,6 +4,7 @@
 
 #include "record/mp4.h"
 #include "record/mp4_boxes.h"
+#include "record/opus.h"
 
 namespace loopcast::record {
 namespace {
@@ -47,6 +48,38 @@ void append_durations(ByteBuilder& out, const std::vector<uint32_t>& durations) 
   out.set_u32(count_at, entries);
 }
 
+// When each sample is shown after it is decoded, or before: signed offsets, with what they lie
+// between (ISO/IEC 14496-12, sections 8.6.1.3 and 8.6.1.4).
+void append_offsets(ByteBuilder& out, const TrackIndex& index) {
+  if (index.offsets.empty()) return;
+  {
+    const Box box(out, "ctts", 1, 0);
+    const size_t count_at = out.position();
+    out.u32(0);
+    uint32_t entries = 0;
+    for (size_t i = 0; i < index.offsets.size(); ++entries) {
+      size_t end = i;
+      while (end < index.offsets.size() && index.offsets[end] == index.offsets[i]) ++end;
+      out.u32(static_cast<uint32_t>(end - i));
+      out.u32(static_cast<uint32_t>(index.offsets[i]));
+      i = end;
+    }
+    out.set_u32(count_at, entries);
+  }
+  int64_t at = 0, first = 0, last = 0;
+  for (size_t i = 0; i < index.offsets.size(); ++i) {
+    const int64_t shown = at + index.offsets[i];
+    first = i == 0 ? shown : std::min(first, shown);
+    last = std::max(last, shown + index.durations[i]);
+    at += index.durations[i];
+  }
+  const auto [least, greatest] = std::ranges::minmax(index.offsets);
+  const Box box(out, "cslg", 1, 0);
+  out.u64(static_cast<uint64_t>(std::max<int64_t>(0, -int64_t{least})));
+  for (const int64_t value : {int64_t{least}, int64_t{greatest}, first, last})
+    out.u64(static_cast<uint64_t>(value));
+}
+
 void append_chunks(ByteBuilder& out, const std::vector<Chunk>& chunks) {
   const Box box(out, "stsc", 0, 0);
   const size_t count_at = out.position();
@@ -63,12 +96,34 @@ void append_chunks(ByteBuilder& out, const std::vector<Chunk>& chunks) {
   out.set_u32(count_at, entries);
 }
 
+// Always as `stsz`: the compact `stz2` is in the standard (ISO/IEC 14496-12, section 8.7.3), but
+// Firefox does not know it and refuses the whole file.
 void append_sizes(ByteBuilder& out, const std::vector<uint32_t>& sizes) {
-  const bool small = std::ranges::all_of(sizes, [](uint32_t size) { return size <= 0xFFFF; });
-  const Box box(out, small ? "stz2" : "stsz", 0, 0);
-  out.u32(small ? 16 : 0);
+  const Box box(out, "stsz", 0, 0);
+  out.u32(0);
   out.u32(static_cast<uint32_t>(sizes.size()));
-  for (const uint32_t size : sizes) out.number(size, small ? 2 : 4);
+  for (const uint32_t size : sizes) out.u32(size);
+}
+
+// A decoder of Opus that begins anywhere is right after 80 ms only ("Encapsulation of Opus in ISO
+// Base Media File Format", section 4.3.6): how many samples that are, as a sample group.
+void append_pre_roll(ByteBuilder& out, const TrackIndex& index) {
+  if (index.track.codec != wire::Codec::kOpus || index.durations.empty()) return;
+  constexpr uint32_t kPreRoll = kOpusRate * 80 / 1000;
+  const uint32_t shortest = std::max(120u, std::ranges::min(index.durations));
+  const uint32_t samples = (kPreRoll + shortest - 1) / shortest;
+  {
+    const Box description(out, "sgpd", 1, 0);
+    out.text("roll");
+    out.u32(2);  // bytes of each entry
+    out.u32(1);
+    out.u16(static_cast<uint16_t>(-static_cast<int>(samples)));
+  }
+  const Box groups(out, "sbgp", 0, 0);
+  out.text("roll");
+  out.u32(1);
+  out.u32(static_cast<uint32_t>(index.sizes.size()));
+  out.u32(1);
 }
 
 void append_syncs(ByteBuilder& out, const TrackIndex& index) {
@@ -91,9 +146,11 @@ void append_track(ByteBuilder& out, const TrackIndex& index, std::span<const Ran
   const Box table(out, "stbl");
   append_sample_description(out, index.track);
   append_durations(out, index.durations);
+  append_offsets(out, index);
   append_syncs(out, index);
   append_chunks(out, index.chunks);
   append_sizes(out, index.sizes);
+  append_pre_roll(out, index);
   const Box offsets(out, "co64", 0, 0);
   out.u32(static_cast<uint32_t>(index.chunks.size()));
   for (const Chunk& chunk : index.chunks) out.u64(ranges[chunk.range].offset + chunk.offset);

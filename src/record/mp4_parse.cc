@@ -1,44 +1,19 @@
 // The part of mp4.h that reads fragments back.
 #include "record/mp4.h"
+#include "record/mp4_reader.h"
 
 namespace loopcast::record {
 namespace {
 
-constexpr uint32_t kOurRunFlags = 0x701;  // data offset, durations, sizes, flags
+// Data offset, durations, sizes, flags; and the same with offsets, in version 1.
+constexpr uint32_t kOurRunFlags = 0x701, kOurReorderedRun = 0x01000F01;
 constexpr uint32_t kNoSync = 0x00010000;
 
-constexpr uint32_t fourcc(const char (&text)[5]) {
-  return uint32_t{static_cast<uint8_t>(text[0])} << 24 |
-         uint32_t{static_cast<uint8_t>(text[1])} << 16 |
-         uint32_t{static_cast<uint8_t>(text[2])} << 8 | static_cast<uint8_t>(text[3]);
-}
-
-struct BoxView {
-  uint32_t type = 0;
-  Bytes contents;
-};
-
-// The next box of `r`; nullopt at the end or if it is malformed.
-std::optional<BoxView> next_box(ByteReader& r) {
-  if (r.remaining() < 8) return std::nullopt;
-  const uint32_t size = r.u32();
-  const uint32_t type = r.u32();
-  if (size < 8 || size - 8 > r.remaining()) return std::nullopt;
-  return BoxView{type, r.bytes(size - 8)};
-}
-
-// Contents of the first box of that type; empty if there is none.
-Bytes find(Bytes contents, uint32_t type) {
-  ByteReader r(contents);
-  while (const auto box = next_box(r))
-    if (box->type == type) return box->contents;
-  return {};
-}
-
 std::optional<Track> parse_track(Bytes trak) {
-  const Bytes header = find(trak, fourcc("tkhd"));
-  const Bytes table = find(find(find(trak, fourcc("mdia")), fourcc("minf")), fourcc("stbl"));
-  const Bytes descriptions = find(table, fourcc("stsd"));
+  const Bytes header = find_box(trak, fourcc("tkhd"));
+  const Bytes table =
+      find_box(find_box(find_box(trak, fourcc("mdia")), fourcc("minf")), fourcc("stbl"));
+  const Bytes descriptions = find_box(table, fourcc("stsd"));
   constexpr size_t kTrackHeader = 96, kTrackIdAt = 20;
   if (header.size() != kTrackHeader || descriptions.size() < 8) return std::nullopt;
   Track track;
@@ -50,12 +25,14 @@ std::optional<Track> parse_track(Bytes trak) {
   if (!entry) return std::nullopt;
   if (entry->type == fourcc("Opus")) return track;
   uint32_t box = 0;
-  if (entry->type == fourcc("avc1")) track.codec = wire::Codec::kH264, box = fourcc("avcC");
+  track.in_band = entry->type == fourcc("avc3");
+  if (entry->type == fourcc("avc1") || track.in_band)
+    track.codec = wire::Codec::kH264, box = fourcc("avcC");
   if (entry->type == fourcc("vp09")) track.codec = wire::Codec::kVp9, box = fourcc("vpcC");
   if (entry->type == fourcc("av01")) track.codec = wire::Codec::kAv1, box = fourcc("av1C");
   constexpr size_t kVisualEntry = 78;
   if (box == 0 || entry->contents.size() < kVisualEntry) return std::nullopt;
-  Bytes description = find(entry->contents.subspan(kVisualEntry), box);
+  Bytes description = find_box(entry->contents.subspan(kVisualEntry), box);
   if (box == fourcc("vpcC") && description.size() >= 4) description = description.subspan(4);
   if (description.empty()) return std::nullopt;
   track.description.assign(description.begin(), description.end());
@@ -63,9 +40,9 @@ std::optional<Track> parse_track(Bytes trak) {
 }
 
 std::optional<Mp4Fragment::Part> parse_part(Bytes traf) {
-  const Bytes header = find(traf, fourcc("tfhd"));
-  const Bytes time = find(traf, fourcc("tfdt"));
-  const Bytes run = find(traf, fourcc("trun"));
+  const Bytes header = find_box(traf, fourcc("tfhd"));
+  const Bytes time = find_box(traf, fourcc("tfdt"));
+  const Bytes run = find_box(traf, fourcc("trun"));
   if (header.size() != 8 || time.size() != 12 || run.size() < 12) return std::nullopt;
   Mp4Fragment::Part part;
   part.track = load_u32(&header[4]);
@@ -74,12 +51,17 @@ std::optional<Mp4Fragment::Part> parse_part(Bytes traf) {
   const uint32_t flags = r.u32();
   const uint32_t count = r.u32();
   part.offset = r.u32();
-  if (flags != kOurRunFlags || count == 0 || r.remaining() != size_t{count} * 12 || at < 0)
+  const bool reordered = flags == kOurReorderedRun;
+  const size_t entry = reordered ? 16 : 12;
+  if ((flags != kOurRunFlags && !reordered) || count == 0 ||
+      r.remaining() != size_t{count} * entry || at < 0)
     return std::nullopt;
   part.samples.reserve(count);
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t duration = r.u32(), size = r.u32();
-    part.samples.push_back({at, duration, size, (r.u32() & kNoSync) == 0});
+    const bool sync = (r.u32() & kNoSync) == 0;
+    const auto offset = reordered ? static_cast<int32_t>(r.u32()) : 0;
+    part.samples.push_back({at, duration, size, sync, offset});
     at += duration;
   }
   return part;

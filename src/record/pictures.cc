@@ -1,15 +1,24 @@
+// The picture maker: the part of pictures.h that decodes.
 #include "record/pictures.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "record/av.h"
+#include "record/frame.h"
+#include "record/picture_files.h"
 
 namespace loopcast::record {
 namespace {
@@ -64,18 +73,17 @@ void make_black(AVFrame& frame) {
   }
 }
 
-// A file appears whole or not at all.
-bool write_whole(const std::string& path, std::span<const char> bytes) {
-  const std::string fresh = path + ".new";
-  {
-    std::ofstream out(fresh, std::ios::binary);
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    if (!out.flush()) return false;
+bool write_all(int fd, std::span<const char> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
   }
-  return std::rename(fresh.c_str(), path.c_str()) == 0;
+  return true;
 }
 
-bool write_jpeg(const AVFrame& frame, const std::string& path) {
+bool write_jpeg(const AVFrame& frame, int fd) {
   const AVCodec* codec = avcodec_find_encoder(AV_CODEC_ID_MJPEG);
   if (!codec) return false;
   const AvPtr<AVCodecContext> encoder(avcodec_alloc_context3(codec));
@@ -94,16 +102,76 @@ bool write_jpeg(const AVFrame& frame, const std::string& path) {
   if (avcodec_send_frame(encoder.get(), picture.get()) < 0) return false;
   avcodec_send_frame(encoder.get(), nullptr);
   if (avcodec_receive_packet(encoder.get(), packet.get()) < 0) return false;
-  return write_whole(
-      path, {reinterpret_cast<const char*>(packet->data), static_cast<size_t>(packet->size)});
+  return write_all(
+      fd, {reinterpret_cast<const char*>(packet->data), static_cast<size_t>(packet->size)});
+}
+
+// The recording, by the descriptor alone.
+class Input {
+ public:
+  Input() {
+    constexpr int kBuffer = 1 << 16;
+    auto* buffer = static_cast<uint8_t*>(av_malloc(kBuffer));
+    context_ = avio_alloc_context(buffer, kBuffer, 0, this, &Input::read, nullptr, &Input::seek);
+  }
+  ~Input() {
+    if (context_) av_freep(&context_->buffer);
+    avio_context_free(&context_);
+  }
+  Input(const Input&) = delete;
+  AVIOContext* context() { return context_; }
+
+ private:
+  static int read(void* self, uint8_t* into, int size) {
+    auto& input = *static_cast<Input*>(self);
+    const ssize_t n = ::pread(kMediaFile, into, static_cast<size_t>(size), input.at_);
+    if (n < 0) return AVERROR(errno);
+    if (n == 0) return AVERROR_EOF;
+    input.at_ += n;
+    return static_cast<int>(n);
+  }
+  static int64_t seek(void* self, int64_t offset, int whence) {
+    auto& input = *static_cast<Input*>(self);
+    struct stat facts {};
+    if (::fstat(kMediaFile, &facts) != 0) return AVERROR(errno);
+    if (whence == AVSEEK_SIZE) return facts.st_size;
+    if (whence == SEEK_CUR) offset += input.at_;
+    if (whence == SEEK_END) offset += facts.st_size;
+    if (offset < 0) return AVERROR(EINVAL);
+    return input.at_ = offset;
+  }
+
+  AVIOContext* context_ = nullptr;
+  int64_t at_ = 0;
+};
+
+AvPtr<AVFormatContext> open_input(Input& input) {
+  av_log_set_level(AV_LOG_QUIET);
+  AVFormatContext* context = avformat_alloc_context();
+  if (!context || !input.context()) return nullptr;
+  context->pb = input.context();
+  context->flags |= AVFMT_FLAG_CUSTOM_IO;
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "format_whitelist", "mov,matroska", 0);
+  const int opened = avformat_open_input(&context, nullptr, nullptr, &options);
+  av_dict_free(&options);
+  if (opened < 0) return nullptr;
+  AvPtr<AVFormatContext> media(context);
+  std::vector<AVDictionary*> limits(context->nb_streams);
+  for (AVDictionary*& limit : limits)
+    av_dict_set_int(&limit, "max_pixels", static_cast<int64_t>(kMaxPixels), 0);
+  const int known = avformat_find_stream_info(context, limits.data());
+  for (AVDictionary*& limit : limits) av_dict_free(&limit);
+  if (known < 0) return nullptr;
+  return media;
 }
 
 // The pictures of a file at any time.
 class Reader {
  public:
-  static std::optional<Reader> open(const std::string& path) {
+  static std::optional<Reader> open(Input& input) {
     Reader reader;
-    reader.media_ = open_media(path);
+    reader.media_ = open_input(input);
     if (!reader.media_ || reader.media_->duration <= 0) return std::nullopt;
     const AVCodec* codec = nullptr;
     reader.stream_ =
@@ -116,6 +184,7 @@ class Reader {
     if (avcodec_parameters_to_context(reader.decoder_.get(), stream.codecpar) < 0)
       return std::nullopt;
     reader.decoder_->thread_count = 1;
+    reader.decoder_->max_pixels = static_cast<int64_t>(kMaxPixels);
     reader.decoder_->skip_frame = AVDISCARD_NONKEY;
     if (avcodec_open2(reader.decoder_.get(), codec, nullptr) < 0) return std::nullopt;
     return reader;
@@ -158,17 +227,17 @@ int height_for(const AVFrame& frame, int width) {
   return std::clamp(height, 2, kMaxHeight) & ~1;
 }
 
-bool make_thumbnail(Reader& reader, const std::string& path) {
+bool make_thumbnail(Reader& reader) {
   const AVFrame* picture = reader.at(reader.duration() * kThumbnailAt);
   if (!picture) return false;
   const int height = height_for(*picture, kThumbnailWidth);
   const auto out = make_frame(kThumbnailWidth, height);
   if (!out) return false;
   make_black(*out);
-  return draw(*picture, *out, 0, 0, kThumbnailWidth, height) && write_jpeg(*out, path);
+  return draw(*picture, *out, 0, 0, kThumbnailWidth, height) && write_jpeg(*out, kThumbnailFile);
 }
 
-bool make_sprites(Reader& reader, const std::string& prefix, const std::atomic<bool>& stop) {
+bool make_sprites(Reader& reader) {
   const double duration = reader.duration();
   const double interval = std::max(kMinInterval, duration / kMaxSprites);
   const int count = std::max(1, static_cast<int>(std::ceil(duration / interval - 1e-6)));
@@ -176,7 +245,7 @@ bool make_sprites(Reader& reader, const std::string& prefix, const std::atomic<b
   const int rows = (count + columns - 1) / columns;
   AvPtr<AVFrame> grid;
   int height = 0;
-  for (int i = 0; i < count && !stop; ++i) {
+  for (int i = 0; i < count; ++i) {
     const AVFrame* picture = reader.at(i * interval);
     if (!picture) continue;
     if (!grid) {
@@ -187,25 +256,46 @@ bool make_sprites(Reader& reader, const std::string& prefix, const std::atomic<b
     }
     draw(*picture, *grid, i % columns * kSpriteWidth, i / columns * height, kSpriteWidth, height);
   }
-  if (!grid || stop || !write_jpeg(*grid, prefix + ".sprite.jpg")) return false;
-  char json[200];
+  if (!grid || !write_jpeg(*grid, kSpritesFile)) return false;
+  std::array<char, 200> json;
   const int size =
-      std::snprintf(json, sizeof json,
+      std::snprintf(json.data(), json.size(),
                     R"({"interval":%.3f,"columns":%d,"rows":%d,"width":%d,"height":%d,"count":%d})",
                     interval, columns, rows, kSpriteWidth, height, count);
-  return write_whole(prefix + ".sprite.json", {json, static_cast<size_t>(size)});
+  return write_all(kLayoutFile, std::span(json).first(static_cast<size_t>(size)));
 }
+
+bool limit(int resource, rlim_t value) {
+  const rlimit both{value, value};
+  return ::setrlimit(static_cast<__rlimit_resource_t>(resource), &both) == 0;
+}
+
+// A decoder that something got hold of can read the one recording, write these files, and end.
+bool take_limits() {
+  constexpr rlim_t kMemory = rlim_t{1536} << 20;  // addresses: several of the largest pictures
+  constexpr rlim_t kSeconds = 300;                // of the processor
+  constexpr rlim_t kLargestFile = rlim_t{16} << 20;
+  return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_DUMPABLE, 0) == 0 && ::close_range(kPictureFilesEnd, ~0U, 0) == 0 &&
+         limit(RLIMIT_AS, kMemory) && limit(RLIMIT_CPU, kSeconds) &&
+         limit(RLIMIT_FSIZE, kLargestFile) && limit(RLIMIT_NOFILE, kPictureFilesEnd) &&
+         limit(RLIMIT_CORE, 0);
+}
+
+bool report(char made) { return write_all(kReportPipe, {&made, 1}); }
 
 }  // namespace
 
-Pictures make_pictures(const std::string& path, const std::string& prefix,
-                       const std::atomic<bool>& stop) {
-  Pictures made;
-  auto reader = Reader::open(path);
-  if (!reader) return made;
-  made.thumbnail = make_thumbnail(*reader, prefix + ".jpg");
-  made.sprites = !stop && make_sprites(*reader, prefix, stop);
-  return made;
+int run_picture_maker() {
+  if (!take_limits()) return 2;
+  Input input;
+  auto reader = Reader::open(input);
+  if (!reader) return 1;
+  const bool thumbnail = make_thumbnail(*reader);
+  if (thumbnail && !report(kThumbnailMade)) return 1;
+  const bool sprites = make_sprites(*reader);
+  if (sprites && !report(kSpritesMade)) return 1;
+  return thumbnail && sprites ? 0 : 1;
 }
 
 }  // namespace loopcast::record

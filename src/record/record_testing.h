@@ -22,7 +22,12 @@ inline Expected<size_t> write_output(Instant now, Recording& recording, Recordin
   for (const Patch& patch : output.patches)
     if (Status written = file.overwrite(patch); !written) return written.error();
   if (output.fragments.empty()) return size_t{0};
-  if (Status written = file.append(now, *recording.format(), output.fragments); !written) {
+  const Status written = file.append(now, *recording.format(), output.fragments);
+  if (const auto restoration = file.take_restoration()) {
+    restoration->run();
+    file.end_restoration(*restoration);
+  }
+  if (!written) {
     recording.note_unwritten(output);
     return written.error();
   }
@@ -48,6 +53,8 @@ class SyntheticPresenter {
     uint32_t first_number = 0;  // of pictures
     bool sound = true;
     bool pictures = true;
+    int b_frames =
+        0;  // of H.264: so many pictures are sent behind the one that is shown after them
   };
   static constexpr size_t kMaxPayload = 1100;
   static constexpr double kTick = 0.02;  // seconds; one piece of sound
@@ -145,19 +152,29 @@ class SyntheticPresenter {
   }
 
   void add_picture(sfu::PacketBatch& batch, double t) {
-    const bool key = wants_keyframe_ || ++since_key_ >= options_.keyframe_every ||
-                     number_ == options_.first_number;
+    const uint32_t number = number_++;
+    const bool first = number == options_.first_number;
+    ++since_key_;
+    const auto between = static_cast<uint32_t>(options_.b_frames);
+    if ((number - options_.first_number) % (between + 1) != 0) return;
+    const bool key = wants_keyframe_ || since_key_ >= options_.keyframe_every || first;
     if (key) since_key_ = 0, wants_keyframe_ = false;
     const double at = t + options_.video_latency;
-    const uint32_t timestamp = video_clock(t);
-    if (options_.codec == wire::Codec::kVp8)
-      add_vp8(batch, timestamp, at, key);
-    else
-      add_h264(batch, timestamp, at, key);
-    ++number_;
+    // What comes before a keyframe does not refer to it.
+    if (!key) send_picture(batch, number, at, false);
+    for (uint32_t i = first ? 0 : between; i > 0; --i) send_picture(batch, number - i, at, false);
+    if (key) send_picture(batch, number, at, true);
   }
 
-  void add_h264(sfu::PacketBatch& batch, uint32_t timestamp, double at, bool key) {
+  void send_picture(sfu::PacketBatch& batch, uint32_t number, double at, bool key) {
+    const uint32_t timestamp = video_clock(time_of_picture(number));
+    if (options_.codec == wire::Codec::kVp8)
+      add_vp8(batch, number, timestamp, at, key);
+    else
+      add_h264(batch, number, timestamp, at, key);
+  }
+
+  void add_h264(sfu::PacketBatch& batch, uint32_t number, uint32_t timestamp, double at, bool key) {
     static const std::vector<uint8_t> kSmall{0x67, 0x42, 0xc0, 0x1e, 0xd9, 0x00, 0xa0, 0x3d,
                                              0xb0, 0x11, 0x00, 0x00, 0x03, 0x00, 0x01, 0x00,
                                              0x00, 0x03, 0x00, 0x3c, 0x0f, 0x16, 0x2e, 0x48};
@@ -176,7 +193,7 @@ class SyntheticPresenter {
       add(batch, stream, video_index_++, timestamp, false, at, aggregate);
     }
     std::vector<uint8_t> slice{0x88, 'P', 'I', 'C', 'T'};
-    ByteBuilder(slice).u32(number_);
+    ByteBuilder(slice).u32(number);
     slice.resize(key ? options_.keyframe_bytes : options_.frame_bytes, 0xA5);
     const auto type = static_cast<uint8_t>(key ? 5 : 1);
     for (size_t from = 0; from < slice.size(); from += kMaxPayload) {
@@ -191,7 +208,7 @@ class SyntheticPresenter {
     }
   }
 
-  void add_vp8(sfu::PacketBatch& batch, uint32_t timestamp, double at, bool key) {
+  void add_vp8(sfu::PacketBatch& batch, uint32_t number, uint32_t timestamp, double at, bool key) {
     const uint16_t width = large_ ? 1920 : 640, height = large_ ? 1080 : 480;
     std::vector<uint8_t> frame{static_cast<uint8_t>(key ? 0x10 : 0x11), 2, 0};
     if (key)
@@ -199,7 +216,7 @@ class SyntheticPresenter {
                    {0x9D, 0x01, 0x2A, static_cast<uint8_t>(width), static_cast<uint8_t>(width >> 8),
                     static_cast<uint8_t>(height), static_cast<uint8_t>(height >> 8)});
     for (const char c : {'P', 'I', 'C', 'T'}) frame.push_back(static_cast<uint8_t>(c));
-    ByteBuilder(frame).u32(number_);
+    ByteBuilder(frame).u32(number);
     frame.resize(key ? options_.keyframe_bytes : options_.frame_bytes, 0xA5);
     for (size_t from = 0; from < frame.size(); from += kMaxPayload) {
       const size_t size = std::min(kMaxPayload, frame.size() - from);

@@ -50,8 +50,10 @@ void Recording::take(Instant now, const sfu::PacketBatch& batch) {
     end_source(now);
     begin_source(batch);
   }
+  const bool too_much = is_over_rate(now, batch.bytes.size());
+  if (too_much) counters_.packets_over_rate += batch.packets.size();
   for (const sfu::PacketBatch::Packet& packet : batch.packets) {
-    if (packet.stream >= streams_.size()) continue;
+    if (too_much || packet.stream >= streams_.size()) continue;
     ++counters_.packets;
     Stream& stream = streams_[packet.stream];
     if (!is_sound(stream.description) && !is_video(stream.description)) continue;
@@ -70,6 +72,21 @@ void Recording::take(Instant now, const sfu::PacketBatch& batch) {
   handle_timeout(now);
 }
 
+bool Recording::is_over_rate(Instant now, size_t bytes) {
+  const int64_t passed_ms = std::clamp<int64_t>((now - budget_at_).ms(), 0, 60'000);
+  if (passed_ms > 0) {
+    budget_ = std::min(kMaxBurst, budget_ + passed_ms * (kMaxRate / 1000));
+    budget_at_ = now;
+  }
+  if (static_cast<int64_t>(bytes) <= budget_) {
+    budget_ -= static_cast<int64_t>(bytes);
+    return false;
+  }
+  over_rate_ = true;
+  note_loss();
+  return true;
+}
+
 void Recording::begin_source(const sfu::PacketBatch& batch) {
   if (!format_) format_ = format_for(batch.streams);
   uint32_t audio_rate = kOpusRate, video_rate = 90'000;
@@ -78,7 +95,7 @@ void Recording::begin_source(const sfu::PacketBatch& batch) {
         streams_.emplace_back(description, is_video(description) ? kVideoWait : kAudioWait);
     if (description.clock_rate == 0) continue;
     if (is_video(description)) {
-      stream.frames = std::make_unique<FrameAssembler>(description.codec);
+      stream.frames = std::make_unique<FrameAssembler>(description.codec, description.fmtp);
       video_rate = description.clock_rate;
     } else {
       audio_rate = description.clock_rate;
@@ -102,6 +119,8 @@ void Recording::end_source(Instant now) {
     stream.jitter.stop_waiting();
     drain(now, stream);
   }
+  place_held_sound(now, true);
+  flush_pictures(now, Instant::never());
   streams_.clear();
   timeline_.reset();
   end_draft();
@@ -110,11 +129,12 @@ void Recording::end_source(Instant now) {
 void Recording::drain(Instant now, Stream& stream) {
   while (auto packet = stream.jitter.pop(now)) {
     if (is_sound(stream.description)) {
-      add_sound(now, *packet);
+      add_sound(now, std::move(*packet));
       continue;
     }
     if (!stream.frames) continue;
     stream.frames->push(*packet);
+    if (stream.frames->is_marked()) note_media(now);
     while (auto frame = stream.frames->pop())
       add_picture(now, stream.description.codec, std::move(*frame));
   }
@@ -124,6 +144,15 @@ void Recording::drain(Instant now, Stream& stream) {
   const uint64_t dropped = stream.frames->dropped();
   if (dropped != stream.dropped_counted && stream.frames->needs_keyframe()) wants_keyframe_ = true;
   counters_.frames_dropped += dropped - std::exchange(stream.dropped_counted, dropped);
+}
+
+void Recording::flush_pictures(Instant now, Instant arrived) {
+  for (Stream& stream : streams_) {
+    if (!stream.frames) continue;
+    stream.frames->flush(arrived);
+    while (auto frame = stream.frames->pop())
+      add_picture(now, stream.description.codec, std::move(*frame));
+  }
 }
 
 Recording::OpenTrack* Recording::find(wire::Codec codec) {
@@ -141,7 +170,26 @@ Recording::OpenTrack& Recording::open(wire::Codec codec) {
   return open;
 }
 
-void Recording::add_sound(Instant now, const JitterBuffer::Packet& packet) {
+void Recording::add_sound(Instant now, JitterBuffer::Packet&& packet) {
+  held_sound_.push_back(std::move(packet));
+  place_held_sound(now, false);
+}
+
+void Recording::place_held_sound(Instant now, bool all) {
+  while (!held_sound_.empty()) {
+    const sfu::CachedPacket& first = held_sound_.front().meta;
+    const sfu::CachedPacket& last = held_sound_.back().meta;
+    const bool full = all || held_sound_.size() > kMaxHeldSound;
+    const SoundVerdict verdict = timeline_->judge(full ? Instant::never() : now, first.timestamp,
+                                                  first.arrival, last.timestamp, last.arrival);
+    if (verdict == SoundVerdict::kUnknown) return;
+    if (verdict == SoundVerdict::kStoodStill) timeline_->resume_sound(first.timestamp);
+    place_sound(now, held_sound_.front());
+    held_sound_.pop_front();
+  }
+}
+
+void Recording::place_sound(Instant now, const JitterBuffer::Packet& packet) {
   const auto duration = opus_duration(packet.payload);
   if (!duration) {
     ++counters_.packets_refused;
@@ -182,16 +230,7 @@ void Recording::add_picture(Instant now, wire::Codec codec, TimedFrame&& timed) 
   OpenTrack* track = find(codec);
   if (!track) track = &open(codec);
   if (const auto& config = timed.frame.config) {
-    Track& t = track->track;
-    if (t.description.empty() && !config->description.empty()) {
-      t.description = config->description;
-      tracks_changed_ = true;
-    }
-    if (uint64_t{config->width} * config->height > uint64_t{t.width} * t.height) {
-      t.width = config->width;
-      t.height = config->height;
-      tracks_changed_ = true;
-    }
+    note_config(*track, *config);
     // A fragment begins with a keyframe where it can, so that what is lost with one is little. The
     // first one is to know when each track begins.
     if (begun_ && !is_empty()) cut(now);
@@ -200,20 +239,47 @@ void Recording::add_picture(Instant now, wire::Codec codec, TimedFrame&& timed) 
   const Duration time = timeline_->video_time(timed.timestamp, timed.arrival);
   note_jump();
   if (draft_.is_open()) track->run.clock.push_back(time - timeline_->correction());
-  const int64_t at = std::max(to_units(time, track->track), track->next);
-  auto& samples = track->run.samples;
-  if (!samples.empty()) samples.back().duration = static_cast<uint32_t>(at - samples.back().time);
-  if (!samples.empty()) track->last_step = samples.back().duration;
-  constexpr uint32_t kGuess = 3000;
-  const uint32_t guess =
-      track->last_step > 0 && track->last_step < 90'000 ? track->last_step : kGuess;
-  samples.push_back(
-      {at, guess, static_cast<uint32_t>(timed.frame.data.size()), timed.frame.keyframe});
+  const int64_t at = place_picture(*track, time, timed);
+  track->run.samples.push_back(
+      {at, 0, static_cast<uint32_t>(timed.frame.data.size()), timed.frame.keyframe});
   track->run.bytes.insert(track->run.bytes.end(), timed.frame.data.begin(), timed.frame.data.end());
-  track->next = at + 1;
+  track->next = std::max(track->next, at + 1);
   ++counters_.frames;
   wants_keyframe_ = false;
   if (track->run.bytes.size() >= kMaxFragmentBytes) cut(now);
+}
+
+// Where a picture is shown. One that its timestamp says is shown before another one that came
+// earlier lies before that, and all others behind everything that came.
+int64_t Recording::place_picture(OpenTrack& track, Duration time, const TimedFrame& timed) {
+  int64_t at = to_units(time, track.track);
+  const bool stepped =
+      std::exchange(picture_steps_, timeline_->picture_steps()) != timeline_->picture_steps();
+  const bool back = track.track.codec == wire::Codec::kH264 &&
+                    track.order.goes_back(timed.timestamp, timed.frame.keyframe || stepped);
+  const auto& samples = track.run.samples;
+  if (!back) return std::max(at, track.next);
+  at = std::clamp(at, std::max<int64_t>(0, track.next - PictureOrder::kMaxBack), track.next);
+  const auto taken = [&](const Sample& sample) { return sample.time == at; };
+  while (std::ranges::any_of(samples, taken)) ++at;
+  return at;
+}
+
+// The file describes its largest picture, which is more than any other one needs. Parameter sets
+// of H.264 that change are told to be in the pictures, where they are.
+void Recording::note_config(OpenTrack& open, const VideoConfig& config) {
+  Track& track = open.track;
+  const bool larger = uint64_t{config.width} * config.height > uint64_t{track.width} * track.height;
+  if (track.codec == wire::Codec::kH264 && !track.in_band && !track.description.empty() &&
+      track.description != config.description)
+    track.in_band = tracks_changed_ = true;
+  if (larger || track.description.empty()) {
+    tracks_changed_ |= larger || track.description != config.description;
+    track.description = config.description;
+  }
+  if (!larger) return;
+  track.width = config.width;
+  track.height = config.height;
 }
 
 void Recording::note_media(Instant now) {
@@ -240,25 +306,49 @@ void Recording::begin_at_zero() {
     for (Sample& sample : open.run.samples) sample.time -= units;
     for (Duration& clock : open.run.clock) clock = clock - *first;
     open.next -= units;
+    open.floor = std::max<int64_t>(0, open.floor - units);
   }
-  origin_ = origin_ + *first;
-  if (timeline_) timeline_->move_origin(*first);
+  move_origin(*first);
+}
+
+void Recording::move_origin(Duration by) {
+  origin_ = origin_ + by;
+  for (Reach& reach : reached_) reach.pictures = reach.pictures - by;
+  if (timeline_) timeline_->move_origin(by);
+}
+
+Duration Recording::awaited_sound(Instant now) {
+  Duration pictures, due;
+  for (const OpenTrack& open : tracks_)
+    if (wire::is_video(open.track.codec))
+      pictures = std::max(pictures, from_units(open.next, open.track));
+  reached_.push_back({now, pictures});
+  while (!reached_.empty() && reached_.front().at + kAudioPatience <= now) {
+    due = reached_.front().pictures;
+    reached_.pop_front();
+  }
+  return due;
 }
 
 void Recording::cut(Instant now) {
   // Sound that pauses is silence, before pictures run away from it.
   OpenTrack* sound = find(wire::Codec::kOpus);
   if (!begun_ && !is_empty()) begin_at_zero();
-  Duration pictures;
-  for (const OpenTrack& open : tracks_)
-    if (&open != sound) pictures = std::max(pictures, from_units(open.next, open.track));
-  if (sound) fill_silence(*sound, to_units(pictures - kAudioPatience, sound->track));
+  const Duration awaited = awaited_sound(now);
+  if (sound && held_sound_.empty()) fill_silence(*sound, to_units(awaited, sound->track));
   fragment_since_ = Instant::never();
+  for (const Stream& stream : streams_)
+    if (stream.frames && stream.frames->is_marked()) note_media(now);
   if (is_empty()) return;
   const std::vector<Track> tracks = written_tracks();
   std::vector<Run> runs;
   for (OpenTrack& open : tracks_) {
     if (open.run.samples.empty()) continue;
+    if (wire::is_video(open.track.codec)) {
+      open.order.place(open.run.samples);
+      open.run.reordered = open.order.reorders();
+    }
+    open.decoded = open.run.samples.back().time;
     reach(open.run);
     runs.push_back(std::exchange(open.run, {.track = open.track.id}));
   }
@@ -291,8 +381,10 @@ void Recording::note_jump() {
 }
 
 void Recording::reach(const Run& run) {
-  const Sample& last = run.samples.back();
-  end_ = std::max(end_, from_units(last.time + last.duration, tracks_[run.track - 1].track));
+  int64_t end = 0;
+  for (const Sample& sample : run.samples)
+    end = std::max(end, sample.time + std::max(sample.offset, 0) + int64_t{sample.duration});
+  end_ = std::max(end_, from_units(end, tracks_[run.track - 1].track));
 }
 
 std::vector<Track> Recording::written_tracks() const {
@@ -308,7 +400,8 @@ void Recording::leave_guessed(const Draft::Fragment& fragment) {
     if (run.clock.empty()) continue;
     pictures = true;
     OpenTrack& open = tracks_[run.track - 1];
-    open.floor = std::max(open.floor, run.samples.back().time + 1);
+    for (const Sample& sample : run.samples)
+      open.floor = std::max(open.floor, sample.time + sample.offset + 1);
   }
   if (pictures) ++counters_.fragments_guessed;
 }
@@ -340,28 +433,49 @@ void Recording::settle() {
       origin = std::min(origin, run->clock.empty() ? from_units(run->samples.front().time,
                                                                 tracks_[run->track - 1].track)
                                                    : run->clock.front() + correction);
-    origin_ = origin_ + origin;
-    timeline_->move_origin(origin);
+    move_origin(origin);
   }
-  for (Run* run : runs) {
-    OpenTrack& open = tracks_[run->track - 1];
-    const size_t guessed = run->samples.size() - run->clock.size();
-    for (size_t i = 0; i < run->samples.size(); ++i) {
-      int64_t& time = run->samples[i].time;
-      if (i < guessed) {
-        time -= to_units(origin, open.track);
-        continue;
-      }
-      const Duration at = run->clock[i - guessed] + correction - origin;
-      time = std::max(to_units(at, open.track), open.floor);
-      open.floor = time + 1;
-      if (i > 0)
-        run->samples[i - 1].duration = static_cast<uint32_t>(time - run->samples[i - 1].time);
-    }
-    if (!run->clock.empty()) open.next = open.floor;
-  }
+  std::vector<std::optional<int64_t>> latest(tracks_.size());
+  for (const Draft::Fragment& fragment : before)
+    for (const Run& run : fragment.runs)
+      if (!run.clock.empty()) tracks_[run.track - 1].decoded = -1;
+  for (Run* run : runs) move_pictures(*run, correction - origin, -origin, latest[run->track - 1]);
   if (OpenTrack* sound = find(wire::Codec::kOpus)) sound->next -= to_units(origin, sound->track);
   rewrite(before);
+}
+
+// `by_others`: of what is not placed by a clock. `latest`: shown so far of the track, as it was.
+void Recording::move_pictures(Run& run, Duration clock_by, Duration by_others,
+                              std::optional<int64_t>& latest) {
+  OpenTrack& open = tracks_[run.track - 1];
+  const bool placed = &run != &open.run;
+  const size_t guessed = run.samples.size() - run.clock.size();
+  int64_t by = to_units(by_others, open.track);
+  for (size_t i = 0; i < run.samples.size(); ++i) {
+    Sample& sample = run.samples[i];
+    if (i < guessed) {
+      sample.time += by;
+      if (placed) open.decoded = sample.time;
+      continue;
+    }
+    const int64_t was = sample.time + sample.offset;
+    int64_t shown = to_units(run.clock[i - guessed] + clock_by, open.track);
+    if (!latest || was > *latest) {
+      shown = std::max(shown, open.floor);
+      open.floor = shown + 1;
+      latest = was;
+    }
+    by = shown - was;
+    sample.time = run.reordered ? std::max(sample.time + by, open.decoded + 1) : shown;
+    if (placed) {
+      sample.offset = static_cast<int32_t>(shown - sample.time);
+      if (i > 0) run.samples[i - 1].duration = static_cast<uint32_t>(sample.time - open.decoded);
+      open.decoded = sample.time;
+    }
+  }
+  if (run.clock.empty()) return;
+  open.next = open.floor;
+  if (placed) open.order.shift(by, open.decoded);
 }
 
 // In place, as sizes are the same: what is at an offset may be of before or of now, as a kill
@@ -395,7 +509,9 @@ void Recording::overwrite(uint64_t offset, std::vector<uint8_t>&& bytes) {
 void Recording::handle_timeout(Instant now) {
   for (Stream& stream : streams_)
     if (stream.jitter.next_timeout() <= now) drain(now, stream);
-  if (!fragment_since_.is_never() && now - fragment_since_ >= kFragment) cut(now);
+  if (fragment_since_.is_never() || now - fragment_since_ < kFragment) return;
+  flush_pictures(now, now - kMarkerPatience);
+  cut(now);
 }
 
 Instant Recording::next_timeout() const {

@@ -3,14 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
 #include "record/draft.h"
 #include "record/frame_assembler.h"
 #include "record/jitter_buffer.h"
+#include "record/picture_order.h"
 #include "record/timeline.h"
 #include "record/track.h"
 #include "sfu/handover.h"
@@ -23,8 +26,9 @@ struct RecordingCounters {
   uint64_t frames = 0;
   uint64_t frames_dropped = 0;  // left out after a loss, until the next keyframe
   uint64_t fragments = 0;
-  uint64_t silences = 0;         // pieces of silence that fill gaps in the sound
-  uint64_t packets_refused = 0;  // malformed, or of a codec that the file cannot hold
+  uint64_t silences = 0;           // pieces of silence that fill gaps in the sound
+  uint64_t packets_refused = 0;    // malformed, or of a codec that the file cannot hold
+  uint64_t packets_over_rate = 0;  // more came than one recording takes
   uint64_t keyframe_requests = 0;
   uint64_t fragments_retimed = 0;  // their times were a guess, and were written anew
   uint64_t fragments_guessed = 0;  // ... and are still one: no reports came in time
@@ -39,12 +43,21 @@ class Recording {
   // How long a missing packet is waited for: several round trips of its retransmission.
   static constexpr Duration kVideoWait = Duration::millis(500);
   static constexpr Duration kAudioWait = Duration::millis(300);
-  // Sound that does not come is silence after this long.
-  static constexpr Duration kAudioPatience = Duration::millis(1000);
+  // A picture with the marker is over if nothing of it came for this long.
+  static constexpr Duration kMarkerPatience = Duration::millis(50);
+  // Sound that has not come this long after the pictures that it belongs to is silence.
+  static constexpr Duration kAudioPatience = Duration::millis(2000);
+  // Pieces of sound that wait for what is to become of them.
+  static constexpr size_t kMaxHeldSound = 1024;
   // A request for a keyframe that brought none is repeated after this long.
   static constexpr Duration kKeyframeRetry = Duration::seconds(1);
   // A guess that was further off is left as it is: no start of an encoder takes so long.
   static constexpr Duration kMaxRetiming = Duration::seconds(2);
+
+  // A stream that sends more than this for long has the rest left out: some ten times what browsers
+  // send, and a minute of that at once, as of a sender that had collected it.
+  static constexpr int64_t kMaxRate = 4'000'000;  // bytes a second
+  static constexpr int64_t kMaxBurst = 32'000'000;
 
   explicit Recording(RecordingCounters& counters) : counters_(counters) {}
 
@@ -67,6 +80,8 @@ class Recording {
   void note_unwritten(const Output& output);
   // Batches were lost on the way here: pictures go on with the next keyframe.
   void note_loss();
+  // Whether something was left out since the last call because too much came.
+  bool take_over_rate() { return std::exchange(over_rate_, false); }
   // Whether the publisher is to be asked for a keyframe.
   bool take_keyframe_request(Instant now);
 
@@ -88,17 +103,29 @@ class Recording {
     Track track;
     int64_t next = 0;   // end of its last sample, in its units; of video, where the next begins
     int64_t floor = 0;  // pictures that are placed anew do not come before this
-    uint32_t last_step = 0;
-    Run run;
+    PictureOrder order;
+    int64_t decoded = -1;  // when the last one is decoded that was cut
+    Run run;               // with times of presentation until it is cut
   };
 
+  bool is_over_rate(Instant now, size_t bytes);
   void begin_source(const sfu::PacketBatch& batch);
   void end_source(Instant now);
   void drain(Instant now, Stream& stream);
-  void add_sound(Instant now, const JitterBuffer::Packet& packet);
+  // Pictures that are over unless something of them came since `arrived`.
+  void flush_pictures(Instant now, Instant arrived);
+  void add_sound(Instant now, JitterBuffer::Packet&& packet);
+  // What is held, unless more of it has to be seen; `all`: nothing more comes.
+  void place_held_sound(Instant now, bool all);
+  void place_sound(Instant now, const JitterBuffer::Packet& packet);
+  int64_t place_picture(OpenTrack& track, Duration time, const TimedFrame& timed);
+  // How far pictures reach that came long enough ago.
+  Duration awaited_sound(Instant now);
+  void move_origin(Duration by);
   void add_picture(Instant now, wire::Codec codec, TimedFrame&& frame);
   void fill_silence(OpenTrack& track, int64_t until);
   void note_media(Instant now);
+  void note_config(OpenTrack& open, const VideoConfig& config);
   OpenTrack* find(wire::Codec codec);
   OpenTrack& open(wire::Codec codec);
   bool is_empty() const;
@@ -111,6 +138,8 @@ class Recording {
   void leave_guessed(const Draft::Fragment& fragment);
   void end_draft();
   void settle();
+  void move_pictures(Run& run, Duration clock_by, Duration by_others,
+                     std::optional<int64_t>& latest);
   void rewrite(const std::vector<Draft::Fragment>& before);
   void overwrite(uint64_t offset, std::vector<uint8_t>&& bytes);
 
@@ -127,11 +156,21 @@ class Recording {
   std::vector<Patch> patches_;
   uint64_t given_ = 0;  // bytes that came before `output_`
   Draft draft_;
-  uint32_t jumps_ = 0;  // of the timeline, that the draft knows of
+  uint32_t jumps_ = 0;          // of the timeline, that the draft knows of
+  uint32_t picture_steps_ = 0;  // of the timeline, that pictures were placed after
+  std::deque<JitterBuffer::Packet> held_sound_;
+  struct Reach {
+    Instant at;
+    Duration pictures;
+  };
+  std::deque<Reach> reached_;  // at each cut of the last seconds
   Duration end_;
   Instant origin_;  // when the recording's time was 0
   Instant keyframe_asked_ = Instant::from_us(0);
   bool wants_keyframe_ = false;
+  int64_t budget_ = kMaxBurst;  // bytes that may come now
+  Instant budget_at_;
+  bool over_rate_ = false;
 };
 
 }  // namespace loopcast::record

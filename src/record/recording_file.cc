@@ -12,9 +12,8 @@ namespace fs = std::filesystem;
 
 Status RecordingFile::make(Format format) {
   auto file = File::create(growing_path(folder_, id_, format));
-  if (!file && !fs::exists(folder_)) {
-    std::error_code ignored;
-    fs::create_directories(folder_, ignored);
+  if (std::error_code error; !file && !fs::exists(folder_, error) && !error) {
+    fs::create_directories(folder_, error);
     file = File::create(growing_path(folder_, id_, format));
   }
   if (!file) return file.error();
@@ -36,23 +35,44 @@ Status RecordingFile::make(Format format) {
     fs::remove(file->path(), ignored);
     return written;
   }
-  sync_folder(file->path());
+  // The media are not lost for that: the disk itself is asked about them each second.
+  if (Status synced = sync_folder(file->path()); !synced) mishap_ = synced.error();
   file_ = std::move(*file);
   return ok();
 }
 
-Status RecordingFile::restore() {
+Expected<std::shared_ptr<Restoration>> RecordingFile::restore() {
   std::error_code ignored;
   fs::create_directories(folder_, ignored);
-  auto file = File::create(file_->path());
-  if (!file) return file.error();
-  Status copied = file->copy_from(*file_, 0, 0, end_);
-  if (!copied) {
-    fs::remove(file->path(), ignored);
-    return copied;
+  auto from = file_->again();
+  if (!from) return from.error();
+  auto to = File::create(file_->path());
+  if (!to) return to.error();
+  return std::make_shared<Restoration>(std::move(*from), std::move(*to), end_);
+}
+
+std::shared_ptr<Restoration> RecordingFile::take_restoration() {
+  return std::exchange(restoration_, nullptr);
+}
+
+void RecordingFile::end_restoration(Restoration& restoration) {
+  restoring_ = false;
+  Status copied = std::move(restoration.done_);
+  // What was appended meanwhile.
+  if (copied)
+    copied = restoration.to_.copy_from(*file_, restoration.size_, restoration.size_,
+                                       end_ - restoration.size_);
+  if (copied) {
+    file_ = std::move(restoration.to_);
+    unsynced_ = true;
+    mishap_ = Error{"recording_storage",
+                    "The recordings folder was removed. The recording was written anew."};
+    return;
   }
-  file_ = std::move(*file);
-  return ok();
+  std::error_code ignored;
+  fs::remove(restoration.to_.path(), ignored);
+  mishap_ =
+      Error{"recording_storage", "The recordings folder was removed: " + copied.error().message};
 }
 
 Status RecordingFile::append(Instant now, Format format, Bytes fragment) {
@@ -62,16 +82,19 @@ Status RecordingFile::append(Instant now, Format format, Bytes fragment) {
     last_ = make(format);
     if (!last_) return last_;
   }
-  if (!file_->is_linked() && now >= retry_at_) {
-    retry_at_ = now + kRetry;
-    const Status restored = restore();
-    mishap_ = Error{"recording_storage",
-                    restored ? "The recordings folder was removed. The recording was written anew."
-                             : "The recordings folder was removed: " + restored.error().message};
+  if (!restoring_ && now >= restore_at_ && !file_->is_linked()) {
+    restore_at_ = now + kRetry;
+    if (auto restoration = restore()) {
+      restoring_ = true;
+      restoration_ = std::move(*restoration);
+    } else {
+      mishap_ = Error{"recording_storage",
+                      "The recordings folder was removed: " + restoration.error().message};
+    }
   }
   if (Status written = file_->write(end_, fragment); !written) {
-    // A half fragment would hide what comes after it.
-    static_cast<void>(file_->truncate(end_));
+    // A half fragment would hide what comes after it, and the next one is written over it.
+    if (Status cut = file_->truncate(end_); !cut) mishap_ = cut.error();
     return written;
   }
   end_ += fragment.size();
@@ -83,6 +106,8 @@ Status RecordingFile::overwrite(const Patch& patch) {
   const uint64_t at = begin_ + patch.offset;
   if (!file_ || at + patch.bytes.size() > end_)
     return Error{"recording_storage", "There is nothing to be written anew."};
+  // It would be lost in what is being copied.
+  if (restoring_) return Error{"recording_storage", "The file is being written anew."};
   if (Status written = file_->write(at, patch.bytes); !written) return written;
   unsynced_ = true;
   return ok();

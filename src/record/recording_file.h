@@ -2,6 +2,7 @@
 // disk.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,22 @@
 #include "record/track.h"
 
 namespace loopcast::record {
+
+// A file whose folder was removed, on its way to a new one. What was written when this was made is
+// copied by run(), on a thread that may wait for the disk; the rest by RecordingFile.
+class Restoration {
+ public:
+  Restoration(File from, File to, uint64_t size)
+      : from_(std::move(from)), to_(std::move(to)), size_(size) {}
+  void run() { done_ = to_.copy_from(from_, 0, 0, size_); }
+
+ private:
+  friend class RecordingFile;
+  File from_;
+  File to_;
+  uint64_t size_;
+  Status done_ = ok();
+};
 
 class RecordingFile {
  public:
@@ -31,13 +48,18 @@ class RecordingFile {
   // Something was lost that could be put right: the folder was removed, and the file has been
   // written anew. Told once each time.
   std::optional<Error> take_mishap() { return std::exchange(mishap_, std::nullopt); }
+  // What is to be run so that it is written anew, and then to be given back. Until then it goes on
+  // where nobody will find it. nullptr: nothing is to be done.
+  std::shared_ptr<Restoration> take_restoration();
+  bool has_restoration() const { return restoration_ != nullptr; }
+  void end_restoration(Restoration& restoration);
   // To hand to a thread that waits for the disk; -1 if there is nothing new.
   int take_unsynced();
   uint64_t bytes() const { return file_ ? file_->size() : 0; }
 
  private:
   Status make(Format format);
-  Status restore();
+  Expected<std::shared_ptr<Restoration>> restore();
 
   std::string folder_;
   std::string id_;
@@ -46,8 +68,11 @@ class RecordingFile {
   uint64_t end_ = 0;
   bool unsynced_ = false;
   Instant retry_at_;
+  Instant restore_at_;
   Status last_ = ok();
   std::optional<Error> mishap_;
+  bool restoring_ = false;
+  std::shared_ptr<Restoration> restoration_;  // until it is taken
 };
 
 }  // namespace loopcast::record

@@ -223,6 +223,164 @@ TEST_F(RecordingTest, AnotherCodecAfterwardsLeavesTheFirstOneWhole) {
   EXPECT_EQ(counters.packets_refused, 50u);
 }
 
+// What a sender had collected before it was connected comes at once: it is recorded as it was
+// taken.
+TEST_F(RecordingTest, ABacklogIsRecordedWholeAndInTime) {
+  for (const bool reports : {true, false}) {
+    SyntheticPresenter presenter({.video_latency = 0.02,
+                                  .first_video_report = reports ? 200 : -1,
+                                  .first_audio_report = reports ? 210 : -1},
+                                 now);
+    Recording own(counters);
+    const std::string id = reports ? "reports" : "none";
+    RecordingFile own_file(folder.path(), id);
+    own.take(now, presenter.describe(1));
+    const Duration backlog = Duration::millis(3500);
+    for (int i = 0; i < 550; ++i) {
+      auto batch = presenter.next(1);
+      // Sent in order, 3.5 s late or never early.
+      const Instant at = std::max(now, batch.at - backlog);
+      batch.at = at;
+      for (auto& packet : batch.packets)
+        packet.meta.arrival = std::max(now, packet.meta.arrival - backlog);
+      for (auto& clock : batch.clocks) clock.mark.at = at;
+      own.take(at, batch);
+      ASSERT_TRUE(write_output(at, own, own_file));
+    }
+    own.finish(now + Duration::seconds(12));
+    ASSERT_TRUE(write_output(now, own, own_file));
+    const auto done = finish(folder.path(), id);
+    ASSERT_TRUE(done);
+    const Contents contents = read_back(done->path);
+    EXPECT_EQ(contents.pictures.size(), 275u);
+    EXPECT_EQ(contents.sound.size(), 550u);
+    EXPECT_EQ(contents.silences, 0u);
+    EXPECT_NEAR(contents.duration, 11, 0.1);
+    for (const Unit& unit : contents.pictures)
+      ASSERT_NEAR(unit.time, presenter.time_of_picture(unit.number), 0.04) << unit.number;
+    for (const Unit& unit : contents.sound)
+      ASSERT_NEAR(unit.time, presenter.time_of_sound(unit.number), 0.04) << unit.number;
+  }
+}
+
+// A sender stands still, and sends the pictures of that time before their sound.
+TEST_F(RecordingTest, SoundThatIsHeldUpBehindItsPicturesIsInTime) {
+  SyntheticPresenter presenter({.video_latency = 0.02}, now);
+  feed(presenter.describe(1));
+  run(presenter, 200);
+  sfu::PacketBatch pictures, sound;
+  for (int i = 0; i < 100; ++i) {
+    const auto batch = presenter.next(1);
+    for (const auto& packet : batch.packets) {
+      sfu::PacketBatch& to = packet.stream == 0 ? sound : pictures;
+      const Bytes payload = batch.payload(packet);
+      to.packets.push_back({packet.stream, static_cast<uint32_t>(to.bytes.size()), packet.meta});
+      to.bytes.insert(to.bytes.end(), payload.begin(), payload.end());
+    }
+  }
+  Instant at = presenter.now();
+  for (sfu::PacketBatch* held : {&pictures, &sound}) {
+    held->publisher = 1;
+    held->at = at;
+    for (auto& packet : held->packets) packet.meta.arrival = at;
+    advance(at);
+    feed(*held);
+    at = at + Duration::millis(30);
+  }
+  run(presenter, 200);
+  const Contents contents = finished();
+  EXPECT_EQ(contents.sound.size(), 500u);
+  EXPECT_EQ(contents.pictures.size(), 250u);
+  EXPECT_EQ(contents.silences, 0u);
+  for (const Unit& unit : contents.sound)
+    ASSERT_NEAR(unit.time, presenter.time_of_sound(unit.number), 0.03) << unit.number;
+}
+
+// Pictures that are shown before one that is decoded first have both times.
+TEST_F(RecordingTest, BFramesAreShownAtTheirTimes) {
+  for (const int between : {1, 2, 3}) {
+    SyntheticPresenter presenter({.keyframe_every = 48,
+                                  .first_video_report = 60,
+                                  .first_audio_report = 125,
+                                  .b_frames = between},
+                                 now);
+    Recording own(counters);
+    const std::string id = std::to_string(between);
+    RecordingFile own_file(folder.path(), id);
+    own.take(now, presenter.describe(1));
+    for (int i = 0; i < 481; ++i) {
+      const auto batch = presenter.next(1);
+      own.take(batch.at, batch);
+      ASSERT_TRUE(write_output(batch.at, own, own_file));
+    }
+    own.finish(presenter.now());
+    ASSERT_TRUE(write_output(presenter.now(), own, own_file));
+    const auto done = finish(folder.path(), id);
+    ASSERT_TRUE(done);
+    const Contents contents = read_back(done->path);
+    EXPECT_EQ(contents.pictures.size(), 241u);
+    EXPECT_NEAR(contents.pictures.front().time, 0, 0.061);
+    // In order of decoding; what lies between is shown evenly.
+    std::map<uint32_t, double> shown;
+    for (const Unit& unit : contents.pictures) shown[unit.number] = unit.time;
+    EXPECT_EQ(shown.size(), 241u);
+    for (const auto& [number, time] : shown)
+      ASSERT_NEAR(time - shown[0], number * 0.04, 0.0005) << number << " of " << between;
+    EXPECT_GT(contents.pictures[1].number, contents.pictures[2].number);
+    EXPECT_NEAR(contents.duration, 9.64, 0.1);
+    now = presenter.now();
+  }
+}
+
+// QuickTime goes by the sample entry: what it says must hold for all of the file.
+TEST_F(RecordingTest, ParameterSetsThatChangeAreToldToBeInThePictures) {
+  for (const bool change : {false, true}) {
+    Recording own(counters);
+    const std::string id = change ? "change" : "same";
+    RecordingFile own_file(folder.path(), id);
+    SyntheticPresenter presenter({}, now);
+    own.take(now, presenter.describe(1));
+    for (int i = 0; i < 300; ++i) {
+      if (change && i == 150) presenter.change_size();
+      const auto batch = presenter.next(1);
+      own.take(batch.at, batch);
+      ASSERT_TRUE(write_output(batch.at, own, own_file));
+    }
+    own.finish(presenter.now());
+    ASSERT_TRUE(write_output(presenter.now(), own, own_file));
+    const auto done = finish(folder.path(), id);
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->width, change ? 1920u : 640u);
+    const auto media = open_media(done->path);
+    ASSERT_TRUE(media);
+    for (unsigned i = 0; i < media->nb_streams; ++i) {
+      const AVCodecParameters& parameters = *media->streams[i]->codecpar;
+      if (parameters.codec_type != AVMEDIA_TYPE_VIDEO) continue;
+      EXPECT_EQ(parameters.codec_tag,
+                change ? MKTAG('a', 'v', 'c', '3') : MKTAG('a', 'v', 'c', '1'));
+      EXPECT_EQ(parameters.extradata[1], change ? 0x64 : 0x42) << "of the largest picture";
+    }
+    now = presenter.now();
+  }
+}
+
+TEST_F(RecordingTest, AFloodIsCutOff) {
+  SyntheticPresenter presenter({.frame_bytes = 800'000}, now);
+  feed(presenter.describe(1));
+  uint64_t bytes = 0;
+  for (int i = 0; i < 500; ++i) {  // 10 s of 20 MB a second
+    const auto batch = presenter.next(1);
+    advance(batch.at);
+    now = batch.at;
+    recording.take(now, batch);
+    bytes += recording.take_output().fragments.size();
+  }
+  EXPECT_TRUE(recording.take_over_rate());
+  EXPECT_FALSE(recording.take_over_rate());
+  EXPECT_GT(counters.packets_over_rate, 0u);
+  EXPECT_LT(bytes, 75'000'000u);
+}
+
 // An hour with everything that networks, clocks and presenters do.
 class HourTest : public RecordingTest, public ::testing::WithParamInterface<wire::Codec> {};
 

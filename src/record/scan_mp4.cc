@@ -24,7 +24,8 @@ void take_tracks(MediaIndex& index, std::vector<Track> tracks) {
     if (TrackIndex* known = find(index, track.id)) {
       known->track.width = track.width;
       known->track.height = track.height;
-      if (known->track.description.empty()) known->track.description = std::move(track.description);
+      known->track.in_band |= track.in_band;
+      if (!track.description.empty()) known->track.description = std::move(track.description);
     } else {
       index.tracks.push_back({.track = std::move(track)});
     }
@@ -61,6 +62,10 @@ void take_part(MediaIndex& index, const Mp4Fragment::Part& part, uint64_t moof_s
                            static_cast<uint32_t>(part.samples.size())});
   for (const Sample& sample : part.samples) {
     if (sample.sync) track->syncs.push_back(static_cast<uint32_t>(track->sizes.size()));
+    if (sample.offset != 0 || !track->offsets.empty()) {
+      track->offsets.resize(track->sizes.size());
+      track->offsets.push_back(sample.offset);
+    }
     track->sizes.push_back(sample.size);
     track->durations.push_back(sample.duration);
     track->duration += sample.duration;

@@ -111,8 +111,70 @@ TEST(Timeline, SoundWhoseClockStoodStillGoesOnWithThePictures) {
   Duration picture;
   for (int i = 0; i <= 200; ++i)
     picture = timeline.video_time(p.video(i * 0.05), p.arrival(i * 0.05));
+  const auto judge = [&](double until) {
+    return timeline.judge(p.arrival(10 + until), p.audio(0.02), p.arrival(10), p.audio(until),
+                          p.arrival(10 + until));
+  };
+  EXPECT_EQ(judge(0.02), SoundVerdict::kUnknown);
+  EXPECT_EQ(judge(0.48), SoundVerdict::kUnknown);
+  EXPECT_EQ(judge(0.52), SoundVerdict::kStoodStill) << "it comes as fast as it is taken";
+  timeline.resume_sound(p.audio(0.02));
   const auto sound = timeline.audio_time(p.audio(0.02), p.arrival(10));
   EXPECT_NEAR(seconds(sound), seconds(picture), 0.05);
+}
+
+TEST(Timeline, SoundThatWasHeldUpKeepsItsTime) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  const auto first = timeline.audio_time(p.audio(0), p.arrival(0));
+  for (int i = 0; i <= 60; ++i) timeline.video_time(p.video(i * 0.05), p.arrival(i * 0.05));
+  const auto judge = [&](double media, double took) {
+    return timeline.judge(p.arrival(3 + took), p.audio(0.02), p.arrival(3), p.audio(0.02 + media),
+                          p.arrival(3 + took));
+  };
+  EXPECT_EQ(judge(0, 0), SoundVerdict::kUnknown);
+  EXPECT_EQ(judge(0.8, 0.01), SoundVerdict::kUnknown);
+  EXPECT_EQ(judge(2, 0.02), SoundVerdict::kGoesOn) << "it has caught up";
+  const auto second = timeline.audio_time(p.audio(0.02), p.arrival(3));
+  EXPECT_NEAR(seconds(second - first), 0.02, 1e-4);
+}
+
+TEST(Timeline, ABacklogKeepsItsTimeHoweverEarlyItComes) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  Duration first, sound, picture;
+  for (int i = 0; i < 800; ++i) {
+    const double t = i * 0.02, arrives = std::max(0.0, t - 8);
+    sound = timeline.audio_time(p.audio(t), p.arrival(arrives));
+    picture = timeline.video_time(p.video(t), p.arrival(arrives));
+    if (i == 0) first = sound;
+    ASSERT_NEAR(seconds(sound - first), t, 0.001) << i;
+    ASSERT_NEAR(seconds(picture - first), t, 0.001) << i;
+  }
+  EXPECT_EQ(timeline.jumps(), 0u);
+  // What begins anew then is placed as far ahead of its arrival as all of it.
+  const auto anew = timeline.video_time(0x5000'0000, p.arrival(9));
+  EXPECT_NEAR(seconds(anew - first), 17, 0.1);
+}
+
+TEST(Timeline, ReportsOfASenderWithoutAClockMoveNothing) {
+  for (const uint64_t ntp : {uint64_t{0}, uint64_t{0x1234'5678'0000'0000}}) {
+    Presenter p;
+    Timeline timeline(48'000, 90'000, Duration(), kStart);
+    double off = 0;
+    for (int i = 0; i < 800; ++i) {
+      const double t = i * 0.02;
+      const auto sound = timeline.audio_time(p.audio(t), p.arrival(t));
+      const auto picture = timeline.video_time(p.video(t), p.arrival(t));
+      if (i > 300) off = std::max(off, std::abs(seconds(picture - sound)));
+      rtc::ClockMark audio = p.mark(t, p.audio(t)), video = p.mark(t, p.video(t));
+      audio.ntp = video.ntp = ntp;
+      if (i % 50 == 10) timeline.on_audio_report(audio);
+      if (i % 50 == 35) timeline.on_video_report(video);
+    }
+    EXPECT_LT(off, 0.03) << ntp;
+    EXPECT_FALSE(timeline.target());
+  }
 }
 
 TEST(Timeline, AWallClockThatIsSetMovesNothing) {

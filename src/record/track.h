@@ -17,17 +17,20 @@ struct Track {
   wire::Codec codec = wire::Codec::kOpus;
   uint32_t width = 0;  // pixels, of the largest picture so far
   uint32_t height = 0;
-  std::vector<uint8_t> description;  // VideoConfig::description of the first picture
+  std::vector<uint8_t> description;  // VideoConfig::description of that
+  // H.264 whose parameter sets change: they are in the pictures (ISO/IEC 14496-15, `avc3`).
+  bool in_band = false;
 
   // Units of a second that its samples are measured in.
   uint32_t timescale() const { return wire::codec_clock_rate(codec); }
 };
 
 struct Sample {
-  int64_t time = 0;       // since the beginning of the recording, in units of the track
+  int64_t time = 0;  // of decoding, since the beginning of the recording, in units of the track
   uint32_t duration = 0;  // the same; of the last one of a fragment it is a guess
   uint32_t size = 0;      // bytes
   bool sync = false;      // a decoder can begin here
+  int32_t offset = 0;     // from the time of decoding to that of presentation
 };
 
 // Consecutive samples of one track.
@@ -37,6 +40,8 @@ struct Run {
   std::vector<uint8_t> bytes = {};
   // Of pictures whose times are a guess: what their clock says of each, uncorrected.
   std::vector<Duration> clock = {};
+  // Its samples have offsets. Others have none.
+  bool reordered = false;
 };
 
 // Bytes that take the place of others.
@@ -60,7 +65,8 @@ struct TrackIndex {
   int64_t start = 0;  // of the first sample, in units of the track
   std::vector<uint32_t> sizes = {};
   std::vector<uint32_t> durations = {};
-  std::vector<uint32_t> syncs = {};  // samples that a decoder can begin with, from 0, ascending
+  std::vector<int32_t> offsets = {};  // empty: all are 0
+  std::vector<uint32_t> syncs = {};   // samples that a decoder can begin with, from 0, ascending
   std::vector<Chunk> chunks = {};
   int64_t duration = 0;  // sum of `durations`
 };

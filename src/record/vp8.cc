@@ -26,6 +26,11 @@ Bytes skip_descriptor(Bytes payload, bool& begins) {
 
 }  // namespace
 
+bool Vp8Depacketizer::begins_picture(Bytes payload) const {
+  bool begins = false;
+  return !skip_descriptor(payload, begins).empty() && begins;
+}
+
 bool Vp8Depacketizer::add(Bytes payload) {
   bool begins = false;
   const Bytes part = skip_descriptor(payload, begins);
@@ -46,7 +51,7 @@ std::optional<Frame> Vp8Depacketizer::take() {
   // 14 bits each, little endian; the others are a scale for display.
   const uint32_t width = (d[6] | uint32_t{d[7]} << 8) & 0x3FFF;
   const uint32_t height = (d[8] | uint32_t{d[9]} << 8) & 0x3FFF;
-  if (width == 0 || height == 0) return std::nullopt;
+  if (!is_sane_size(width, height)) return std::nullopt;
   frame.config = VideoConfig{width, height, {}};
   return frame;
 }

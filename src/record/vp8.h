@@ -9,6 +9,7 @@ class Vp8Depacketizer final : public Depacketizer {
  public:
   bool add(Bytes payload) override;
   std::optional<Frame> take() override;
+  bool begins_picture(Bytes payload) const override;
   void drop() override { data_.clear(); }
 
  private:

@@ -137,6 +137,10 @@ std::optional<Frame> Vp9Depacketizer::take() {
         VideoConfig config;
         config.width = layered ? std::max(header->width, structure_width_) : header->width;
         config.height = layered ? std::max(header->height, structure_height_) : header->height;
+        if (!is_sane_size(config.width, config.height)) {
+          drop();
+          return std::nullopt;
+        }
         // "VP Codec ISO Media File Format Binding", without its version: colours are not specified.
         config.description = {static_cast<uint8_t>(header->profile),
                               level_of(uint64_t{config.width} * config.height),

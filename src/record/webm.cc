@@ -102,7 +102,8 @@ void append_track(ByteBuilder& out, const Track& track) {
 }
 
 struct Block {
-  int64_t time_ms;
+  int64_t time_ms;     // of presentation, as WebM has it
+  int64_t decoded_ms;  // which is the order of blocks (RFC 9559, section 10.2)
   const Track* track;
   size_t run, sample;
   size_t at;  // of its bytes in the run's
@@ -120,15 +121,15 @@ std::vector<Block> in_order(std::span<const Track> tracks, std::span<const Run> 
     for (size_t j = 0; j < runs[i].samples.size(); ++j) {
       const Sample& sample = runs[i].samples[j];
       const bool first_key = sample.sync && at == 0 && wire::is_video(track->codec);
-      blocks.push_back(
-          {to_ms(sample.time, *track), &*track, i, j, at, sample.size, sample.sync, first_key});
+      blocks.push_back({to_ms(sample.time + sample.offset, *track), to_ms(sample.time, *track),
+                        &*track, i, j, at, sample.size, sample.sync, first_key});
       at += sample.size;
     }
   }
   // A keyframe that a fragment begins with comes first, whatever sound was taken before it: so the
   // beginning of a cluster tells whether a player can begin there.
   std::ranges::stable_sort(blocks, {}, [](const Block& block) {
-    return block.first_key ? std::numeric_limits<int64_t>::min() : block.time_ms;
+    return block.first_key ? std::numeric_limits<int64_t>::min() : block.decoded_ms;
   });
   return blocks;
 }
@@ -273,7 +274,8 @@ std::vector<Patch> webm_times(std::span<const Track> tracks, std::span<const Run
     at += kClusterHead;
     count = in_one_cluster(blocks, i);
     for (const Block& block : std::span(blocks).subspan(i, count)) {
-      const int64_t time = to_ms(now[block.run].samples[block.sample].time, *block.track);
+      const Sample& sample = now[block.run].samples[block.sample];
+      const int64_t time = to_ms(sample.time + sample.offset, *block.track);
       Patch patch{at + kBlockHead, {}};
       ByteBuilder(patch.bytes)
           .u16(static_cast<uint16_t>(

@@ -1,9 +1,11 @@
-// A thread that does one job after the other, in the order in which they were given.
+// A thread that does one job after the other, in the order in which they were given. A job that
+// throws, as for want of memory, is reported and costs nothing but itself.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -13,6 +15,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -65,7 +68,11 @@ class JobThread {
       const auto job = std::move(jobs_.front());
       jobs_.pop_front();
       lock.unlock();
-      job();
+      try {
+        job();
+      } catch (const std::exception& e) {
+        spdlog::error("A job of the thread {} failed: {}", name, e.what());
+      }
       lock.lock();
     }
   }

@@ -260,7 +260,9 @@ void add_recorder(Families& out, const RecordingHub& recorder) {
       {"batch_dropped", f.batches_dropped},
       {"batch_unknown", f.batches_unknown},
       {"write_failed", f.writes_failed},
+      {"packet_over_rate", f.media.packets_over_rate},
       {"sync", f.syncs},
+      {"sync_failed", f.syncs_failed},
       {"pictures_made", recorder.pictures_made()},
       {"pictures_failed", recorder.pictures_failed()},
   };

@@ -38,6 +38,7 @@ struct Raw {
   unsigned retention_days = 0;
   uint64_t retention_bytes = 0;
   bool retention_dry_run = false;
+  uint64_t recording_disk_floor = Options{}.recording_disk_floor;
   uint64_t user_recording_bytes = 50'000'000'000;
   unsigned user_recording_hours = 100;
   size_t max_registrations_per_ip = 10;
@@ -121,6 +122,10 @@ void add_recording_options(CLI::App& app, Raw& raw) {
                  "Delete the oldest recordings when all together are larger, e.g. 500G")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber);
+  app.add_option("--recording-disk-floor", raw.recording_disk_floor,
+                 "Bytes of the disk that recordings leave free: with less, those that run end as "
+                 "they are and none begins. 0: fill it")
+      ->capture_default_str();
   app.add_option("--user-recording-bytes", raw.user_recording_bytes,
                  "What the recordings of one user may take, e.g. 200G; 0: no limit")
       ->transform(CLI::AsSizeValue(false))
@@ -219,6 +224,7 @@ Expected<Options> check(const Raw& raw) {
   if (raw.retention_days > 0) options.retention_days = raw.retention_days;
   if (raw.retention_bytes > 0) options.retention_bytes = raw.retention_bytes;
   options.retention_dry_run = raw.retention_dry_run;
+  options.recording_disk_floor = raw.recording_disk_floor;
   if (raw.user_recording_bytes > 0) options.user_recording_bytes = raw.user_recording_bytes;
   if (raw.user_recording_hours > 0) options.user_recording_hours = raw.user_recording_hours;
   options.max_registrations_per_ip = raw.max_registrations_per_ip;

@@ -32,6 +32,8 @@ struct Options {
   std::optional<unsigned> retention_days;
   std::optional<uint64_t> retention_bytes;
   bool retention_dry_run = false;
+  // Free bytes of the disk below which recordings end and none begins; 0: none.
+  uint64_t recording_disk_floor = uint64_t{1} << 30;
   std::optional<uint64_t> user_recording_bytes;  // of each user; absent: no limit
   std::optional<unsigned> user_recording_hours;
   size_t max_registrations_per_ip = 10;  // in ten minutes

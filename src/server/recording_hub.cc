@@ -11,6 +11,7 @@
 #include "net/clock.h"
 #include "record/finish.h"
 #include "record/pictures.h"
+#include "record/upgrade.h"
 
 namespace loopcast::server {
 namespace {
@@ -43,10 +44,23 @@ app::RecordingFacts facts_of(const record::Finished& finished) {
   return facts;
 }
 
+// What it throws, as for want of memory, is a failure like any other of the storage.
+Expected<record::Finished> finish_or_fail(const std::string& folder, const std::string& id) {
+  try {
+    return record::finish(folder, id);
+  } catch (const std::exception& e) {
+    return Error{"recording_storage", e.what()};
+  }
+}
+
 }  // namespace
 
-RecordingHub::RecordingHub(boost::asio::io_context& context, MediaHub& media, std::string folder)
-    : context_(context), media_(media), folder_(std::move(folder)), writer_(folder_, ports()) {
+RecordingHub::RecordingHub(boost::asio::io_context& context, MediaHub& media,
+                           RecordingThread::Options options)
+    : context_(context),
+      media_(media),
+      folder_(options.folder),
+      writer_(std::move(options), ports()) {
   media_.on_recorder_batch([this](sfu::PacketBatch&& batch) { writer_.take(std::move(batch)); });
 }
 
@@ -71,8 +85,26 @@ RecordingThread::Ports RecordingHub::ports() {
   return ports;
 }
 
+void RecordingHub::start(EventHandler handler) {
+  handler_ = std::move(handler);
+  painter_.post([this] { upgrade_files(); });
+}
+
+void RecordingHub::upgrade_files() {
+  const record::Upgraded upgraded = record::upgrade_folder(folder_, stopping_);
+  if (upgraded.files > 0)
+    spdlog::info("{} recordings of an earlier version have an index now that all browsers read",
+                 upgraded.files);
+  if (upgraded.failed > 0)
+    spdlog::warn(
+        "{} recordings still have an index that Firefox does not read; the next start "
+        "tries again: {}",
+        upgraded.failed, upgraded.error.message);
+}
+
 void RecordingHub::stop() {
   stopping_.store(true);
+  finish_again_.cancel();
   writer_.stop();
   finisher_.stop();
   painter_.stop();
@@ -82,7 +114,8 @@ void RecordingHub::report(app::RecorderEvent event) {
   boost::asio::post(context_, [this, event = std::move(event)]() mutable {
     if (const auto* trouble = std::get_if<app::RecordingTrouble>(&event)) {
       spdlog::error("recording {}: {}", trouble->recording, trouble->error.message);
-      troubled_.insert(trouble->recording);
+      // One that ends early is whole as far as it goes.
+      if (trouble->error.code != "disk_low") troubled_.insert(trouble->recording);
     } else if (auto* finished = std::get_if<app::RecordingFinished>(&event)) {
       finished->damaged |= troubled_.erase(finished->recording) > 0;
     } else if (const auto* lost = std::get_if<app::RecordingLost>(&event)) {
@@ -113,17 +146,35 @@ void RecordingHub::finish(const std::string& recording) {
 }
 
 void RecordingHub::finish_file(const std::string& recording) {
-  const auto finished = record::finish(folder_, recording);
+  const auto finished = finish_or_fail(folder_, recording);
+  if (!finished && finished.error().code != "recording_empty") {
+    // What is on the disk is not given up for an error of the disk.
+    return finish_later({recording, finished.error()});
+  }
   if (!finished) return report(app::RecordingLost{recording, finished.error()});
   report(app::RecordingFinished{recording, facts_of(*finished), finished->cut});
   if (finished->video)
     painter_.post([this, recording, path = finished->path] { make_pictures(recording, path); });
 }
 
+void RecordingHub::finish_later(app::RecordingTrouble trouble) {
+  boost::asio::post(context_, [this, trouble = std::move(trouble)]() mutable {
+    const std::string recording = trouble.recording;
+    if (!troubled_.contains(recording)) report(std::move(trouble));
+    if (stopping_ || !unfinished_.insert(recording).second || unfinished_.size() > 1) return;
+    finish_again_.expires_after(kFinishAgain);
+    finish_again_.async_wait([this](boost::system::error_code error) {
+      if (error) return;
+      for (const std::string& id : std::exchange(unfinished_, {}))
+        finisher_.post([this, id] { finish_file(id); });
+    });
+  });
+}
+
 void RecordingHub::make_pictures(const std::string& recording, const std::string& path) {
   if (stopping_) return;
   const std::string prefix = (fs::path(folder_) / recording).string();
-  const record::Pictures made = record::make_pictures(path, prefix, stopping_);
+  const record::Pictures made = record::make_pictures("/proc/self/exe", path, prefix, stopping_);
   (made.thumbnail ? pictures_made_ : pictures_failed_).fetch_add(1, std::memory_order_relaxed);
   // A recording that was removed meanwhile leaves nothing behind.
   std::error_code ignored;

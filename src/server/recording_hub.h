@@ -3,12 +3,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "app/recorder.h"
 #include "server/job_thread.h"
@@ -19,17 +21,21 @@ namespace loopcast::server {
 
 class RecordingHub final : public app::Recorder {
  public:
+  // A recording that could not be finished, as the disk is full, is there still, and is tried again
+  // after this long.
+  static constexpr std::chrono::seconds kFinishAgain{60};
   using EventHandler = std::function<void(app::RecorderEvent)>;
   // Keyframes are where a player can seek to and where a recording goes on after a loss; one more
   // every four seconds costs the picture some hundredths of its bitrate.
   static constexpr Duration kKeyframeInterval = Duration::seconds(4);
 
-  // `folder` exists. `media` outlives this, and is not started yet.
-  RecordingHub(boost::asio::io_context& context, MediaHub& media, std::string folder);
+  // The folder exists. `media` outlives this, and is not started yet.
+  RecordingHub(boost::asio::io_context& context, MediaHub& media, RecordingThread::Options options);
   ~RecordingHub() override { stop(); }
 
-  // Before anything else.
-  void start(EventHandler handler) { handler_ = std::move(handler); }
+  // Before anything else. Files of earlier versions that not every player reads are put right
+  // beside all else.
+  void start(EventHandler handler);
   // Does what it was told so far; pictures that are still to be made are left out.
   void stop();
 
@@ -48,6 +54,8 @@ class RecordingHub final : public app::Recorder {
   void finish_file(const std::string& recording);
   void remove_files(const std::string& recording);
   void make_pictures(const std::string& recording, const std::string& path);
+  void upgrade_files();
+  void finish_later(app::RecordingTrouble trouble);
 
   boost::asio::io_context& context_;
   MediaHub& media_;
@@ -55,6 +63,9 @@ class RecordingHub final : public app::Recorder {
   EventHandler handler_;
   std::unordered_map<std::string, app::MediaId> publisher_of_;
   std::unordered_set<std::string> troubled_;  // of the control thread
+  // What could not be finished: the disk was full, or did not answer.
+  std::unordered_set<std::string> unfinished_;
+  boost::asio::steady_timer finish_again_{context_};
   std::atomic<bool> stopping_ = false;
   std::atomic<uint64_t> pictures_made_ = 0;
   std::atomic<uint64_t> pictures_failed_ = 0;

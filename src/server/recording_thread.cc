@@ -1,11 +1,13 @@
 #include "server/recording_thread.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <utility>
 
 #include <poll.h>
 #include <pthread.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "net/clock.h"
@@ -13,14 +15,29 @@
 namespace loopcast::server {
 namespace {
 
+Error disk_low() {
+  return {"disk_low", "The disk is nearly full: the recording ends, and no other one begins."};
+}
+
+// Free bytes for this process; nullopt: the system does not say.
+std::optional<uint64_t> free_bytes(const std::string& folder) {
+  struct statvfs facts {};
+  if (::statvfs(folder.c_str(), &facts) != 0) return std::nullopt;
+  return uint64_t{facts.f_bavail} * facts.f_frsize;
+}
+
+Error too_fast() {
+  return {"recording_rate", "It sends more than is recorded: a part is missing."};
+}
+
 Error overloaded() {
   return {"recording_overloaded", "The disk is too slow for all recordings: a part is missing."};
 }
 
 }  // namespace
 
-RecordingThread::RecordingThread(std::string folder, Ports ports)
-    : folder_(std::move(folder)), ports_(std::move(ports)), thread_([this] { run(); }) {}
+RecordingThread::RecordingThread(Options options, Ports ports)
+    : options_(std::move(options)), ports_(std::move(ports)), thread_([this] { run(); }) {}
 
 void RecordingThread::stop() {
   if (!thread_.joinable()) return;
@@ -28,6 +45,7 @@ void RecordingThread::stop() {
   waker_.wake();
   thread_.join();
   syncer_.stop();
+  copier_.stop();
 }
 
 void RecordingThread::record(const std::string& recording, app::MediaId publisher) {
@@ -67,16 +85,29 @@ void RecordingThread::run() {
   turn();
   // What nobody finished: it is on the disk, and the next start finds it.
   const Instant now = net::now();
-  for (auto& [id, active] : active_) {
-    active.recording.finish(now);
-    write(now, id, active);
+  for (auto& [id, active] : active_)
+    guard(id, [&, this, &id = id, &active = active] {
+      active.recording.finish(now);
+      write(now, id, active);
+      await_restored(active);
+    });
+}
+
+template <typename Work>
+void RecordingThread::guard(const std::string& id, Work&& work) {
+  try {
+    work();
+  } catch (const std::exception& e) {
+    ++own_.writes_failed;
+    ports_.trouble({id, {"recording_storage", std::string("Recording failed: ") + e.what()}});
   }
 }
 
 void RecordingThread::wait() {
   const Instant now = net::now();
   Instant until = active_.empty() ? Instant::never() : next_sync_;
-  for (const auto& [id, active] : active_) until = std::min(until, active.recording.next_timeout());
+  for (const auto& [id, active] : active_)
+    if (!active.ended) until = std::min(until, active.recording.next_timeout());
   int timeout_ms = -1;
   if (!until.is_never())
     timeout_ms = static_cast<int>(std::clamp<int64_t>((until - now).us() / 1000 + 1, 0, 10'000));
@@ -89,17 +120,21 @@ void RecordingThread::turn() {
   // Batches first: whatever is among them, its Start is among the commands then.
   batches_.take(taken_batches_);
   commands_.take(taken_commands_);
-  for (const Command& command : taken_commands_)
-    if (const auto* begin = std::get_if<Start>(&command)) start(*begin);
   const Instant now = net::now();
-  for (sfu::PacketBatch& batch : taken_batches_) take_batch(now, batch);
+  for (const Command& command : taken_commands_)
+    if (const auto* begin = std::get_if<Start>(&command))
+      guard(begin->recording, [&] { start(*begin); });
+  for (sfu::PacketBatch& batch : taken_batches_) {
+    const auto id = by_publisher_.find(batch.publisher);
+    guard(id == by_publisher_.end() ? std::string() : id->second, [&] { take_batch(now, batch); });
+  }
   taken_batches_.clear();
   note_drops();
-  for (auto& [id, active] : active_) {
-    if (active.recording.next_timeout() <= now) active.recording.handle_timeout(now);
-    write(now, id, active);
-    if (active.recording.take_keyframe_request(now)) ports_.wants_keyframe(active.publisher);
-  }
+  note_sync_failures();
+  note_restored();
+  look_at_disk(now);
+  for (auto& [id, active] : active_)
+    guard(id, [&, &id = id, &active = active] { turn_of(now, id, active); });
   for (const Command& command : taken_commands_)
     if (const auto* end = std::get_if<Close>(&command)) close(now, end->recording);
   taken_commands_.clear();
@@ -109,9 +144,33 @@ void RecordingThread::turn() {
   published_ = own_;
 }
 
+void RecordingThread::turn_of(Instant now, const std::string& id, Active& active) {
+  if (disk_low_) end_for_disk(now, id, active);
+  if (active.ended) return;
+  if (active.recording.next_timeout() <= now) active.recording.handle_timeout(now);
+  write(now, id, active);
+  if (active.recording.take_over_rate()) tell(id, active, too_fast());
+  if (active.recording.take_keyframe_request(now)) ports_.wants_keyframe(active.publisher);
+}
+
+void RecordingThread::look_at_disk(Instant now) {
+  if (options_.disk_floor == 0 || active_.empty() || now < disk_looked_at_ + kSyncInterval) return;
+  disk_looked_at_ = now;
+  const auto free = free_bytes(options_.folder);
+  disk_low_ = free && *free < options_.disk_floor;
+}
+
+void RecordingThread::end_for_disk(Instant now, const std::string& id, Active& active) {
+  if (active.ended) return;
+  active.recording.finish(now);
+  write(now, id, active);
+  active.ended = true;
+  tell(id, active, disk_low());
+}
+
 void RecordingThread::start(const Start& command) {
   const auto [it, inserted] =
-      active_.try_emplace(command.recording, own_.media, folder_, command.recording);
+      active_.try_emplace(command.recording, own_.media, options_.folder, command.recording);
   Active& active = it->second;
   by_publisher_.erase(active.publisher);
   active.publisher = command.publisher;
@@ -129,6 +188,7 @@ void RecordingThread::take_batch(Instant now, sfu::PacketBatch& batch) {
     return;
   }
   Active& active = it->second;
+  if (active.ended) return;
   if (!active.recording.fits(batch.streams)) {
     active.publisher = 0;
     const std::string recording = it->first;
@@ -160,6 +220,7 @@ void RecordingThread::write(Instant now, const std::string& id, Active& active) 
     own_.bytes += output.fragments.size();
   }
   if (auto mishap = active.file.take_mishap()) tell(id, active, std::move(*mishap));
+  if (!active.restoration && active.file.has_restoration()) restore(id, active);
 }
 
 void RecordingThread::tell(const std::string& id, Active& active, Error error) {
@@ -181,30 +242,102 @@ void RecordingThread::note_drops() {
   }
 }
 
+void RecordingThread::note_sync_failures() {
+  std::vector<SyncFailure> failures;
+  {
+    const std::lock_guard lock(mutex_);
+    failures.swap(sync_failures_);
+  }
+  for (SyncFailure& failure : failures) {
+    ++own_.syncs_failed;
+    const auto it = active_.find(failure.recording);
+    // It has ended meanwhile: what is said of it is said of what is finished.
+    if (it == active_.end())
+      ports_.trouble({std::move(failure.recording), std::move(failure.error)});
+    else
+      tell(it->first, it->second, std::move(failure.error));
+  }
+}
+
+void RecordingThread::restore(const std::string& id, Active& active) {
+  active.restoration = active.file.take_restoration();
+  copier_.post([this, id, restoration = active.restoration] {
+    restoration->run();
+    {
+      const std::lock_guard lock(mutex_);
+      restored_.emplace_back(id, restoration);
+    }
+    restored_one_.notify_all();
+    waker_.wake();
+  });
+}
+
+void RecordingThread::note_restored() {
+  decltype(restored_) restored;
+  {
+    const std::lock_guard lock(mutex_);
+    restored.swap(restored_);
+  }
+  for (const auto& [id, restoration] : restored) {
+    const auto it = active_.find(id);
+    if (it == active_.end() || it->second.restoration != restoration) continue;
+    it->second.restoration = nullptr;
+    it->second.file.end_restoration(*restoration);
+    if (auto mishap = it->second.file.take_mishap()) tell(id, it->second, std::move(*mishap));
+  }
+}
+
+// What ends while it is being written anew is to be whole: this is waited for.
+void RecordingThread::await_restored(Active& active) {
+  if (!active.restoration) return;
+  {
+    std::unique_lock lock(mutex_);
+    restored_one_.wait(lock, [&] {
+      return std::ranges::any_of(restored_,
+                                 [&](const auto& one) { return one.second == active.restoration; });
+    });
+  }
+  note_restored();
+}
+
 void RecordingThread::sync(Instant now) {
   if (now < next_sync_) return;
   next_sync_ = now + kSyncInterval;
   // A disk that is slower than this rhythm has its own.
   if (syncing_.load(std::memory_order_acquire)) return;
-  std::vector<int> files;
+  struct Unsynced {
+    std::string recording;
+    int fd;
+  };
+  std::vector<Unsynced> files;
   for (auto& [id, active] : active_)
-    if (const int fd = active.file.take_unsynced(); fd >= 0) files.push_back(fd);
+    if (const int fd = active.file.take_unsynced(); fd >= 0) files.push_back({id, fd});
   if (files.empty()) return;
   syncing_.store(true, std::memory_order_relaxed);
   syncer_.post([this, files = std::move(files)] {
-    for (const int fd : files) {
-      ::fdatasync(fd);
+    for (const auto& [recording, fd] : files) {
+      // The kernel tells an error of writing back once: who does not hear it takes what is lost
+      // for written.
+      const int error = ::fdatasync(fd) == 0 ? 0 : errno;
       ::close(fd);
+      if (error == 0) continue;
+      const std::lock_guard lock(mutex_);
+      sync_failures_.push_back({recording, record::storage_error(error, recording)});
     }
     syncs_.fetch_add(files.size(), std::memory_order_relaxed);
     syncing_.store(false, std::memory_order_release);
+    waker_.wake();
   });
 }
 
 void RecordingThread::close(Instant now, const std::string& id) {
   if (const auto it = active_.find(id); it != active_.end()) {
-    it->second.recording.finish(now);
-    write(now, id, it->second);
+    guard(id, [&] {
+      if (it->second.ended) return;
+      it->second.recording.finish(now);
+      write(now, id, it->second);
+      await_restored(it->second);
+    });
     by_publisher_.erase(it->second.publisher);
     active_.erase(it);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,7 @@ struct RecordingFigures {
   uint64_t writes_failed = 0;
   uint64_t bytes = 0;  // of media, written
   uint64_t syncs = 0;
+  uint64_t syncs_failed = 0;  // the disk lost something that was written
   size_t active = 0;
 };
 
@@ -40,6 +42,13 @@ class RecordingThread {
   // How often what was written is sent to the disk itself.
   static constexpr Duration kSyncInterval = Duration::seconds(1);
 
+  struct Options {
+    std::string folder;
+    // Free bytes of its disk that are left to everything else: with less, no recording begins, and
+    // those that run end as they are.
+    uint64_t disk_floor = 0;
+  };
+
   // Called on this thread.
   struct Ports {
     std::function<void(app::RecordingTrouble)> trouble;
@@ -50,7 +59,7 @@ class RecordingThread {
     std::function<void(app::MediaId publisher)> wants_description;
   };
 
-  RecordingThread(std::string folder, Ports ports);
+  RecordingThread(Options options, Ports ports);
   ~RecordingThread() { stop(); }
   RecordingThread(const RecordingThread&) = delete;
 
@@ -83,21 +92,34 @@ class RecordingThread {
     record::RecordingFile file;
     app::MediaId publisher = 0;
     bool described = false;  // its publisher's first batch came
+    bool ended = false;      // nothing more is written: the disk is nearly full
     std::unordered_set<std::string> told;
+    std::shared_ptr<record::Restoration> restoration;  // on its way
   };
 
   void run();
   void wait();
+  // Reports what `work` throws, as for want of memory, and goes on.
+  template <typename Work>
+  void guard(const std::string& id, Work&& work);
   void turn();
+  void turn_of(Instant now, const std::string& id, Active& active);
   void start(const Start& command);
   void take_batch(Instant now, sfu::PacketBatch& batch);
   void write(Instant now, const std::string& id, Active& active);
   void tell(const std::string& id, Active& active, Error error);
   void note_drops();
+  void note_sync_failures();
+  void note_restored();
+  void await_restored(Active& active);
+  void restore(const std::string& id, Active& active);
   void sync(Instant now);
+  // Ends what is being recorded when the disk is nearly full.
+  void look_at_disk(Instant now);
+  void end_for_disk(Instant now, const std::string& id, Active& active);
   void close(Instant now, const std::string& id);
 
-  const std::string folder_;
+  const Options options_;
   const Ports ports_;
   net::Waker waker_;
   net::Mailbox<Command> commands_{65'536, waker_};
@@ -115,11 +137,21 @@ class RecordingThread {
   std::atomic<bool> syncing_ = false;
   std::atomic<uint64_t> syncs_ = 0;
   RecordingFigures own_;
+  std::condition_variable restored_one_;
   mutable std::mutex mutex_;  // of the following
   RecordingFigures published_;
   uint64_t dropped_ = 0;
   std::unordered_set<app::MediaId> dropped_of_;
+  struct SyncFailure {
+    std::string recording;
+    Error error;
+  };
+  std::vector<SyncFailure> sync_failures_;
+  std::vector<std::pair<std::string, std::shared_ptr<record::Restoration>>> restored_;
+  bool disk_low_ = false;  // of this thread
+  Instant disk_looked_at_;
   JobThread syncer_{"record-sync", Priority::kNormal};
+  JobThread copier_{"record-copy", Priority::kNormal};
   std::thread thread_;  // the last member: it uses the others
 };
 

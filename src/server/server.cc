@@ -534,7 +534,7 @@ class Server {
   app::Calls calls_;
   app::Argon2 hasher_;
   GeoIp geoip_;
-  RecordingHub recorder_{context_, media_, options_.recordings};
+  RecordingHub recorder_{context_, media_, {options_.recordings, options_.recording_disk_floor}};
   app::Recordings recordings_{recorder_, random_.fork()};
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<app::Accounts> accounts_;

@@ -69,6 +69,28 @@ class SqliteRecordingsTest : public testing::Test {
   std::unique_ptr<SqliteStore> store_;
 };
 
+// A recording that begins while its owner is being removed is nobody's for a moment only.
+TEST_F(SqliteRecordingsTest, WhatIsAddedForAGoneUserGoesOrIsTheOthers) {
+  add("r1", 0, "gone");
+  app::Recording shared;
+  shared.id = "r2";
+  shared.owner = {"id-gone", "gone", kNow};
+  shared.co_owner_id = "id-bob";
+  EXPECT_TRUE(recordings().add_recording(shared));
+  EXPECT_TRUE(recordings().find_recording("r1")->removing);
+  const auto others = recordings().find_recording("r2");
+  ASSERT_TRUE(others);
+  EXPECT_EQ(others->owner.id, "id-bob");
+  EXPECT_EQ(others->owner.nickname, "bob");
+  EXPECT_EQ(others->co_owner_id, "");
+  EXPECT_FALSE(others->removing);
+  finish("r1");
+  EXPECT_THAT(list(), IsEmpty());
+  const auto unfinished = recordings().unfinished_recordings();
+  ASSERT_TRUE(unfinished);
+  EXPECT_EQ(std::ranges::count(*unfinished, "r1", &app::Recording::id), 1) << "its files go";
+}
+
 TEST_F(SqliteRecordingsTest, KeepsWhatItIsTold) {
   app::Recording r = add("r1");
   EXPECT_EQ(*recordings().find_recording("r1"), r);

@@ -4,6 +4,7 @@
 #include <future>
 #include <semaphore>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "net/clock.h"
@@ -20,6 +21,10 @@ class RecordingThreadTest : public ::testing::Test {
   RecordingThreadTest() {
     std::string name = (fs::temp_directory_path() / "loopcast-recorder-XXXXXX").string();
     folder = ::mkdtemp(name.data());
+    restart(0);
+  }
+  void restart(uint64_t disk_floor) {
+    thread.reset();
     RecordingThread::Ports ports;
     ports.trouble = [this](app::RecordingTrouble trouble) {
       const std::lock_guard lock(mutex);
@@ -34,7 +39,8 @@ class RecordingThreadTest : public ::testing::Test {
       asked.set_value();
       disk.get_future().wait();  // as a disk that answers late
     };
-    thread = std::make_unique<RecordingThread>(folder, std::move(ports));
+    thread = std::make_unique<RecordingThread>(RecordingThread::Options{folder, disk_floor},
+                                               std::move(ports));
   }
   ~RecordingThreadTest() override {
     thread.reset();
@@ -135,8 +141,59 @@ TEST_F(RecordingThreadTest, ADiskThatDoesNotKeepUpHoldsUpNobody) {
   EXPECT_LT(took, Duration::seconds(20)) << "it was waited for";
   send(presenter, 5, 50);
   close("slow");
-  EXPECT_EQ(troubles, std::vector<std::string>{"recording_overloaded"});
+  EXPECT_THAT(troubles, ::testing::Contains("recording_overloaded"));
   EXPECT_TRUE(record::finish(folder, "slow"));
+}
+
+// Nothing is written to a disk that is nearly full, and what is there is whole.
+TEST_F(RecordingThreadTest, ADiskThatIsNearlyFullEndsRecordings) {
+  restart(~uint64_t{0});
+  record::SyntheticPresenter presenter({}, net::now());
+  thread->record("one", 5);
+  thread->take(presenter.describe(5));
+  send(presenter, 5, 250);
+  close("one");
+  EXPECT_EQ(troubles, std::vector<std::string>{"disk_low"}) << "once";
+  const auto done = record::finish(folder, "one");
+  if (done) {
+    EXPECT_FALSE(done->cut);
+  }
+  restart(1);
+  thread->record("two", 6);
+  thread->take(presenter.describe(6));
+  send(presenter, 6, 250);
+  close("two");
+  EXPECT_TRUE(record::finish(folder, "two"));
+  EXPECT_EQ(troubles.size(), 1u);
+}
+
+TEST_F(RecordingThreadTest, AFolderThatIsRemovedIsWrittenAnewBesideAllElse) {
+  record::SyntheticPresenter presenter({}, net::now());
+  thread->record("one", 5);
+  thread->take(presenter.describe(5));
+  send(presenter, 5, 250);
+  while (thread->figures().bytes == 0) std::this_thread::yield();
+  fs::remove_all(folder);
+  send(presenter, 5, 250);
+  close("one");
+  const auto done = record::finish(folder, "one");
+  ASSERT_TRUE(done);
+  EXPECT_NEAR(done->duration.as_seconds(), 10, 0.1);
+  EXPECT_EQ(thread->figures().media.frames, 250u);
+  EXPECT_EQ(troubles, std::vector<std::string>{"recording_storage"});
+}
+
+// What the system says when it is asked for the first time is thrown nowhere.
+TEST_F(RecordingThreadTest, AFolderThatCannotBeLookedAtCostsTheRecordingOnly) {
+  fs::remove_all(folder);
+  fs::create_symlink(folder, folder);  // leads to itself
+  record::SyntheticPresenter presenter({}, net::now());
+  thread->record("one", 5);
+  thread->take(presenter.describe(5));
+  send(presenter, 5, 100);
+  close("one");
+  EXPECT_EQ(troubles, std::vector<std::string>{"recording_storage"});
+  fs::remove(folder);
 }
 
 }  // namespace

@@ -56,6 +56,8 @@ export const kServerErrorCodes = [
   'disk_full',
   'quota_near',
   'quota_reached',
+  'disk_low',
+  'recording_rate',
   'internal',
   'wrong_password',
   'image_invalid',

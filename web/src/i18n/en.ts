@@ -292,6 +292,8 @@ export const en = {
     recording_storage: 'The server cannot write the recording. Please tell whoever runs it.',
     recording_overloaded: 'The disk of the server is too slow: parts of the recording are missing.',
     disk_full: 'The disk of the server is full, so recording has stopped. Please tell whoever runs it.',
+    disk_low: 'The disk of the server is nearly full, so the recording has ended here and is kept. Please tell whoever runs it.',
+    recording_rate: 'You send more than the server records: parts of the recording are missing. Please send at a lower bitrate.',
     quota_near:
       'Your recordings take 90% of the room that you have. When it is used up, recording stops. Delete some that you do not need.',
     quota_reached:

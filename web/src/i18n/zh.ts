@@ -289,6 +289,8 @@ export const zh: Messages = {
     recording_storage: '服务器无法写入录像，请联系管理员。',
     recording_overloaded: '服务器磁盘过慢，录像有部分缺失。',
     disk_full: '服务器磁盘已满，录像已停止，请联系管理员。',
+    disk_low: '服务器磁盘空间不足，录像已提前结束并保存，请联系管理员。',
+    recording_rate: '发送的数据量超过录像上限，录像有部分缺失。请降低发送码率。',
     quota_near: '您的录像空间已用 90%，用完后将停止录制，请删除不需要的录像。',
     quota_reached: '您的录像空间已用完，录制已停止，请删除不需要的录像。',
     internal: '服务器出现意外错误，请稍后再试。',
