@@ -39,13 +39,6 @@ bool set_option(int fd, int level, int name, int value) {
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
-// Whether two addresses are likely to be one household.
-bool same_remote(const IpAddress& a, const IpAddress& b) {
-  if (a.family != b.family) return false;
-  const size_t significant = a.is_v4() ? 4 : 8;
-  return std::equal(a.octets.begin(), a.octets.begin() + significant, b.octets.begin());
-}
-
 }  // namespace
 
 struct TcpListener::Connection {
@@ -133,11 +126,8 @@ void TcpListener::accept(Instant now, size_t listener) {
 }
 
 bool TcpListener::has_place(const IpAddress& remote) const {
-  if (connections_.size() >= limits_.connections || last_number_ == UINT32_MAX) return false;
-  const auto same = std::count_if(connections_.begin(), connections_.end(), [&](const auto& entry) {
-    return same_remote(entry.second->route.remote.ip, remote);
-  });
-  return static_cast<size_t>(same) < limits_.connections_per_remote;
+  return connections_.size() < limits_.connections && last_number_ != UINT32_MAX &&
+         connections_of_.has_room(remote, limits_.connections_per_remote);
 }
 
 void TcpListener::start(Instant now, Fd fd, const SocketAddress& remote) {
@@ -154,6 +144,7 @@ void TcpListener::start(Instant now, Fd fd, const SocketAddress& remote) {
     return;
   }
   ++counters_.accepted;
+  connections_of_.add(remote.ip);
   connections_.emplace(last_number_, std::move(c));
   counters_.open = connections_.size();
   next_sweep_ = std::min(next_sweep_, now + kSweep);
@@ -273,7 +264,9 @@ void TcpListener::reap(Receiver& receiver) {
     broken_.pop_back();
     const auto node = connections_.extract(number);
     counters_.open = connections_.size();
-    if (!node.empty() && node.mapped()->greeted) receiver.on_closed(number);
+    if (node.empty()) continue;
+    connections_of_.remove(node.mapped()->route.remote.ip);
+    if (node.mapped()->greeted) receiver.on_closed(number);
   }
 }
 
