@@ -6,6 +6,7 @@
 
 #include "app/nickname.h"
 #include "base/bytes.h"
+#include "base/ip_prefix.h"
 
 namespace loopcast::app {
 
@@ -47,11 +48,33 @@ RateLimiter::Decision RateLimiter::take(Instant now, std::string_view key) {
   return {true, {}};
 }
 
-std::string host_key(const IpAddress& address) {
-  const size_t length = address.is_v4() ? 4 : address.is_v6() ? 8 : 0;
-  std::string key(1, static_cast<char>(address.family));
-  key.append(as_text(Bytes(address.octets).first(length)));
-  return key;
+AddressLimiter::AddressLimiter(RateLimit per_host, size_t capacity, const Random::Seed& seed)
+    : networks_{RateLimiter(per_host, capacity, seed),
+                RateLimiter(wider(per_host, 2), capacity, seed),
+                RateLimiter(wider(per_host, 3), capacity, seed)} {}
+
+RateLimit AddressLimiter::wider(RateLimit limit, unsigned hosts) {
+  return {limit.burst * hosts, Duration::micros(limit.interval.us() / hosts)};
+}
+
+RateLimiter::Decision AddressLimiter::take(Instant now, const IpAddress& from) {
+  size_t next = 0;
+  RateLimiter::Decision decision;
+  for (const ClientNetwork& network : ClientNetworks(from)) {
+    const IpPrefix& p = network.prefix;
+    const size_t length = (p.length + 7) / 8;
+    std::string key(1, static_cast<char>(p.ip.family));
+    key.append(as_text(Bytes(p.ip.octets).first(length)));
+    decision = networks_[next++].take(now, key);
+    if (!decision.allowed) return decision;
+  }
+  return decision;
+}
+
+uint64_t AddressLimiter::refused() const {
+  uint64_t sum = 0;
+  for (const RateLimiter& limiter : networks_) sum += limiter.refused();
+  return sum;
 }
 
 LoginLimiter::LoginLimiter(const Limits& limits, const Random::Seed& seed)
@@ -62,14 +85,14 @@ LoginLimiter::LoginLimiter(const Limits& limits, const Random::Seed& seed)
 RateLimiter::Decision LoginLimiter::login(Instant now, std::string_view nickname,
                                           const IpAddress& from) {
   // The address first: one that is refused cannot use up the attempts of somebody's nickname.
-  const RateLimiter::Decision by_address = addresses_.take(now, host_key(from));
+  const RateLimiter::Decision by_address = addresses_.take(now, from);
   if (!by_address.allowed) return by_address;
   const Expected<Nickname> parsed = parse_nickname(nickname);
   return nicknames_.take(now, parsed ? parsed->key : std::string());
 }
 
 RateLimiter::Decision LoginLimiter::registration(Instant now, const IpAddress& from) {
-  return registrations_.take(now, host_key(from));
+  return registrations_.take(now, from);
 }
 
 uint64_t LoginLimiter::refused() const {
