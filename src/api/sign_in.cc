@@ -45,7 +45,8 @@ Task<Expected<app::User>> SignIn::register_user(std::string nickname, std::strin
                                                 IpAddress from) {
   const auto checked = app::check_registration(nickname, password);
   if (!checked) co_return checked.error();
-  if (!limiter_.registration(clocks_.now(), from).allowed) co_return make_error(Code::kRateLimited);
+  const auto permit = limiter_.registration(clocks_.now(), from);
+  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
   const auto hash = co_await hash_password(password);
   if (!hash) co_return hash.error();
   auto add_work = [this, name = *checked, hash = *hash, at = clocks_.wall_now()] {
@@ -56,8 +57,8 @@ Task<Expected<app::User>> SignIn::register_user(std::string nickname, std::strin
 
 Task<Expected<app::Login>> SignIn::log_in(std::string nickname, std::string password,
                                           IpAddress from, std::string user_agent) {
-  if (!limiter_.login(clocks_.now(), nickname, from).allowed)
-    co_return make_error(Code::kRateLimited);
+  const auto permit = limiter_.login(clocks_.now(), nickname, from);
+  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
   auto find_work = [this, nickname] { return accounts_.find_credentials(nickname); };
@@ -82,12 +83,14 @@ Task<Expected<app::User>> SignIn::authenticate(std::string token) {
   // What cannot be a token is not worth a trip to the database.
   if (token.size() != app::kTokenLength) co_return make_error(Code::kUnauthorized);
   auto work = [this, token, at = clocks_.wall_now()] { return accounts_.authenticate(at, token); };
-  co_return co_await offload(database_, std::move(work));
+  auto user = co_await offload(database_, std::move(work));
+  if (user && told_) told_(token);
+  co_return user;
 }
 
 Task<Status> SignIn::confirm_password(app::User user, std::string password, IpAddress from) {
-  if (!limiter_.login(clocks_.now(), user.nickname, from).allowed)
-    co_return make_error(Code::kRateLimited);
+  const auto permit = limiter_.login(clocks_.now(), user.nickname, from);
+  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
   auto find_work = [this, id = user.id] { return accounts_.find_credentials_of(id); };

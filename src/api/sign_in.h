@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/thread_pool.hpp>
 
@@ -48,6 +49,11 @@ class SignIn {
   http::Task<Expected<app::User>> find_user(std::string id);
   http::Task<Expected<app::User>> find_user_by_nickname(std::string nickname);
 
+  // Told of each token that was found good; it must be quick and must not throw.
+  void on_authenticated(std::function<void(std::string_view token)> told) {
+    told_ = std::move(told);
+  }
+
   uint64_t rate_limited() const { return limiter_.refused(); }
   uint64_t overloaded() const { return overloaded_; }
 
@@ -61,6 +67,7 @@ class SignIn {
   Clocks clocks_;
   Random random_;
   app::LoginLimiter limiter_;
+  std::function<void(std::string_view)> told_;
   size_t hashing_ = 0;
   uint64_t overloaded_ = 0;
 };
