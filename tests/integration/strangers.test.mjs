@@ -8,6 +8,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import tls from 'node:tls';
+import { Worker } from 'node:worker_threads';
 import { GENERATIONS, Page, account, offer, present, watch } from '../support/pages.mjs';
 import { startServer } from '../support/server.mjs';
 import { sleep, until } from '../support/until.mjs';
@@ -16,7 +17,7 @@ import { sleep, until } from '../support/until.mjs';
 const BOUND_KIB = 64 * 1024;
 // A health check of somebody else meanwhile, at the 99th percentile. The attack runs on the same machine, so that most
 // of a wait is that for a processor.
-const HEALTH_MS = 250;
+const HEALTH_MS = 500;
 
 let server;
 let caller;
@@ -194,20 +195,31 @@ function attack({ run, secure, deaf }, count, from) {
 }
 
 const agent = new http.Agent({ keepAlive: false });
-// How long a health check takes that comes from an address of its own, in ms.
-async function health() {
-  const begin = performance.now();
-  const status = await new Promise((resolve) => {
-    http.get({ host: '127.0.0.1', port: server.port, path: '/healthz', localAddress: '127.9.0.1', agent },
-      (response) => response.resume().on('end', () => resolve(response.statusCode))).on('error', (e) => resolve(e.code));
-  });
-  assert.equal(status, 200);
-  return performance.now() - begin;
-}
 
+// Health checks for `ms` from an address of its own, by a thread of its own since this one is busy with the attack: how
+// long they take at the 99th percentile, in ms.
 async function healthFor(ms) {
-  const times = [];
-  for (const end = performance.now() + ms; performance.now() < end; await sleep(10)) times.push(await health());
+  const worker = new Worker(
+    `const http = require('node:http');
+    const { parentPort, workerData: { port, ms } } = require('node:worker_threads');
+    const agent = new http.Agent({ keepAlive: false });
+    const ask = () => new Promise((resolve, reject) => {
+      const begin = performance.now();
+      http.get({ host: '127.0.0.1', port, path: '/healthz', localAddress: '127.9.0.1', agent }, (response) =>
+        response.resume().on('end', () =>
+          response.statusCode === 200 ? resolve(performance.now() - begin) : reject(new Error(String(response.statusCode)))))
+        .on('error', reject);
+    });
+    (async () => {
+      const times = [];
+      for (const end = performance.now() + ms; performance.now() < end; await new Promise((r) => setTimeout(r, 10)))
+        times.push(await ask());
+      parentPort.postMessage(times);
+    })();`,
+    { eval: true, workerData: { port: server.port, ms } },
+  );
+  const [times] = await once(worker, 'message');
+  await worker.terminate();
   times.sort((a, b) => a - b);
   return times[Math.ceil(times.length * 0.99) - 1];
 }
