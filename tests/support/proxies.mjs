@@ -106,9 +106,9 @@ defaults
   timeout client 60s
   timeout server 60s
   timeout tunnel 1h
-  ${forwarded}
 frontend in
   bind 127.0.0.1:${port}
+  ${forwarded}
   default_backend out
 backend out
   server loopcast 127.0.0.1:${server.port}
