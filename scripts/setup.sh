@@ -14,7 +14,7 @@ build_packages=(
 if [ "$(dpkg --print-architecture)" = amd64 ]; then build_packages+=(libipsec-mb-dev); fi
 test_packages=(
   libgtest-dev libgmock-dev libsrtp2-dev clang-format-16 clang-tidy-16
-  chromium ffmpeg firefox-esr fonts-noto-cjk iproute2 openssl procps sqlite3
+  chromium ffmpeg firefox-esr fonts-noto-cjk haproxy iproute2 nginx-light openssl procps sqlite3
 )
 # The benchmarks, and the server that they compare with.
 bench_packages=(libbenchmark-dev janus nftables ethtool iproute2 util-linux)

@@ -64,6 +64,13 @@ Task<> LiveSockets::connect(SocketPtr socket) {
   if (opened != sockets_of_user_.end() && opened->second >= kMaxSocketsPerUser)
     co_return refuse(*socket, make_error(Code::kTooManyStreams));
   if (!socket->connected()) co_return;
+  if (!socket->admit()) {
+    const auto language = language_of(socket->header("accept-language"));
+    socket->error(json::object{{"message", app::message(Code::kServerFull, language)},
+                               {"code", app::name_of(Code::kServerFull)}});
+    socket->disconnect();
+    co_return;
+  }
   const auto line = std::make_shared<Line>();
   line->socket = socket.get();
   line->user = app::public_user(*user);

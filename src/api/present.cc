@@ -131,7 +131,7 @@ bool is_of_an_offer(std::string_view code) {
 http::Response problem(const http::Request& request, const Error& error) {
   const bool program = is_program(request);
   const auto language =
-      app::choose_language(request.header("accept-language"),
+      app::choose_language(request.headers.list("accept-language"),
                            program ? app::Language::kEnglish : app::Language::kChinese);
   const unsigned status = status_of(error.code);
   const bool explained = program && is_of_an_offer(error.code);
@@ -139,7 +139,17 @@ http::Response problem(const http::Request& request, const Error& error) {
       http::Response::problem(status, error.code, app::message(error.code, language),
                               explained ? std::string_view(error.message) : std::string_view());
   if (status == 401) response.set("www-authenticate", "Bearer");
+  // Where the limit is no rate, a place may be free at any time.
+  constexpr int64_t kTryAgain = 30;
+  if (status == 429)
+    response.set("retry-after",
+                 std::to_string(app::retry_after_seconds(error).value_or(kTryAgain)));
   return response;
+}
+
+bool has_type(const http::Request& request, std::string_view type) {
+  const std::string_view field = request.header("content-type");
+  return http::equals_ignoring_case(http::trim(field.substr(0, field.find(';'))), type);
 }
 
 size_t positive(std::string_view text, size_t otherwise, size_t largest) {

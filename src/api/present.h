@@ -31,11 +31,17 @@ unsigned status_of(std::string_view code);
 // speak WHIP and WHEP and name none. They are told the line and the reason of a bad offer as well.
 http::Response problem(const http::Request& request, const Error& error);
 
+// Whether the body is said to be of this media type, whatever its parameters.
+bool has_type(const http::Request& request, std::string_view type);
+
 // "page" from 1 and "size" of 1 to 100 as people write them: `otherwise` if absent or no number.
 size_t positive(std::string_view text, size_t otherwise, size_t largest);
 
 // The string member `name`; nullopt if it is absent or of another type.
 std::optional<std::string> text_member(const boost::json::value& value, std::string_view name);
+
+// What a registration or login may have as its body: names and passwords are short.
+inline constexpr size_t kMaxCredentials = 4 * 1024;
 
 // The JSON body of a registration or login. Errors: bad_json, bad_request (a member is missing).
 struct NicknameAndPassword {

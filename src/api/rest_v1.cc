@@ -28,7 +28,7 @@ Response fine(json::value data) {
 
 Response refused(const Request& request, const Error& error) {
   const int status = error.code == "unauthorized" ? kNotSignedIn : kRefused;
-  const auto text = app::message(error.code, language_of(request.header("accept-language")));
+  const auto text = app::message(error.code, language_of(request.headers.list("accept-language")));
   return Response::json({{"status", status}, {"msg", text}, {"data", nullptr}});
 }
 
@@ -112,10 +112,13 @@ Task<Response> list_videos(SignIn& sign_in, Library& library, Request request) {
 }  // namespace
 
 void add_rest_v1(http::Router& router, SignIn& sign_in, Live& live, Library& library) {
-  router.add("POST", "/api/v1/user/register",
-             [&](Request r) { return register_user(sign_in, std::move(r)); });
-  router.add("POST", "/api/v1/user/login",
-             [&](Request r) { return log_in(sign_in, std::move(r)); });
+  const http::RouteOptions credentials{.max_body = kMaxCredentials};
+  router.add(
+      "POST", "/api/v1/user/register",
+      [&](Request r) { return register_user(sign_in, std::move(r)); }, credentials);
+  router.add(
+      "POST", "/api/v1/user/login", [&](Request r) { return log_in(sign_in, std::move(r)); },
+      credentials);
   router.add("GET", "/api/v1/presentors",
              [&](Request r) { return list_presenters(sign_in, live, std::move(r)); });
   router.add("GET", "/api/v1/videos",

@@ -13,6 +13,7 @@ using http::Response;
 using http::Task;
 namespace json = boost::json;
 
+constexpr std::string_view kJson = "application/json";
 constexpr size_t kDefaultSize = 24;
 constexpr size_t kMaxSize = 100;
 constexpr size_t kMaxPage = 1'000'000;
@@ -23,7 +24,17 @@ json::object session_json(const app::Login& login) {
           {"user", to_json(app::public_user(login.user))}};
 }
 
+// A page of another origin may send text, forms and files without asking first (Fetch standard,
+// "CORS-safelisted request-header"): with JSON it has to, and is not allowed to here.
+std::optional<Response> refuse_unless_json(const Request& request) {
+  if (has_type(request, kJson)) return std::nullopt;
+  auto refused = problem(request, make_error(Code::kUnsupportedMediaType));
+  refused.set("accept", std::string(kJson));
+  return refused;
+}
+
 Task<Response> create_user(SignIn& sign_in, Request request) {
+  if (auto refused = refuse_unless_json(request)) co_return std::move(*refused);
   const auto asked = credentials_of(request);
   if (!asked) co_return problem(request, asked.error());
   const Origin from = origin_of(request);
@@ -36,6 +47,7 @@ Task<Response> create_user(SignIn& sign_in, Request request) {
 }
 
 Task<Response> create_session(SignIn& sign_in, Request request) {
+  if (auto refused = refuse_unless_json(request)) co_return std::move(*refused);
   const auto asked = credentials_of(request);
   if (!asked) co_return problem(request, asked.error());
   const auto login = co_await sign_in.log_in(asked->nickname, asked->password, origin_of(request),
@@ -79,10 +91,15 @@ Task<Response> show_openapi(Request) {
 }  // namespace
 
 void add_rest_v2(http::Router& router, SignIn& sign_in, Live& live) {
-  router.add("POST", "/api/v2/users",
-             [&](Request r) { return create_user(sign_in, std::move(r)); });
-  router.add("POST", "/api/v2/sessions",
-             [&](Request r) { return create_session(sign_in, std::move(r)); });
+  // Not for pages of other origins, which would register and try passwords with the addresses of
+  // their visitors.
+  const http::RouteOptions credentials{kMaxCredentials, std::string(kJson), true};
+  router.add(
+      "POST", "/api/v2/users", [&](Request r) { return create_user(sign_in, std::move(r)); },
+      credentials);
+  router.add(
+      "POST", "/api/v2/sessions", [&](Request r) { return create_session(sign_in, std::move(r)); },
+      credentials);
   router.add("GET", "/api/v2/broadcasts",
              [&](Request r) { return list_broadcasts(sign_in, live, std::move(r)); });
   router.add("GET", "/api/v2/broadcasts/{id}",

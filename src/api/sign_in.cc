@@ -58,8 +58,8 @@ Task<Expected<app::Credentials>> SignIn::try_register(std::string nickname, std:
                                                       const Origin& from) {
   const auto checked = app::check_registration(nickname, password);
   if (!checked) co_return checked.error();
-  if (!limiter_.registration(clocks_.now(), from.address).allowed)
-    co_return make_error(Code::kRateLimited);
+  const auto permit = limiter_.registration(clocks_.now(), from.address);
+  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
   const auto hash = co_await hash_password(password);
   if (!hash) co_return hash.error();
   auto add_work = [this, name = *checked, hash = *hash, at = clocks_.wall_now()] {
@@ -81,8 +81,8 @@ Task<Expected<app::Login>> SignIn::log_in(std::string nickname, std::string pass
 Task<Expected<app::Login>> SignIn::try_log_in(std::string nickname, std::string password,
                                               const Origin& from, std::string user_agent,
                                               app::User& who) {
-  if (!limiter_.attempt(clocks_.now(), from.address).allowed)
-    co_return make_error(Code::kRateLimited);
+  const auto attempt = limiter_.attempt(clocks_.now(), from.address);
+  if (!attempt.allowed) co_return app::rate_limited(attempt.retry_after);
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
   auto find_work = [this, nickname, host = app::host_key(from.address)] {
@@ -91,8 +91,9 @@ Task<Expected<app::Login>> SignIn::try_log_in(std::string nickname, std::string 
   auto credentials = co_await offload(database_, std::move(find_work));
   if (!credentials) co_return credentials.error();
   who = credentials->user;
-  if (!limiter_.login(clocks_.now(), nickname, from.address, credentials->known_place).allowed)
-    co_return make_error(Code::kRateLimited);
+  const auto permit =
+      limiter_.login(clocks_.now(), nickname, from.address, credentials->known_place);
+  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
   auto verify_work = [this, known = *credentials, password] {
     return app::verify_password(hasher_, known, password);
   };
@@ -118,13 +119,15 @@ Task<Expected<app::User>> SignIn::authenticate(std::string token) {
   // What cannot be a token is not worth a trip to the database.
   if (token.size() != app::kTokenLength) co_return make_error(Code::kUnauthorized);
   auto work = [this, token, at = clocks_.wall_now()] { return accounts_.authenticate(at, token); };
-  co_return co_await offload(database_, std::move(work));
+  auto user = co_await offload(database_, std::move(work));
+  if (user && told_) told_(token);
+  co_return user;
 }
 
 Task<Expected<app::Credentials>> SignIn::confirm_password(app::User user, std::string password,
                                                           app::TokenHash session) {
-  if (!limiter_.confirmation(clocks_.now(), as_text(Bytes(session))).allowed)
-    co_return make_error(Code::kRateLimited);
+  const auto permit = limiter_.confirmation(clocks_.now(), as_text(Bytes(session)));
+  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
   auto find_work = [this, id = user.id] { return accounts_.find_credentials_of(id); };

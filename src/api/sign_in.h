@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/thread_pool.hpp>
 
@@ -59,6 +60,11 @@ class SignIn {
 
   Instant now() const { return clocks_.now(); }
   AuditLog& audit() const { return audit_; }
+  // Told of each token that was found good; it must be quick and must not throw.
+  void on_authenticated(std::function<void(std::string_view token)> told) {
+    told_ = std::move(told);
+  }
+
   uint64_t rate_limited() const { return limiter_.refused(); }
   uint64_t overloaded() const { return overloaded_; }
 
@@ -81,6 +87,7 @@ class SignIn {
   app::LoginLimiter limiter_;
   AuditLog& audit_;
   std::function<void(const EndedSessions&)> sessions_ended_;
+  std::function<void(std::string_view)> told_;
   size_t hashing_ = 0;
   uint64_t overloaded_ = 0;
 };

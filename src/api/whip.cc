@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/present.h"
+#include "http/conditions.h"
 
 namespace loopcast::api {
 
@@ -24,12 +25,6 @@ constexpr std::string_view kFragment = "application/trickle-ice-sdpfrag";
 
 // How often it is looked whether a broadcast is silent now.
 constexpr std::chrono::milliseconds kSilencePoll{50};
-
-bool has_type(const Request& request, std::string_view type) {
-  const std::string_view field = request.header("content-type");
-  const std::string_view bare = field.substr(0, field.find(';'));
-  return http::equals_ignoring_case(bare.substr(0, bare.find_last_not_of(" \t") + 1), type);
-}
 
 Response answer(unsigned status, std::string_view type, std::string body) {
   auto response = Response::text(std::move(body), status);
@@ -79,15 +74,21 @@ Whip::Whip(http::asio::io_context& context, SignIn& sign_in, Live& live, Library
 Whip::~Whip() = default;
 
 void Whip::add_routes(http::Router& router) {
-  router.add("POST", "/whip", [this](Request r) { return create(Kind::kWhip, std::move(r)); });
-  router.add("PATCH", "/whip/{resource}",
-             [this](Request r) { return patch(Kind::kWhip, std::move(r)); });
+  const http::RouteOptions offers{.accepts = std::string(kSdp)};
+  const http::RouteOptions fragments{.accepts = std::string(kFragment)};
+  router.add(
+      "POST", "/whip", [this](Request r) { return create(Kind::kWhip, std::move(r)); }, offers);
+  router.add(
+      "PATCH", "/whip/{resource}", [this](Request r) { return patch(Kind::kWhip, std::move(r)); },
+      fragments);
   router.add("DELETE", "/whip/{resource}",
              [this](Request r) { return remove(Kind::kWhip, std::move(r)); });
-  router.add("POST", "/whep/{broadcast}",
-             [this](Request r) { return create(Kind::kWhep, std::move(r)); });
-  router.add("PATCH", "/whep/{broadcast}/{resource}",
-             [this](Request r) { return patch(Kind::kWhep, std::move(r)); });
+  router.add(
+      "POST", "/whep/{broadcast}", [this](Request r) { return create(Kind::kWhep, std::move(r)); },
+      offers);
+  router.add(
+      "PATCH", "/whep/{broadcast}/{resource}",
+      [this](Request r) { return patch(Kind::kWhep, std::move(r)); }, fragments);
   router.add("DELETE", "/whep/{broadcast}/{resource}",
              [this](Request r) { return remove(Kind::kWhep, std::move(r)); });
 }
@@ -281,8 +282,10 @@ Task<Response> Whip::patch(Kind kind, Request request) {
   if (const auto turn = co_await wait_for_turn(*resource, request.body.size()); !turn)
     co_return problem(request, turn.error());
   Expected<std::string> reply = make_error(Code::kNotFound);
-  const std::string_view expected = request.header("if-match");
-  if (!resource->ended && !expected.empty() && expected != "*" && expected != resource->etag()) {
+  const bool matches = !request.headers.has("if-match") ||
+                       http::names_etag(request.headers.list("if-match"), resource->etag(),
+                                        http::EtagComparison::kStrong);
+  if (!resource->ended && !matches) {
     reply = make_error(Code::kPreconditionFailed);
   } else if (!resource->ended) {
     live_.restart_ice(resource->client, std::move(request.body));

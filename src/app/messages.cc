@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -14,6 +15,9 @@ struct Entry {
   std::string_view chinese;
   std::string_view english;
 };
+
+// What precedes the seconds in the detail of rate_limited().
+constexpr std::string_view kRetryAfter = "retry after, in seconds: ";
 
 constexpr size_t kCodes = static_cast<size_t>(Code::kCount);
 
@@ -242,6 +246,20 @@ Error make_error(Code code) {
 Error make_error(Code code, std::string_view detail) {
   const Entry& entry = entry_of(code);
   return {std::string(entry.name), fmt::format("{} ({})", entry.english, detail)};
+}
+
+Error rate_limited(Duration retry_after) {
+  const int64_t seconds = std::max<int64_t>((retry_after.us() + 999'999) / 1'000'000, 1);
+  return make_error(Code::kRateLimited, fmt::format("{}{}", kRetryAfter, seconds));
+}
+
+std::optional<int64_t> retry_after_seconds(const Error& error) {
+  const size_t at = error.message.rfind(kRetryAfter);
+  if (error.code != name_of(Code::kRateLimited) || at == std::string::npos) return std::nullopt;
+  const char* digits = error.message.data() + at + kRetryAfter.size();
+  int64_t seconds = 0;
+  std::from_chars(digits, error.message.data() + error.message.size(), seconds);
+  return seconds;
 }
 
 Language choose_language(std::string_view accept_language, Language otherwise) {

@@ -59,6 +59,23 @@ class RateLimiter {
 // as it likes.
 std::string host_key(const IpAddress& address);
 
+// A limit for each host and, with IPv6, for the networks that one customer may have to himself: see
+// base/ip_prefix.h. The bucket of a wider network is as many times larger and faster as hosts may
+// share it.
+class AddressLimiter {
+ public:
+  AddressLimiter(RateLimit per_host, size_t capacity, const Random::Seed& seed);
+
+  RateLimiter::Decision take(Instant now, const IpAddress& from);
+  uint64_t refused() const;
+
+ private:
+  static RateLimit wider(RateLimit limit, unsigned hosts);
+
+  // Narrowest first, as ClientNetworks has them.
+  std::array<RateLimiter, 3> networks_;
+};
+
 // Guessing passwords and making accounts: both sides of a login are limited, since one address can
 // try many nicknames and many addresses can try one. Nicknames are public, so that what strangers
 // try must not keep their owners out (docs/decisions/0028-throttling-locks-nobody-out.md).
@@ -93,8 +110,8 @@ class LoginLimiter {
  private:
   RateLimiter pairs_;
   RateLimiter nicknames_;
-  RateLimiter addresses_;
-  RateLimiter registrations_;
+  AddressLimiter addresses_;
+  AddressLimiter registrations_;
   RateLimiter sessions_;
 };
 

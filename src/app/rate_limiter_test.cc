@@ -59,12 +59,35 @@ TEST(RateLimiter, ForgetsTheKeyUnusedForLongest) {
   EXPECT_EQ(limiter.forgotten(), 2u);
 }
 
-TEST(HostKey, IsOnePerHost) {
-  const auto key = [](const char* text) { return host_key(*IpAddress::parse(text)); };
-  EXPECT_NE(key("192.0.2.1"), key("192.0.2.2"));
-  EXPECT_EQ(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
-  EXPECT_NE(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
-  EXPECT_EQ(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+// How many of these addresses are allowed one attempt each at once.
+int allowed(AddressLimiter& limiter, const char* format, int count) {
+  int sum = 0;
+  for (int i = 0; i < count; ++i) {
+    char text[64];
+    std::snprintf(text, sizeof text, format, i);
+    sum += limiter.take(kStart, *IpAddress::parse(text)).allowed;
+  }
+  return sum;
+}
+
+TEST(AddressLimiter, LimitsHosts) {
+  AddressLimiter limiter(kLimit, 100, kSeed);
+  EXPECT_EQ(allowed(limiter, "192.0.2.%d", 100), 100) << "each is another";
+  EXPECT_EQ(allowed(limiter, "2001:db8:1:2::%x", 100), 3) << "one /64 is one host";
+  for (int i = 0; i < 2; ++i)
+    EXPECT_TRUE(limiter.take(kStart, *IpAddress::parse("192.0.2.7")).allowed);
+  EXPECT_FALSE(limiter.take(kStart, *IpAddress::parse("::ffff:192.0.2.7")).allowed);
+}
+
+TEST(AddressLimiter, LimitsTheNetworksOfOneCustomer) {
+  AddressLimiter limiter(kLimit, 1000, kSeed);
+  EXPECT_EQ(allowed(limiter, "2001:db8:5:%x::1", 200), 6) << "one /56";
+  EXPECT_EQ(allowed(limiter, "2001:db8:6:%x00::1", 200), 9) << "one /48";
+  EXPECT_EQ(allowed(limiter, "2001:db8:%x::1", 5), 5) << "others";
+  const auto refused = limiter.take(kStart, *IpAddress::parse("2001:db8:6:ff00::1"));
+  EXPECT_FALSE(refused.allowed);
+  EXPECT_GT(refused.retry_after, Duration::millis(0));
+  EXPECT_LE(refused.retry_after, Duration::seconds(4)) << "three hosts are three times as fast";
 }
 
 TEST(LoginLimiter, AStrangerWhoGuessesKeepsNobodyOut) {

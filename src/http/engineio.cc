@@ -31,6 +31,16 @@ constexpr std::string_view kErrorMessages[] = {
     "Bad request",       "Forbidden",          "Unsupported protocol version",
 };
 
+// What is kept of a handshake's headers for as long as the session lives.
+Headers kept_headers(const Request& request) {
+  constexpr size_t kMaxValue = 512;
+  Headers kept;
+  for (const char* name : {"Accept-Language", "Origin", "User-Agent"})
+    if (std::string value = request.headers.list(name); !value.empty() && value.size() <= kMaxValue)
+      kept.add(name, std::move(value));
+  return kept;
+}
+
 }  // namespace
 
 PostScope::~PostScope() {
@@ -72,8 +82,26 @@ void EngineServer::abandon() {
   for (const auto& [id, socket] : sessions) socket->fail("server shutting down");
 }
 
-void EngineServer::forget(const std::string& id) {
-  if (sessions_.erase(id) > 0) --counters_.engine_sessions;
+void EngineServer::forget(EngineSocketImpl& socket) {
+  const auto it = sessions_.find(socket.id());
+  if (it == sessions_.end()) return;
+  if (!socket.admitted())
+    strangers_of_.remove(socket.handshake()->remote.ip);
+  else if (options_.sign_in)
+    --users_;
+  --counters_.engine_sessions;
+  sessions_.erase(it);
+}
+
+bool EngineServer::admit(EngineSocketImpl& socket) {
+  if (users_ >= options_.max_sessions) {
+    ++counters_.engine_sessions_refused;
+    return false;
+  }
+  if (!sessions_.contains(socket.id())) return true;
+  ++users_;
+  strangers_of_.remove(socket.handshake()->remote.ip);
+  return true;
 }
 
 std::shared_ptr<EngineSocketImpl> EngineServer::find(const Request& request) const {
@@ -112,15 +140,41 @@ std::optional<int> EngineServer::verify(const Request& request, bool websocket) 
   return std::nullopt;
 }
 
-std::shared_ptr<EngineSocketImpl> EngineServer::open(const Request& request, bool websocket) {
-  if (stopping_ || sessions_.size() >= options_.max_sessions) {
+std::optional<Response> EngineServer::refuse_stranger(const Request& request) {
+  const auto full = [](unsigned status, Duration retry_after) {
+    const bool often = status == 429;
+    Response response = Response::problem(
+        status, often ? "rate_limited" : "server_full",
+        often ? "That was too often" : "As many clients as there may be are connected");
+    response.set("Retry-After", std::to_string(retry_after.us() / 1'000'000 + 1));
+    return response;
+  };
+  if (stopping_ || (!options_.sign_in && sessions_.size() >= options_.max_sessions)) {
     ++counters_.engine_sessions_refused;
-    return nullptr;
+    return full(503, Duration::seconds(1));
   }
+  size_t kept = request.target.size();
+  for (const auto& [name, value] : kept_headers(request).fields())
+    kept += name.size() + value.size();
+  if (kept > options_.max_handshake) return refuse(kBadRequest);
+  if (!options_.sign_in) return std::nullopt;
+  const IpAddress& from = request.remote.ip;
+  if (!strangers_of_.has_room(from, options_.max_strangers_per_host)) {
+    ++counters_.engine_strangers_refused;
+    return full(503, Duration::seconds(1));
+  }
+  const auto wait = options_.handshake_limit ? options_.handshake_limit(from) : std::nullopt;
+  if (!wait) return std::nullopt;
+  ++counters_.engine_strangers_refused;
+  return full(429, *wait);
+}
+
+Expected<std::shared_ptr<EngineSocketImpl>, Response> EngineServer::open(const Request& request,
+                                                                         bool websocket) {
   auto handshake = std::make_shared<Handshake>();
   handshake->protocol = request.query.get("EIO") == "3" ? 3 : 4;
   handshake->query = request.query;
-  handshake->headers = request.headers;
+  handshake->headers = kept_headers(request);
   handshake->remote = request.remote;
   handshake->secure = request.secure;
 
@@ -131,7 +185,7 @@ std::shared_ptr<EngineSocketImpl> EngineServer::open(const Request& request, boo
   config.ping_interval = to_duration(options_.ping_interval);
   config.ping_timeout = to_duration(options_.ping_timeout);
   config.upgrade_timeout = to_duration(options_.upgrade_timeout);
-  config.max_queue = options_.max_queue;
+  config.max_queue = options_.sign_in ? options_.max_stranger_queue : options_.max_queue;
 
   const std::string id = random_.token(kSidLength);
   json::array upgrades;
@@ -145,6 +199,13 @@ std::shared_ptr<EngineSocketImpl> EngineServer::open(const Request& request, boo
   auto socket = std::make_shared<EngineSocketImpl>(context_.get_executor(), weak_from_this(), id,
                                                    std::move(handshake), config, options_.frame_gap,
                                                    std::move(packet));
+  if (options_.sign_in && !socket->be_stranger(strangers_)) {
+    ++counters_.engine_strangers_refused;
+    Response response = Response::problem(503, "server_full", "There is no room for more clients");
+    response.set("Retry-After", "5");
+    return response;
+  }
+  if (options_.sign_in) strangers_of_.add(request.remote.ip);
   sessions_.emplace(id, socket);
   ++counters_.engine_sessions;
   ++counters_.engine_sessions_opened;
@@ -185,7 +246,17 @@ std::optional<PostScope> EngineServer::begin_post(const Request& head) {
   return PostScope(socket);
 }
 
-Task<Response> EngineServer::handle(Request request, HangupWatch& watch) {
+Task<> EngineServer::settle(const Request& request) {
+  if (const auto socket = find(request)) co_await socket->settled();
+}
+
+size_t EngineServer::payload_limit(const Request& request) const {
+  const auto socket = find(request);
+  if (socket) return socket->payload_limit();
+  return options_.sign_in ? options_.max_stranger_payload : options_.max_payload;
+}
+
+Task<Response> EngineServer::handle(Request request, ClientConnection& connection) {
   const auto self = shared_from_this();
   if (request.method == "OPTIONS") {
     Response response = Response::empty(204);
@@ -193,26 +264,30 @@ Task<Response> EngineServer::handle(Request request, HangupWatch& watch) {
     co_return response;
   }
   // The answer needs only the head of the request.
-  Request head = request;
-  head.body.clear();
-  Response response = co_await answer(std::move(request), watch);
+  const Request head = request.brief();
+  Response response = co_await answer(std::move(request), connection);
   response.set("Cache-Control", "no-store");
   add_cors(head, response);
   co_return response;
 }
 
-Task<Response> EngineServer::answer(Request request, HangupWatch& watch) {
+Task<Response> EngineServer::answer(Request request, ClientConnection& connection) {
   if (const auto error = verify(request, false)) co_return refuse(*error);
   std::shared_ptr<EngineSocketImpl> socket = find(request);
   if (!socket) {
-    socket = open(request, false);
-    if (!socket) co_return Response::problem(503, "server_full", "No more clients fit in");
+    if (auto refused = refuse_stranger(request)) co_return std::move(*refused);
+    auto opened = open(request, false);
+    if (!opened) co_return std::move(opened.error());
+    socket = std::move(*opened);
   }
-  if (request.method == "POST") co_return post(*socket, request);
-  co_return co_await poll(std::move(socket), watch);
+  if (socket->admitted()) connection.recognise();
+  if (request.method == "POST") co_return co_await post(std::move(socket), std::move(request));
+  request = Request();  // a poll may hang for long
+  co_return co_await poll(std::move(socket), connection);
 }
 
-Task<Response> EngineServer::poll(std::shared_ptr<EngineSocketImpl> socket, HangupWatch& watch) {
+Task<Response> EngineServer::poll(std::shared_ptr<EngineSocketImpl> socket,
+                                  ClientConnection& connection) {
   switch (socket->begin_poll()) {
     case EngineSession::Poll::kWait:
       break;
@@ -221,11 +296,12 @@ Task<Response> EngineServer::poll(std::shared_ptr<EngineSocketImpl> socket, Hang
       co_return refuse(kBadRequest);
   }
   if (!socket->session().poll_ready())
-    watch.watch([weak = std::weak_ptr(socket)] {
+    connection.watch([weak = std::weak_ptr(socket)] {
       if (const auto s = weak.lock()) s->fail("transport close");
     });
   const std::vector<EnginePacket> packets = co_await socket->finish_poll();
   if (packets.empty()) co_return refuse(kBadRequest);
+  if (socket->admitted()) connection.recognise();
   const auto& config = socket->session().config();
   EngineFrame frame = encode_engine_payload(config.protocol, packets, config.binary_allowed);
   Response response = Response::text(std::move(frame.data));
@@ -233,20 +309,24 @@ Task<Response> EngineServer::poll(std::shared_ptr<EngineSocketImpl> socket, Hang
   co_return response;
 }
 
-Response EngineServer::post(EngineSocketImpl& socket, const Request& request) {
-  const int protocol = socket.session().config().protocol;
+Task<Response> EngineServer::post(std::shared_ptr<EngineSocketImpl> socket, Request request) {
+  const int protocol = socket->session().config().protocol;
   const bool binary =
       equals_ignoring_case(request.header("content-type"), "application/octet-stream");
   auto packets = decode_engine_payload(protocol, request.body, binary);
   if (!packets) {
-    socket.fail("parse error");
-    return refuse(kBadRequest);
+    socket->fail("parse error");
+    co_return refuse(kBadRequest);
   }
+  request = Request();
   for (EnginePacket& packet : *packets) {
-    if (!socket.open()) break;
-    socket.receive(std::move(packet));
+    co_await socket->settled();
+    if (!socket->open()) break;
+    socket->receive(std::move(packet));
   }
-  return Response::text("ok");
+  // What the client may send with the next one depends on it.
+  co_await socket->settled();
+  co_return Response::text("ok");
 }
 
 void EngineServer::answer_lost(const Request& request) {
@@ -257,10 +337,12 @@ void EngineServer::answer_lost(const Request& request) {
 
 std::optional<Response> EngineServer::refuse_websocket(const Request& request) {
   if (const auto error = verify(request, true)) return refuse(*error);
+  if (!request.query.find("sid")) return refuse_stranger(request);
   return std::nullopt;
 }
 
-Task<> EngineServer::run_websocket(Request request, std::shared_ptr<WebSocket> websocket) {
+Task<> EngineServer::run_websocket(Request request, std::shared_ptr<WebSocket> websocket,
+                                   ClientConnection& connection) {
   const auto self = shared_from_this();
   if (request.query.find("sid")) {
     // It may be gone since the handshake began.
@@ -271,16 +353,17 @@ Task<> EngineServer::run_websocket(Request request, std::shared_ptr<WebSocket> w
       co_return;
     }
     request = Request();  // this goes on for hours
-    co_await socket->run_upgrade(std::move(websocket));
+    co_await socket->run_upgrade(std::move(websocket), connection);
     co_return;
   }
-  const auto socket = open(request, true);
+  const auto opened = open(request, true);
   request = Request();
-  if (!socket) {
+  if (!opened) {
     co_await websocket->close();
     co_return;
   }
-  co_await socket->run(std::move(websocket));
+  const std::shared_ptr<EngineSocketImpl> socket = *opened;
+  co_await socket->run(std::move(websocket), connection);
 }
 
 EngineIo::EngineIo(asio::io_context& context, Random& random, EngineOptions options,

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/address.h"
 #include "base/random.h"
+#include "base/time.h"
 #include "http/counters.h"
 #include "http/message.h"
 #include "http/task.h"
@@ -24,7 +27,20 @@ struct EngineOptions {
   size_t max_payload = 64 * 1024;
   // Of what waits for one client, in bytes. A client that lets more pile up is disconnected.
   size_t max_queue = 1'000'000;
+  // Sessions of clients that have signed in.
   size_t max_sessions = 10'000;
+  // Whether clients have to sign in: EngineSocket::admit() says that one has. What one that has
+  // not may make the server keep is small, and counted among Strangers.
+  bool sign_in = false;
+  // Until a client has signed in: of one POST body or WebSocket message, and of what waits for it.
+  size_t max_stranger_payload = 4 * 1024;
+  size_t max_stranger_queue = 4 * 1024;
+  // Of the handshake's query and of the headers that are kept of it, in bytes.
+  size_t max_handshake = 4 * 1024;
+  // Sessions that have not signed in, of one host: see ClientNetworks.
+  size_t max_strangers_per_host = 128;
+  // Whether a host may open another session now; otherwise after which time. Empty: it may.
+  std::function<std::optional<Duration>(const IpAddress&)> handshake_limit;
   // From the probe to the upgrade packet.
   std::chrono::milliseconds upgrade_timeout{10'000};
   // Kept before each frame to a WebSocket. Clients need none; the official suites do, since they
@@ -39,7 +55,7 @@ struct EngineOptions {
 struct Handshake {
   int protocol = 4;  // 3 or 4
   Query query;
-  Headers headers;
+  Headers headers;  // Accept-Language, Origin and User-Agent
   SocketAddress remote;
   bool secure = false;
 };
@@ -55,7 +71,7 @@ class EngineHandler {
   virtual void on_message(const std::shared_ptr<EngineSocket>& socket, std::string data,
                           bool binary) = 0;
   // `reason`: "transport close", "transport error", "ping timeout", "parse error", "queue
-  // overflow", "server shutting down", or what the owner closed it with.
+  // overflow", "no room", "server shutting down", or what the owner closed it with.
   virtual void on_close(const std::shared_ptr<EngineSocket>& socket, std::string_view reason) = 0;
 };
 
@@ -70,6 +86,13 @@ class EngineSocket {
   // call.
   virtual void close(std::string_view reason) = 0;
   bool open() const { return open_; }
+
+  // The client has signed in: it may have what users may. False: there are as many as there may
+  // be. Only for servers whose clients have to sign in.
+  virtual bool admit() = 0;
+  // Somebody finds out who the client is (true), or has (false): until then nothing more is taken
+  // from it than is being taken.
+  virtual void set_joining(bool joining) = 0;
 
  protected:
   bool open_ = true;

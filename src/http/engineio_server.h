@@ -8,8 +8,11 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/expected.h"
+#include "base/ip_prefix.h"
 #include "http/engineio.h"
 #include "http/message.h"
+#include "http/strangers.h"
 #include "http/stream.h"
 #include "http/task.h"
 
@@ -17,12 +20,15 @@ namespace loopcast::http {
 
 class EngineSocketImpl;
 
-// Tells of a client that goes away while its answer is being made.
-class HangupWatch {
+// The connection on which a request, or a WebSocket, has come.
+class ClientConnection {
  public:
-  virtual ~HangupWatch() = default;
-  // Calls on_hangup() at most once, until the answer is written.
+  virtual ~ClientConnection() = default;
+  // Calls on_hangup() at most once, until the answer is written: the client has gone away while it
+  // was being made.
   virtual void watch(std::function<void()> on_hangup) = 0;
+  // Its client has signed in.
+  virtual void recognise() = 0;
 };
 
 // A POST of a session that is being read. A second one at the same time is a protocol violation.
@@ -45,6 +51,8 @@ class EngineServer : public std::enable_shared_from_this<EngineServer> {
   bool serves(std::string_view path) const;
   const EngineOptions& options() const { return options_; }
   size_t sessions() const { return sessions_.size(); }
+  // Where the strangers among the clients are counted. Before the first of them comes.
+  void count_strangers(std::shared_ptr<Strangers> strangers) { strangers_ = std::move(strangers); }
   void stop();
   // Ends the sessions that stop() left, whose last packets nobody has fetched.
   void end_sessions();
@@ -54,19 +62,28 @@ class EngineServer : public std::enable_shared_from_this<EngineServer> {
   // The body of a POST begins. nullopt: another one of the session is under way; the session is
   // closed now and the answer is 400.
   std::optional<PostScope> begin_post(const Request& head);
+  // Waits while it is being found out who the session of the request is.
+  Task<> settle(const Request& request);
+  // How much a message may have: of that session, of a stranger without one.
+  size_t payload_limit(const Request& request) const;
   // Everything that is not a WebSocket handshake.
-  Task<Response> handle(Request request, HangupWatch& watch);
+  Task<Response> handle(Request request, ClientConnection& connection);
   // The answer to `request` did not reach the client.
   void answer_lost(const Request& request);
   // Whether the handshake is welcome; otherwise the answer.
   std::optional<Response> refuse_websocket(const Request& request);
   // Runs the connection until its end.
-  Task<> run_websocket(Request request, std::shared_ptr<WebSocket> websocket);
+  // `connection` outlives the call.
+  Task<> run_websocket(Request request, std::shared_ptr<WebSocket> websocket,
+                       ClientConnection& connection);
 
   // For sessions.
   EngineHandler* handler() const { return handler_; }
   HttpCounters& counters() { return counters_; }
-  void forget(const std::string& id);
+  // The session is over. It may be destroyed by this.
+  void forget(EngineSocketImpl& socket);
+  // The session signs in: false if there is no place.
+  bool admit(EngineSocketImpl& socket);
 
  private:
   std::shared_ptr<EngineSocketImpl> find(const Request& request) const;
@@ -74,10 +91,14 @@ class EngineServer : public std::enable_shared_from_this<EngineServer> {
   Response refuse(int code);
   // 0: the request is for a known session or may open one.
   std::optional<int> verify(const Request& request, bool websocket) const;
-  std::shared_ptr<EngineSocketImpl> open(const Request& request, bool websocket);
-  Task<Response> answer(Request request, HangupWatch& watch);
-  Task<Response> poll(std::shared_ptr<EngineSocketImpl> socket, HangupWatch& watch);
-  Response post(EngineSocketImpl& socket, const Request& request);
+  // A refusal, or a session.
+  Expected<std::shared_ptr<EngineSocketImpl>, Response> open(const Request& request,
+                                                             bool websocket);
+  // Why no session is opened for the request.
+  std::optional<Response> refuse_stranger(const Request& request);
+  Task<Response> answer(Request request, ClientConnection& connection);
+  Task<Response> poll(std::shared_ptr<EngineSocketImpl> socket, ClientConnection& connection);
+  Task<Response> post(std::shared_ptr<EngineSocketImpl> socket, Request request);
   void add_cors(const Request& request, Response& response) const;
 
   asio::io_context& context_;
@@ -86,6 +107,9 @@ class EngineServer : public std::enable_shared_from_this<EngineServer> {
   EngineHandler* handler_;
   HttpCounters& counters_;
   std::unordered_map<std::string, std::shared_ptr<EngineSocketImpl>> sessions_;
+  std::shared_ptr<Strangers> strangers_;
+  NetworkCounts strangers_of_;
+  size_t users_ = 0;
   bool stopping_ = false;
 };
 

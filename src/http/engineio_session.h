@@ -38,6 +38,10 @@ class EngineSession {
   EngineSession(Instant now, const Config& config, EnginePacket open_packet);
 
   const Config& config() const { return config_; }
+  // From now on.
+  void set_max_queue(size_t bytes) { config_.max_queue = bytes; }
+  // Bytes that wait for the client, with what each packet costs besides its data.
+  size_t queued() const { return queued_; }
   Phase phase() const { return phase_; }
   // Why it closed; empty while it is open.
   std::string_view close_reason() const { return close_reason_; }

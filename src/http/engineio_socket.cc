@@ -11,6 +11,14 @@
 #include "http/engineio_server.h"
 
 namespace loopcast::http {
+namespace {
+
+// What a session keeps resident besides its texts and its queue, its Socket.IO side included, and a
+// text besides its characters.
+constexpr size_t kSessionCost = 6 * 1024;
+constexpr size_t kTextCost = 48;
+
+}  // namespace
 
 EngineSocketImpl::EngineSocketImpl(Executor executor, std::weak_ptr<EngineServer> server,
                                    std::string id, std::shared_ptr<const Handshake> handshake,
@@ -24,10 +32,70 @@ EngineSocketImpl::EngineSocketImpl(Executor executor, std::weak_ptr<EngineServer
       executor_(executor),
       timer_(executor),
       poll_signal_(executor),
-      write_signal_(executor) {}
+      write_signal_(executor),
+      settled_(executor, Timer::time_point::max()) {}
+
+bool EngineSocketImpl::be_stranger(const std::shared_ptr<Strangers>& strangers) {
+  admitted_ = false;
+  if (!strangers) return true;
+  for (const auto& [name, value] : handshake_->query.pairs())
+    base_cost_ += 2 * kTextCost + name.size() + value.size();
+  for (const auto& [name, value] : handshake_->headers.fields())
+    base_cost_ += 2 * kTextCost + name.size() + value.size();
+  base_cost_ += kSessionCost;
+  // Not at once: whoever asks for its room is in the middle of something.
+  const auto evict = [weak = weak_from_this(), executor = executor_] {
+    asio::post(executor, [weak] {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (const auto server = self->server_.lock()) ++server->counters().strangers_evicted;
+      self->fail("no room");
+    });
+  };
+  share_ = std::make_unique<StrangerShare>(strangers, handshake_->remote.ip, evict);
+  return share_->resize(base_cost_ + session_.queued());
+}
+
+bool EngineSocketImpl::admit() {
+  if (admitted_) return true;
+  const auto server = server_.lock();
+  if (!server || !server->admit(*this)) return false;
+  admitted_ = true;
+  share_.reset();
+  session_.set_max_queue(server->options().max_queue);
+  if (connection_) connection_->recognise();
+  return true;
+}
+
+void EngineSocketImpl::set_joining(bool joining) {
+  if (joining)
+    ++joining_;
+  else if (joining_ > 0)
+    --joining_;
+  if (joining_ == 0) settled_.cancel();
+}
+
+Task<> EngineSocketImpl::settled() {
+  const auto self = shared_from_this();
+  while (joining_ > 0 && open_) {
+    error_code ignored;
+    co_await settled_.async_wait(asio::redirect_error(use_task, ignored));
+  }
+}
+
+size_t EngineSocketImpl::payload_limit() const {
+  const auto server = server_.lock();
+  if (!server) return 0;
+  return admitted_ ? server->options().max_payload : server->options().max_stranger_payload;
+}
+
+void EngineSocketImpl::account() {
+  if (share_ && !share_->resize(base_cost_ + session_.queued())) session_.close("no room");
+}
 
 void EngineSocketImpl::send(std::string data, bool binary) {
   session_.send({EngineType::kMessage, std::move(data), binary});
+  account();
   update();
 }
 
@@ -61,6 +129,7 @@ void EngineSocketImpl::update() {
   const EngineSession::Phase phase = session_.phase();
   if (open_ && phase != EngineSession::Phase::kOpen) {
     open_ = false;
+    settled_.cancel();
     if (server) {
       HttpCounters& counters = server->counters();
       if (session_.close_reason() == "ping timeout") ++counters.engine_ping_timeouts;
@@ -81,7 +150,7 @@ void EngineSocketImpl::update() {
     armed_ = Instant::never();
     // A writer that waits for a client that does not read would wait for ever.
     if (writing_ && websocket_) websocket_->abort();
-    if (server) server->forget(id_);
+    if (server) server->forget(*this);
     return;
   }
   arm_timer();
@@ -111,18 +180,23 @@ Task<std::vector<EnginePacket>> EngineSocketImpl::finish_poll() {
   const auto self = shared_from_this();
   while (!session_.poll_ready()) co_await poll_signal_.wait();
   auto packets = session_.take_poll();
+  account();
   update();
   co_return packets;
 }
 
-Task<> EngineSocketImpl::run(std::shared_ptr<WebSocket> websocket) {
+Task<> EngineSocketImpl::run(std::shared_ptr<WebSocket> websocket, ClientConnection& connection) {
   const auto self = shared_from_this();
   websocket_ = websocket;
+  connection_ = &connection;
+  if (admitted_) connection.recognise();
   const auto server = server_.lock();
   if (!server) co_return;
   ++server->counters().websockets;
   asio::co_spawn(executor_, spawn_write_loop(self, websocket), asio::detached);
   for (;;) {
+    co_await settled();
+    websocket->limit_messages(payload_limit());
     auto message = co_await websocket->read();
     if (!message) break;
     if (!open_) continue;  // until the closing handshake is through
@@ -132,6 +206,7 @@ Task<> EngineSocketImpl::run(std::shared_ptr<WebSocket> websocket) {
     else
       fail("parse error");
   }
+  connection_ = nullptr;
   fail("transport close");
   --server->counters().websockets;
   websocket_.reset();
@@ -187,7 +262,8 @@ Task<bool> EngineSocketImpl::probe(WebSocket& websocket) {
   }
 }
 
-Task<> EngineSocketImpl::run_upgrade(std::shared_ptr<WebSocket> websocket) {
+Task<> EngineSocketImpl::run_upgrade(std::shared_ptr<WebSocket> websocket,
+                                     ClientConnection& connection) {
   const auto self = shared_from_this();
   const bool begun = session_.begin_probe(monotonic_now());
   if (!begun) {
@@ -205,7 +281,7 @@ Task<> EngineSocketImpl::run_upgrade(std::shared_ptr<WebSocket> websocket) {
     co_return;
   }
   if (const auto server = server_.lock()) ++server->counters().engine_upgrades;
-  co_await run(std::move(websocket));
+  co_await run(std::move(websocket), connection);
 }
 
 }  // namespace loopcast::http

@@ -7,8 +7,10 @@
 #include <string_view>
 
 #include "http/engineio.h"
+#include "http/engineio_server.h"
 #include "http/engineio_session.h"
 #include "http/signal.h"
+#include "http/strangers.h"
 #include "http/stream.h"
 #include "http/task.h"
 
@@ -30,6 +32,16 @@ class EngineSocketImpl final : public EngineSocket,
   const EngineSession& session() const { return session_; }
   bool posting = false;
 
+  bool admit() override;
+  void set_joining(bool joining) override;
+  bool admitted() const { return admitted_; }
+  // It has not signed in, and is counted among `strangers`. False: there is no room.
+  bool be_stranger(const std::shared_ptr<Strangers>& strangers);
+  // Waits while it is being found out who the client is; at most until the session ends.
+  Task<> settled();
+  // Of one message now.
+  size_t payload_limit() const;
+
   // Looks at the time before anything else does: a session whose time is over is closed even if its
   // timer is late.
   void check_time();
@@ -41,11 +53,13 @@ class EngineSocketImpl final : public EngineSocket,
   Task<std::vector<EnginePacket>> finish_poll();
 
   // Reads and writes until the connection or the session ends.
-  Task<> run(std::shared_ptr<WebSocket> websocket);
+  Task<> run(std::shared_ptr<WebSocket> websocket, ClientConnection& connection);
   // Runs the upgrade of a session that began with polling, then the same.
-  Task<> run_upgrade(std::shared_ptr<WebSocket> websocket);
+  Task<> run_upgrade(std::shared_ptr<WebSocket> websocket, ClientConnection& connection);
 
  private:
+  // Says how much it keeps now; a session for which there is no room ends.
+  void account();
   // Does what the session's new state asks for.
   void update();
   void arm_timer();
@@ -69,6 +83,14 @@ class EngineSocketImpl final : public EngineSocket,
   std::shared_ptr<WebSocket> websocket_;
   std::shared_ptr<WebSocket> probing_;
   bool writing_ = false;
+  // Of the WebSocket in use, for as long as it runs.
+  ClientConnection* connection_ = nullptr;
+  // What the session keeps, until it is admitted.
+  bool admitted_ = true;
+  std::unique_ptr<StrangerShare> share_;
+  size_t base_cost_ = 0;
+  size_t joining_ = 0;
+  Timer settled_;
 };
 
 }  // namespace loopcast::http

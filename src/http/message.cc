@@ -1,6 +1,7 @@
 #include "http/message.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
@@ -8,6 +9,17 @@
 
 namespace loopcast::http {
 namespace {
+
+// Whether it can be written as JSON again. The parser takes 1E999 for infinity, which JSON cannot
+// say; it has bounded the depth.
+bool is_finite(const boost::json::value& value) {
+  if (const auto* number = value.if_double()) return std::isfinite(*number);
+  if (const auto* array = value.if_array()) return std::ranges::all_of(*array, is_finite);
+  if (const auto* object = value.if_object())
+    return std::ranges::all_of(*object,
+                               [](const auto& member) { return is_finite(member.value()); });
+  return true;
+}
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -17,15 +29,22 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
+std::string_view trim(std::string_view text) {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string_view take_element(std::string_view& list) {
+  const size_t comma = std::min(list.find(','), list.size());
+  const std::string_view element = trim(list.substr(0, comma));
+  list.remove_prefix(std::min(comma + 1, list.size()));
+  return element;
+}
+
 bool list_has_token(std::string_view list, std::string_view token) {
-  while (!list.empty()) {
-    const size_t comma = std::min(list.find(','), list.size());
-    std::string_view item = list.substr(0, comma);
-    while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
-    while (item.ends_with(' ') || item.ends_with('\t')) item.remove_suffix(1);
-    if (equals_ignoring_case(item, token)) return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
+  while (!list.empty())
+    if (equals_ignoring_case(take_element(list), token)) return true;
   return false;
 }
 
@@ -46,9 +65,34 @@ std::string_view Headers::get(std::string_view name) const {
   return {};
 }
 
-bool Headers::has(std::string_view name) const {
-  return std::ranges::any_of(fields_,
-                             [&](const Field& f) { return equals_ignoring_case(f.first, name); });
+std::string Headers::list(std::string_view name) const {
+  std::string all;
+  for (const auto& [key, value] : fields_) {
+    if (!equals_ignoring_case(key, name)) continue;
+    if (!all.empty()) all += ", ";
+    all += value;
+  }
+  return all;
+}
+
+size_t Headers::count(std::string_view name) const {
+  return static_cast<size_t>(std::ranges::count_if(
+      fields_, [&](const Field& f) { return equals_ignoring_case(f.first, name); }));
+}
+
+Request Request::brief() const {
+  Request brief;
+  brief.method = method;
+  brief.target = target;
+  brief.path = path;
+  brief.query = query;
+  brief.remote = remote;
+  brief.secure = secure;
+  for (const std::string_view name :
+       {"accept-language", "origin", "user-agent", "access-control-request-method",
+        "access-control-request-headers"})
+    if (headers.has(name)) brief.headers.add(std::string(name), headers.list(name));
+  return brief;
 }
 
 std::string_view Request::param(std::string_view name) const {
@@ -114,7 +158,9 @@ std::optional<boost::json::value> parse_json(std::string_view text) {
   boost::system::error_code error;
   parser.write(text, error);
   if (error) return std::nullopt;
-  return parser.release();
+  boost::json::value value = parser.release();
+  if (!is_finite(value)) return std::nullopt;
+  return value;
 }
 
 }  // namespace loopcast::http

@@ -34,7 +34,8 @@ class Query {
   std::vector<Pair> pairs_;
 };
 
-// Header fields in the order of arrival. Names are found whatever their case.
+// Header fields in the order of arrival. Names are found whatever their case. Fields that hold a
+// list may come in several lines, which are one list (RFC 9110, section 5.3): read those by list().
 class Headers {
  public:
   using Field = std::pair<std::string, std::string>;
@@ -46,7 +47,11 @@ class Headers {
   void set(std::string_view name, std::string value);
   // The first value of `name`; empty if it is absent.
   std::string_view get(std::string_view name) const;
-  bool has(std::string_view name) const;
+  // The values of all lines of `name`, in their order, separated by ", "; empty if it is absent.
+  std::string list(std::string_view name) const;
+  bool has(std::string_view name) const { return count(name) > 0; }
+  // How many lines of that name there are.
+  size_t count(std::string_view name) const;
   const std::vector<Field>& fields() const { return fields_; }
 
  private:
@@ -68,6 +73,11 @@ struct Request {
   bool secure = false;
   // What the {names} of the route's pattern matched; filled by the router.
   std::vector<std::pair<std::string, std::string>> params;
+
+  // This without its body and without what only its handler needs: for what is told about it while
+  // and after it is answered. Keeps Accept-Language, Origin, User-Agent and the two headers of a
+  // CORS preflight.
+  Request brief() const;
 
   // The first value of the header `name`; empty if it is absent.
   std::string_view header(std::string_view name) const { return headers.get(name); }
@@ -115,11 +125,17 @@ struct Response {
   }
 };
 
-// JSON from the network: valid UTF-8, at most 32 levels deep; nullopt for everything else.
+// JSON from the network: valid UTF-8, at most 32 levels deep, every number within the range of a
+// double (RFC 8259, section 6); nullopt for everything else.
 std::optional<boost::json::value> parse_json(std::string_view text);
 
 // ASCII letters only.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
+// Without spaces and tabs at both ends (OWS of RFC 9110, section 5.6.3).
+std::string_view trim(std::string_view text);
+// The next element of a comma-separated list without quoted strings, trimmed, taken from the front
+// of `list` together with its comma. Elements may be empty.
+std::string_view take_element(std::string_view& list);
 // Whether the comma-separated header value `list` has the token (RFC 9110, section 5.6.1).
 bool list_has_token(std::string_view list, std::string_view token);
 

@@ -7,6 +7,24 @@
 namespace loopcast::http {
 namespace {
 
+TEST(Headers, ListsMayComeInSeveralLines) {
+  Headers headers;
+  headers.add("Accept", "a");
+  headers.add("X", "b");
+  headers.add("accept", "c, d");
+  EXPECT_EQ(headers.list("ACCEPT"), "a, c, d");
+  EXPECT_EQ(headers.get("accept"), "a");
+  EXPECT_EQ(headers.count("accept"), 2u);
+  EXPECT_EQ(headers.list("none"), "");
+}
+
+TEST(ParseJson, RefusesNumbersBeyondADouble) {
+  for (const char* text : {"1e999", "[13E456]", R"({"a":{"b":[1,-1e400]}})"})
+    EXPECT_FALSE(parse_json(text)) << text;
+  for (const char* text : {"1e308", "[0.1]", "1e-999", R"({"a":12345678901234567890})"})
+    EXPECT_TRUE(parse_json(text)) << text;
+}
+
 TEST(Message, HeadersAreFoundWhateverTheirCase) {
   Headers headers;
   headers.add("Content-Type", "a");

@@ -32,7 +32,10 @@ std::string response_head(const Response& response, bool keep_alive) {
     const uint64_t length = response.file ? response.file->length() : response.body.size();
     out += "Content-Length: " + std::to_string(length) + "\r\n";
   }
-  out += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  out += keep_alive ? "Connection: keep-alive" : "Connection: close";
+  // RFC 9110, section 7.8.
+  if (response.headers.has("upgrade")) out += ", Upgrade";
+  out += "\r\n\r\n";
   return out;
 }
 

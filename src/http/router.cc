@@ -1,6 +1,7 @@
 #include "http/router.h"
 
 #include <algorithm>
+#include <cctype>
 #include <stdexcept>
 
 namespace loopcast::http {
@@ -42,6 +43,16 @@ std::string join(const std::vector<std::string>& items) {
 }
 
 }  // namespace
+
+std::string allowed_headers(const Request& preflight) {
+  constexpr size_t kMaxLength = 1024;
+  std::string asked = preflight.headers.list("access-control-request-headers");
+  const bool names = std::ranges::all_of(asked, [](unsigned char c) {
+    return std::isalnum(c) || std::string_view("!#$%&'*+-.^_`|~, \t").find(static_cast<char>(c)) !=
+                                  std::string_view::npos;
+  });
+  return names && asked.size() <= kMaxLength ? asked : std::string();
+}
 
 std::string allowed_origin(const std::vector<std::string>& origins, std::string_view origin) {
   if (origin.empty()) return {};
@@ -101,7 +112,7 @@ const CorsRule* Router::cors_rule(std::string_view path) const {
 Response Router::problem(const Request& request, unsigned status, std::string_view code,
                          std::string_view english) const {
   if (!wording_) return Response::problem(status, code, english);
-  return Response::problem(status, code, wording_(code, request.header("accept-language")));
+  return Response::problem(status, code, wording_(code, request.headers.list("accept-language")));
 }
 
 size_t Router::max_body(std::string_view method, std::string_view path) const {
@@ -121,39 +132,76 @@ Task<Response> Router::answer(Request request) const {
     observer_(asked, response);
     co_return response;
   }
-  if (found.allowed.empty() && fallback_ && (request.method == "GET" || request.method == "HEAD"))
-    co_return co_await fallback_(std::move(request));
-  if (found.allowed.empty() && request.method != "OPTIONS")
-    co_return problem(request, 404, "not_found", "There is nothing here");
-
-  std::vector<std::string> allowed = std::move(found.allowed);
-  if (allowed.empty()) allowed = {"GET", "HEAD"};
-  allowed.emplace_back("OPTIONS");
-  Response response = request.method == "OPTIONS" ? Response::empty(204)
-                                                  : problem(request, 405, "method_not_allowed",
-                                                            "This method is not allowed here");
-  response.set("Allow", join(allowed));
+  if (request.method == "OPTIONS")
+    co_return co_await answer_options(std::move(request), std::move(found));
+  const Request head = request.brief();
+  if (found.allowed.empty()) {
+    if (!fallback_) co_return problem(head, 404, "not_found", "There is nothing here");
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    if (!reads) request.method = "HEAD";
+    Response response = co_await fallback_(std::move(request));
+    if (reads || response.status == 404) co_return response;
+    found.allowed = {"GET", "HEAD"};
+  }
+  found.allowed.emplace_back("OPTIONS");
+  Response response = problem(head, 405, "method_not_allowed", "This method is not allowed here");
+  response.set("Allow", join(found.allowed));
   co_return response;
 }
 
-Task<Response> Router::handle(Request request) const {
+Task<Response> Router::answer_options(Request request, Match found) const {
+  if (found.allowed.empty()) found.allowed = {"GET", "HEAD"};
+  found.allowed.emplace_back("OPTIONS");
+  Response response = Response::empty(204);
+  response.set("Allow", join(found.allowed));
+  for (const auto& [method, header] :
+       {std::pair{"POST", "Accept-Post"}, std::pair{"PATCH", "Accept-Patch"}}) {
+    const Match other = match(method, request.path);
+    if (other.route && !other.route->options.accepts.empty())
+      response.set(header, other.route->options.accepts);
+  }
+  co_return response;
+}
+
+std::string Router::methods_below(std::string_view prefix) const {
+  std::vector<std::string> methods;
+  for (const Route& route : routes_)
+    if (route.pattern.starts_with(prefix) && std::ranges::count(methods, route.method) == 0)
+      methods.push_back(route.method);
+  for (const char* method : {"HEAD", "OPTIONS"})
+    if (std::ranges::count(methods, method) == 0) methods.emplace_back(method);
+  return join(methods);
+}
+
+void Router::add_cors(const Request& request, Response& response) const {
+  for (const Default& header : defaults_)
+    if (request.path.starts_with(header.prefix) && !response.headers.has(header.name))
+      response.set(header.name, header.value);
   const CorsRule* rule = cors_rule(request.path);
-  const std::string origin =
-      rule ? allowed_origin(rule->origins, request.header("origin")) : std::string();
-  const bool preflight =
-      request.method == "OPTIONS" && request.headers.has("access-control-request-method");
-  Response response = co_await answer(std::move(request));
-  if (!rule) co_return response;
+  if (!rule) return;
+  const std::string origin = allowed_origin(rule->origins, request.header("origin"));
   // What is allowed depends on who asks: caches must know.
   if (origin != "*") response.headers.add("Vary", "Origin");
-  if (origin.empty()) co_return response;
+  if (origin.empty()) return;
+  const std::string_view asked = request.header("access-control-request-method");
+  const bool options = request.method == "OPTIONS";
+  const Match meant = match(options && !asked.empty() ? asked : request.method, request.path);
+  if (meant.route && meant.route->options.same_origin) return;
   response.set("Access-Control-Allow-Origin", origin);
   response.set("Access-Control-Expose-Headers", rule->expose_headers);
-  if (preflight) {
-    response.set("Access-Control-Allow-Methods", std::string(response.headers.get("allow")));
-    response.set("Access-Control-Allow-Headers", rule->allow_headers);
-    response.set("Access-Control-Max-Age", "600");
-  }
+  if (!options) return;
+  // Also without a preflight: there are clients that learn from a plain OPTIONS whether the
+  // resources that they are going to make take PATCH.
+  response.set("Access-Control-Allow-Methods", methods_below(rule->prefix));
+  if (asked.empty()) return;
+  response.set("Access-Control-Allow-Headers", allowed_headers(request));
+  response.set("Access-Control-Max-Age", "600");
+}
+
+Task<Response> Router::handle(Request request) const {
+  const Request head = request.brief();
+  Response response = co_await answer(std::move(request));
+  add_cors(head, response);
   co_return response;
 }
 

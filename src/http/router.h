@@ -20,6 +20,11 @@ inline constexpr size_t kDefaultMaxBody = 64 * 1024;
 
 struct RouteOptions {
   size_t max_body = kDefaultMaxBody;
+  // The media type of its bodies, told to OPTIONS: Accept-Post (W3C LDP, section 7.1) for POST,
+  // Accept-Patch (RFC 5789, section 3.1) for PATCH. Empty: not told.
+  std::string accepts = {};
+  // Pages of other origins are not for it, whatever the rule of its path says.
+  bool same_origin = false;
 };
 
 // The sentence for an error code of ours ("not_found", "method_not_allowed", "too_large",
@@ -39,11 +44,16 @@ struct RouteInfo {
 struct CorsRule {
   std::string prefix;
   std::vector<std::string> origins;  // exact, e.g. "https://example.org"; "*" is every origin
-  // Request headers that a page may send besides the simple ones.
-  std::string allow_headers = "authorization, content-type, if-match, token";
   // Response headers that a page may read.
-  std::string expose_headers = "location, etag, link, accept-patch";
+  std::string expose_headers =
+      "location, etag, link, accept-patch, accept-post, allow, retry-after, content-range, "
+      "accept-ranges, content-length, www-authenticate, x-request-id";
 };
+
+// The value of Access-Control-Allow-Headers for a preflight that asks for these: nothing is given
+// away by them where no cookie is, and every library has one more of its own. Empty if it asks for
+// none, or for what cannot be names of headers.
+std::string allowed_headers(const Request& preflight);
 
 // The value of Access-Control-Allow-Origin for this Origin: "*", the origin, or empty (no access).
 std::string allowed_origin(const std::vector<std::string>& origins, std::string_view origin);
@@ -59,12 +69,20 @@ class Router {
   void set_wording(Wording wording) { wording_ = std::move(wording); }
   void set_observer(Observer observer) { observer_ = std::move(observer); }
   void add_cors(CorsRule rule) { cors_.push_back(std::move(rule)); }
-  // Answers GET and HEAD of paths that no pattern matches (static files).
+  // A header of every answer to paths that begin with `prefix` and do not set it themselves.
+  void add_default(std::string prefix, std::string name, std::string value) {
+    defaults_.push_back({std::move(prefix), std::move(name), std::move(value)});
+  }
+  // Answers GET and HEAD of paths that no pattern matches (static files). Other methods get 405
+  // where it finds something.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
 
   // A problem that no handler has seen. `english`: its title without a wording.
   Response problem(const Request& request, unsigned status, std::string_view code,
                    std::string_view english) const;
+
+  // The headers of CORS for an answer that no handler made; handle() has done it already.
+  void add_cors(const Request& request, Response& response) const;
 
   // Every route added, in that order: for a test that holds the API's description against them.
   std::vector<RouteInfo> routes() const;
@@ -90,12 +108,21 @@ class Router {
     std::vector<std::pair<std::string, std::string>> params;
     std::vector<std::string> allowed;  // methods of the path; empty: no such path
   };
+  struct Default {
+    std::string prefix;
+    std::string name;
+    std::string value;
+  };
   Match match(std::string_view method, std::string_view path) const;
+  // The methods of all routes below `prefix`.
+  std::string methods_below(std::string_view prefix) const;
+  Task<Response> answer_options(Request request, Match found) const;
   const CorsRule* cors_rule(std::string_view path) const;
   Task<Response> answer(Request request) const;
 
   std::vector<Route> routes_;
   std::vector<CorsRule> cors_;
+  std::vector<Default> defaults_;
   Handler fallback_;
   Wording wording_;
   Observer observer_;

@@ -75,11 +75,16 @@ TEST_F(RouterTest, NamesTheMethodsOfAPath) {
 
 TEST_F(RouterTest, FallbackAnswersUnknownPathsOnly) {
   router_.add("POST", "/a", answering("post"));
-  router_.set_fallback(answering("file"));
+  router_.set_fallback([](Request request) -> Task<Response> {
+    if (request.path == "/b") co_return Response::text("file");
+    co_return Response::problem(404, "not_found", "Nothing");
+  });
   EXPECT_EQ(ask("GET", "/b").body, "file");
   EXPECT_EQ(ask("HEAD", "/b").body, "file");
   EXPECT_EQ(ask("GET", "/a").status, 405u);
-  EXPECT_EQ(ask("PUT", "/b").status, 404u);
+  EXPECT_EQ(ask("PUT", "/b").status, 405u);
+  EXPECT_EQ(ask("PUT", "/b").headers.get("allow"), "GET, HEAD, OPTIONS");
+  EXPECT_EQ(ask("PUT", "/c").status, 404u);
 }
 
 TEST_F(RouterTest, CrossOriginAccess) {
@@ -98,8 +103,58 @@ TEST_F(RouterTest, CrossOriginAccess) {
       ask("OPTIONS", "/whip",
           {{"Origin", "https://a.example"}, {"Access-Control-Request-Method", "POST"}});
   EXPECT_EQ(preflight.status, 204u);
-  EXPECT_EQ(preflight.headers.get("access-control-allow-methods"), "POST, OPTIONS");
-  EXPECT_TRUE(preflight.headers.has("access-control-allow-headers"));
+  EXPECT_EQ(preflight.headers.get("access-control-allow-methods"), "POST, HEAD, OPTIONS");
+}
+
+TEST_F(RouterTest, PreflightsGetTheHeadersThatTheyAskFor) {
+  router_.add("POST", "/whip", answering("ok"));
+  router_.add("PATCH", "/whip/{id}", answering("ok"));
+  router_.add_cors({.prefix = "/whip", .origins = {"*"}});
+  const auto headers_for = [&](const std::string& asked) {
+    return std::string(ask("OPTIONS", "/whip",
+                           {{"Origin", "https://a.example"},
+                            {"Access-Control-Request-Method", "POST"},
+                            {"Access-Control-Request-Headers", asked}})
+                           .headers.get("access-control-allow-headers"));
+  };
+  EXPECT_EQ(headers_for("authorization,oven-capabilities"), "authorization,oven-capabilities");
+  EXPECT_EQ(headers_for("x\"y"), "");
+  EXPECT_EQ(headers_for(std::string(2'000, 'x')), "");
+  const Response plain = ask("OPTIONS", "/whip", {{"Origin", "https://a.example"}});
+  EXPECT_EQ(plain.headers.get("access-control-allow-methods"), "POST, PATCH, HEAD, OPTIONS")
+      << "those of the resources that it makes too";
+  EXPECT_EQ(plain.headers.get("allow"), "POST, OPTIONS");
+}
+
+TEST_F(RouterTest, OptionsTellWhatABodyMayBe) {
+  router_.add("POST", "/whip", answering("ok"), {.accepts = "application/sdp"});
+  router_.add("PATCH", "/whip/{id}", answering("ok"), {.accepts = "application/x"});
+  EXPECT_EQ(ask("OPTIONS", "/whip").headers.get("accept-post"), "application/sdp");
+  EXPECT_FALSE(ask("OPTIONS", "/whip").headers.has("accept-patch"));
+  EXPECT_EQ(ask("OPTIONS", "/whip/1").headers.get("accept-patch"), "application/x");
+}
+
+TEST_F(RouterTest, SomeRoutesAreForNoOtherOrigin) {
+  router_.add("POST", "/api/users", answering("ok"), {.same_origin = true});
+  router_.add("GET", "/api/users", answering("ok"));
+  router_.add_cors({.prefix = "/api/", .origins = {"*"}});
+  const Headers::Field origin{"Origin", "https://a.example"};
+  EXPECT_FALSE(ask("POST", "/api/users", {origin}).headers.has("access-control-allow-origin"));
+  EXPECT_TRUE(ask("GET", "/api/users", {origin}).headers.has("access-control-allow-origin"));
+  const auto preflight = [&](const char* method) {
+    return ask("OPTIONS", "/api/users", {origin, {"Access-Control-Request-Method", method}});
+  };
+  EXPECT_FALSE(preflight("POST").headers.has("access-control-allow-origin"));
+  EXPECT_TRUE(preflight("GET").headers.has("access-control-allow-origin"));
+}
+
+TEST_F(RouterTest, DefaultHeadersOfAPrefix) {
+  router_.add("GET", "/api/a", answering("ok"));
+  router_.add("GET", "/b", answering("ok"));
+  router_.add_default("/api/", "Cache-Control", "no-store");
+  EXPECT_EQ(ask("GET", "/api/a").headers.get("cache-control"), "no-store");
+  EXPECT_EQ(ask("GET", "/api/none").headers.get("cache-control"), "no-store");
+  EXPECT_FALSE(ask("GET", "/b").headers.has("cache-control"));
 }
 
 TEST_F(RouterTest, EveryOrigin) {

@@ -5,12 +5,15 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/address.h"
 #include "base/expected.h"
+#include "base/ip_prefix.h"
+#include "base/time.h"
 #include "http/counters.h"
 #include "http/engineio.h"
 #include "http/router.h"
@@ -21,6 +24,17 @@ namespace loopcast::http {
 struct ListenAddress {
   SocketAddress address;  // port 0: the system chooses, see Server::addresses()
   bool tls = false;
+  // A machine without this family of addresses does without it.
+  bool optional = false;
+};
+
+// A request that has been answered, for a log of them. Refers to what goes when the call returns.
+struct AccessEntry {
+  const Request& request;  // without its body; see Request::brief
+  unsigned status = 0;
+  uint64_t bytes = 0;     // of the answer's body
+  Duration time;          // from its first byte to the last of its answer
+  bool complete = false;  // whether the answer was sent to its end
 };
 
 struct ServerOptions {
@@ -29,18 +43,29 @@ struct ServerOptions {
   std::string tls_certificate;
   std::string tls_key;
   // Peers whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed. Nobody else's are.
-  std::vector<IpAddress> trusted_proxies;
+  std::vector<IpPrefix> trusted_proxies;
+
+  // Who has signed in. `authenticate` finds out whether a token is good, and otherwise makes the
+  // answer to that request, whose body it does not see; `knows_token` says of a token whether it
+  // was good a short while ago, and must be quick. Without them everybody counts as a user.
+  std::function<Task<std::optional<Response>>(const Request& head, std::string token)> authenticate;
+  std::function<bool(std::string_view token)> knows_token;
+  // Bytes that all who have not signed in may make the server keep: see Strangers.
+  size_t stranger_budget = 32 << 20;
+  // What somebody who has not signed in may send with a request: names and passwords.
+  size_t max_stranger_body = 4 * 1024;
 
   // 16 kB of header: a token and long cookies fit, a memory attack does not.
   size_t max_header = 16 * 1024;
+  // Of clients that have signed in; those of strangers are bounded by their budget.
   size_t max_connections = 10'000;
-  // Of one IPv4 address or one IPv6 /64 (what one customer of a provider has). Connections from
-  // trusted proxies are not limited.
+  // Of one IPv4 address or one IPv6 /64, and more of wider networks: see ClientNetworks.
+  // Connections from trusted proxies are not limited.
   size_t max_connections_per_ip = 512;
   // From the first byte of a request (and from the start of a connection) to the end of its header,
   // and the same for a TLS handshake.
   std::chrono::milliseconds header_timeout{10'000};
-  // For the whole body.
+  // For a body; half a millisecond more for each byte of it that has come.
   std::chrono::milliseconds body_timeout{30'000};
   // Between requests of one connection.
   std::chrono::milliseconds idle_timeout{60'000};
@@ -49,9 +74,15 @@ struct ServerOptions {
   // How long stop() lets requests finish.
   std::chrono::milliseconds stop_timeout{5'000};
 
+  // The value of Strict-Transport-Security in answers over TLS; empty: no such header.
+  std::string strict_transport_security;
+  // Told of each request after it was answered; may be empty. Must not throw.
+  std::function<void(const AccessEntry&)> access_log;
   // Told what went wrong inside (exceptions of handlers); may be empty. Must not throw.
   std::function<void(std::string_view)> log;
 };
+
+class Strangers;
 
 class Server {
  public:
@@ -64,10 +95,13 @@ class Server {
   // Requests to the path of `engine` go there and not to the router. It outlives the server.
   void mount(EngineIo& engine);
 
-  // Binds every address. On an error ("listen_failed", "tls_invalid") nothing listens.
+  // Binds every address but the optional ones that cannot be. On an error ("listen_failed",
+  // "tls_invalid") nothing listens.
   Status start();
   // Where it listens, in the order of the options.
-  std::vector<SocketAddress> addresses() const;
+  std::vector<ListenAddress> addresses() const;
+
+  const Strangers& strangers() const;
 
   // Reads the certificate and the key again; connections made from now on use them. On an error
   // ("tls_invalid") the old ones stay.

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "http/signal.h"
+#include "http/strangers.h"
 
 namespace loopcast::http {
 namespace {
@@ -41,7 +42,7 @@ class ServerTest : public ::testing::Test {
 
   Task<TcpSocket> connect() {
     const tcp::endpoint endpoint(asio::ip::address_v4::loopback(),
-                                 server_->addresses().front().port);
+                                 server_->addresses().front().address.port);
     TcpSocket socket(context_.get_executor());
     co_await socket.async_connect(endpoint, use_task);
     co_return socket;
@@ -154,6 +155,165 @@ TEST_F(ServerTest, RefusesWhatIsMalformed) {
   EXPECT_EQ(counters_.connections, 0u);
 }
 
+TEST_F(ServerTest, TakesNothingBehindARequestWhoseEndIsNotKnown) {
+  start();
+  const std::string smuggled = get("/hello");
+  for (const char* coding : {"gzip", "identity", "chunked, gzip", "gzip, chunked", "xchunked"}) {
+    const std::string answer = exchange({std::string("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-"
+                                                     "Encoding: ") +
+                                         coding + "\r\n\r\n" + smuggled});
+    EXPECT_TRUE(status_of(answer) == 400 || status_of(answer) == 501) << coding;
+    EXPECT_EQ(answer.find("hello"), std::string::npos) << coding;
+    EXPECT_NE(answer.find("Connection: close"), std::string::npos) << coding;
+  }
+  for (const char* fields :
+       {"Transfer-Encoding : chunked\r\n", "Transfer-Encoding: gzip\r\nTransfer-Encoding: x\r\n",
+        "Content-Length: 1\r\nContent-Length: 2\r\n", "Content-Length: 1, 2\r\n",
+        "Content-Length: +1\r\n", "Content-Length: 0x1\r\n", " Content-Length: 1\r\n"}) {
+    const std::string answer =
+        exchange({std::string("POST /echo HTTP/1.1\r\nHost: a\r\n") + fields + "\r\n" + smuggled});
+    EXPECT_EQ(status_of(answer), 400) << fields;
+    EXPECT_EQ(answer.find("hello"), std::string::npos) << fields;
+  }
+  EXPECT_EQ(
+      status_of(exchange({"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + smuggled})),
+      400);
+}
+
+TEST_F(ServerTest, PassesOverEmptyLinesBeforeARequest) {
+  start();
+  EXPECT_TRUE(exchange({"\r\n" + get("/hello")}).ends_with("hello"));
+  EXPECT_TRUE(exchange({"\r\n", "\r\n", get("/hello")}).ends_with("hello"));
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "\r\n";
+  EXPECT_EQ(status_of(exchange({many + get("/hello")})), 400);
+}
+
+TEST_F(ServerTest, SaysContinueToNobodyWhoDoesNotKnowIt) {
+  start();
+  const std::string answer =
+      exchange({"POST /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab"});
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_EQ(status_of(exchange({get("/hello", "Expect: something\r\n")})), 417);
+}
+
+TEST_F(ServerTest, ErrorsBeforeTheRouterHaveCorsToo) {
+  router_.add_cors({.prefix = "/echo", .origins = {"*"}});
+  start();
+  const std::string origin = "Origin: http://other.example\r\n";
+  const auto allowed = [](const std::string& answer) {
+    return answer.find("Access-Control-Allow-Origin: *\r\n") != std::string::npos;
+  };
+  const std::string large =
+      exchange({"POST /echo HTTP/1.1\r\nHost: a\r\n" + origin + "Content-Length: 65537\r\n\r\n"});
+  EXPECT_EQ(status_of(large), 413);
+  EXPECT_TRUE(allowed(large));
+  const std::string target = exchange({get("/echo/a%2Fb", origin)});
+  EXPECT_EQ(status_of(target), 400);
+  EXPECT_TRUE(allowed(target));
+}
+
+TEST_F(ServerTest, EveryAnswerSaysThatItIsNotToBeGuessedAt) {
+  start();
+  for (const std::string& answer :
+       {exchange({get("/hello")}), exchange({get("/nothing")}), exchange({"nonsense\r\n\r\n"})})
+    EXPECT_NE(answer.find("X-Content-Type-Options: nosniff\r\n"), std::string::npos);
+}
+
+TEST_F(ServerTest, BoundsTheNumberOfHeaders) {
+  start();
+  std::string many;
+  for (int i = 0; i < 101; ++i) many += "a: b\r\n";
+  EXPECT_EQ(status_of(exchange({get("/hello", many)})), 431);
+  EXPECT_EQ(status_of(exchange({"GET /hello HTTP/1.1\r\n" + many + many})), 431)
+      << "before their end has come";
+  EXPECT_TRUE(exchange({get("/hello", many.substr(0, 6 * 80))}).ends_with("hello"));
+}
+
+// A server whose users have the token "good".
+class StrangerTest : public ServerTest {
+ protected:
+  StrangerTest() {
+    options_.knows_token = [this](std::string_view token) { return token == known_; };
+    options_.authenticate = [this](const Request&,
+                                   std::string token) -> Task<std::optional<Response>> {
+      ++authenticated_;
+      if (token != "good") co_return Response::problem(401, "unauthorized", "Sign in");
+      known_ = token;
+      co_return std::nullopt;
+    };
+  }
+  static std::string post(size_t size, const std::string& more = {}) {
+    return "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: " +
+           std::to_string(size) + "\r\n" + more + "\r\n";
+  }
+  std::string known_ = "none";
+  int authenticated_ = 0;
+};
+
+TEST_F(StrangerTest, SendLargeBodiesWhenTheyHaveSignedInOnly) {
+  start();
+  const std::string large(40'000, 'x');
+  EXPECT_EQ(status_of(exchange({post(4'096), std::string(4'096, 'x')})), 200);
+  EXPECT_EQ(authenticated_, 0);
+  EXPECT_EQ(status_of(exchange({post(large.size()), large})), 401);
+  EXPECT_EQ(status_of(exchange({post(large.size(), "Authorization: Bearer bad\r\n"), large})), 401);
+  EXPECT_EQ(status_of(exchange({post(large.size(), "Authorization: Bearer good\r\n"), large})),
+            200);
+  EXPECT_EQ(authenticated_, 3);
+  EXPECT_EQ(status_of(exchange({post(large.size(), "Authorization: Bearer good\r\n"), large})),
+            200);
+  EXPECT_EQ(authenticated_, 3) << "known now";
+  EXPECT_EQ(counters_.requests_not_signed_in, 2u);
+  const std::string chunked =
+      "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1770\r\n" +
+      std::string(6'000, 'x') + "\r\n0\r\n\r\n";
+  EXPECT_EQ(status_of(exchange({chunked})), 413);
+}
+
+TEST_F(StrangerTest, AreTurnedAwayWhereThereIsNoRoom) {
+  options_.stranger_budget = 2 * 14 * 1024 + 8 * 1024;
+  start();
+  run([&]() -> Task<> {
+    TcpSocket first = co_await connect();
+    TcpSocket second = co_await connect();
+    // Both are in the middle of a request, and all are of one address.
+    const std::string begin = "GET /hello HTTP/1.1\r\n";
+    co_await asio::async_write(first, asio::buffer(begin), use_task);
+    co_await asio::async_write(second, asio::buffer(begin), use_task);
+    TcpSocket third = co_await connect();
+    const std::string request = get("/hello");
+    co_await asio::async_write(third, asio::buffer(request), use_task);
+    const std::string answer = co_await read_all(third);
+    EXPECT_EQ(status_of(answer), 503);
+    EXPECT_EQ(counters_.connections_no_room, 1u);
+    EXPECT_LE(server_->strangers().bytes(), options_.stranger_budget);
+  });
+}
+
+TEST_F(StrangerTest, AreNoneOnceTheyBringAGoodToken) {
+  options_.stranger_budget = 20 * 1024;
+  known_ = "good";
+  start();
+  run([&]() -> Task<> {
+    TcpSocket user = co_await connect();
+    const std::string request =
+        "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n";
+    co_await asio::async_write(user, asio::buffer(request), use_task);
+    while (server_->strangers().shares() > 0 || counters_.requests == 0) {
+      Timer turn(context_.get_executor(), Timer::duration::zero());
+      co_await turn.async_wait(use_task);
+    }
+    EXPECT_EQ(server_->strangers().bytes(), 0u);
+    TcpSocket stranger = co_await connect();
+    const std::string other = get("/hello");
+    co_await asio::async_write(stranger, asio::buffer(other), use_task);
+    const std::string answer = co_await read_all(stranger);
+    EXPECT_EQ(status_of(answer), 200);
+    EXPECT_EQ(counters_.connections, 1u) << "the user is still there";
+  });
+}
+
 TEST_F(ServerTest, BoundsHeaders) {
   start();
   EXPECT_EQ(status_of(exchange({get("/hello", "X: " + std::string(20'000, 'x') + "\r\n")})), 431);
@@ -197,7 +357,7 @@ TEST_F(ServerTest, BelievesNobodyAboutTheClient) {
 }
 
 TEST_F(ServerTest, BelievesItsProxies) {
-  options_.trusted_proxies = {IpAddress::v4(127, 0, 0, 1), IpAddress::v4(10, 0, 0, 1)};
+  options_.trusted_proxies = {*IpPrefix::parse("127.0.0.1"), *IpPrefix::parse("10.0.0.0/24")};
   start();
   const std::string answer = exchange({get("/who",
                                            "X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.0.0.1\r\n"
@@ -212,8 +372,11 @@ TEST_F(ServerTest, BoundsConnectionsOfOneAddress) {
     TcpSocket first = co_await connect();
     TcpSocket second = co_await connect();
     TcpSocket third = co_await connect();
-    const std::string nothing = co_await read_all(third);
-    EXPECT_EQ(nothing, "");
+    const std::string request = get("/hello");
+    co_await asio::async_write(third, asio::buffer(request), use_task);
+    const std::string answer = co_await read_all(third);
+    EXPECT_EQ(status_of(answer), 503);
+    EXPECT_NE(answer.find("\"server_full\""), std::string::npos);
     EXPECT_EQ(counters_.connections, 2u);
     EXPECT_EQ(counters_.connections_over_ip_limit, 1u);
   });
@@ -225,8 +388,13 @@ TEST_F(ServerTest, BoundsAllConnections) {
   run([&]() -> Task<> {
     TcpSocket first = co_await connect();
     TcpSocket second = co_await connect();
-    const std::string nothing = co_await read_all(second);
-    EXPECT_EQ(nothing, "");
+    const std::string request = get("/hello");
+    co_await asio::async_write(second, asio::buffer(request), use_task);
+    const std::string answer = co_await read_all(second);
+    EXPECT_EQ(status_of(answer), 503);
+    const size_t head = answer.find("\r\n\r\n") + 4;
+    EXPECT_NE(answer.find("Content-Length: " + std::to_string(answer.size() - head) + "\r\n"),
+              std::string::npos);
     EXPECT_EQ(counters_.connections_over_limit, 1u);
   });
 }
@@ -235,7 +403,7 @@ TEST_F(ServerTest, DropsClientsThatTakeTheirTime) {
   options_.header_timeout = std::chrono::milliseconds(20);
   options_.idle_timeout = std::chrono::milliseconds(20);
   start();
-  EXPECT_EQ(exchange({"GET / HT"}), "");
+  EXPECT_EQ(status_of(exchange({"GET / HT"})), 408);
   EXPECT_EQ(exchange({}), "");
   const std::string kept = exchange({"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"});
   EXPECT_TRUE(kept.ends_with("hello"));  // closed after it was idle
@@ -273,7 +441,7 @@ TEST_F(ServerTest, StopLetsARequestFinish) {
 TEST_F(ServerTest, SaysWhyItCannotListen) {
   start();
   ServerOptions same = options_;
-  same.listen = {{server_->addresses().front(), false}};
+  same.listen = {server_->addresses().front()};
   Server second(context_, router_, same, counters_);
   EXPECT_EQ(second.start().error().code, "listen_failed");
   same.listen = {{{IpAddress::v4(127, 0, 0, 1), 0}, true}};

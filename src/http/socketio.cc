@@ -28,6 +28,11 @@ std::string_view Socket::header(std::string_view name) const {
   return handshake_->headers.get(name);
 }
 
+bool Socket::admit() {
+  const auto client = client_.lock();
+  return client && connected_ && client->admit();
+}
+
 int Socket::engine_protocol() const { return handshake_->protocol; }
 
 void Socket::emit(std::string_view event, json::array args, Attachments attachments) {

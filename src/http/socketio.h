@@ -65,7 +65,8 @@ class Socket {
   const std::string& name_space() const { return name_space_; }
   // A query parameter of the handshake; empty if absent.
   std::string_view query(std::string_view name) const;
-  // The payload of CONNECT (Socket.IO 5); an empty object if there was none.
+  // The payload of CONNECT (Socket.IO 5); an empty object if there was none. Null after on_connect
+  // has returned.
   const boost::json::value& auth() const { return auth_; }
   const SocketAddress& remote() const;
   // The header field of the handshake request; empty if absent.
@@ -73,6 +74,9 @@ class Socket {
   // 3 or 4.
   int engine_protocol() const;
   bool connected() const { return connected_; }
+  // Its client has signed in: see EngineSocket::admit(). False: there are as many as there may be,
+  // or it is gone.
+  bool admit();
 
   void emit(std::string_view event, boost::json::array args = {}, Attachments attachments = {});
   // So that socket.on('error') of the client fires: an ERROR packet for revision 4 clients, an
@@ -103,7 +107,7 @@ using SocketPtr = std::shared_ptr<Socket>;
 // event; both are counted and logged.
 struct NamespaceHandlers {
   // The client already has its CONNECT: what is emitted here reaches it. Refuse by emitting
-  // something and then disconnect(). Events that arrive meanwhile wait.
+  // something and then disconnect(). Nothing more is taken from the client meanwhile.
   std::function<Task<>(SocketPtr)> on_connect;
   std::function<Task<>(SocketPtr, Event)> on_event;
   std::function<void(SocketPtr, std::string_view reason)> on_disconnect;

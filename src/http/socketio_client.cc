@@ -48,6 +48,9 @@ void SocketClient::protocol_error() {
 void SocketClient::receive(std::string data, bool binary) {
   if (binary) {
     if (!partial_) return protocol_error();
+    partial_bytes_ += data.size();
+    // All together as much as one message.
+    if (partial_bytes_ > server_->options.engine.max_payload) return protocol_error();
     partial_attachments_.push_back(std::move(data));
     if (partial_attachments_.size() < partial_->attachments) return;
     SocketPacket packet = std::move(*partial_);
@@ -58,7 +61,10 @@ void SocketClient::receive(std::string data, bool binary) {
   auto packet = decode_socket_packet(data, server_->options.max_attachments);
   if (!packet) return protocol_error();
   if (packet->attachments > 0) {
+    // Nothing is kept for who has joined nothing.
+    if (!members_.contains(packet->name_space) && !joined_before_) return protocol_error();
     partial_ = std::move(packet);
+    partial_bytes_ = 0;
     return;
   }
   handle(std::move(*packet), {});
@@ -90,7 +96,11 @@ void SocketClient::join(const SocketPacket& packet) {
   const NamespaceHandlers* handlers = server_->handlers(name);
   if (!handlers || members_.size() >= server_->options.max_namespaces) {
     const json::object why{{"message", "Invalid namespace"}};
-    return send({SocketType::kConnectError, 0, name, std::nullopt, why}, {});
+    send({SocketType::kConnectError, 0, name, std::nullopt, why}, {});
+    // Who begins with that wants nothing that there is here.
+    const auto engine = engine_.lock();
+    if (engine && !joined_before_) engine->close("invalid namespace");
+    return;
   }
   auto member = std::make_shared<Member>(server_->context.get_executor());
   member->handlers = handlers;
@@ -109,6 +119,7 @@ void SocketClient::join(const SocketPacket& packet) {
   SocketPacket answer{SocketType::kConnect, 0, name, std::nullopt, std::nullopt};
   if (protocol() == 4) answer.data = json::object{{"sid", socket.id_}};
   send(std::move(answer), {});
+  if (const auto engine = engine_.lock()) engine->set_joining(true);
   asio::co_spawn(server_->context, pump(server_, std::move(member)), asio::detached);
 }
 
@@ -176,6 +187,15 @@ void SocketClient::send(SocketPacket packet, const Attachments& attachments) {
   for (const std::string& attachment : attachments) engine->send(attachment, true);
 }
 
+bool SocketClient::admit() {
+  const auto engine = engine_.lock();
+  return engine && engine->admit();
+}
+
+void SocketClient::joined() {
+  if (const auto engine = engine_.lock()) engine->set_joining(false);
+}
+
 void SocketClient::disconnect(Socket& socket) {
   const auto it = members_.find(socket.name_space());
   if (it == members_.end() || it->second->socket.get() != &socket) return;
@@ -208,6 +228,8 @@ Task<> SocketClient::pump(std::shared_ptr<SocketServer> server, std::shared_ptr<
     const bool fine = co_await call(server, std::move(connect));
     if (!fine) socket->disconnect();
   }
+  socket->auth_ = nullptr;
+  if (const auto client = socket->client_.lock()) client->joined();
   while (!server->stopped) {
     if (!member->events.empty()) {
       Event event = std::move(member->events.front());

@@ -64,6 +64,9 @@ class SocketClient : public std::enable_shared_from_this<SocketClient> {
   // For sockets and acknowledgements.
   void send(SocketPacket packet, const Attachments& attachments);
   void disconnect(Socket& socket);
+  bool admit();
+  // Who the client is in one more namespace has been found out.
+  void joined();
   int protocol() const { return handshake_->protocol; }
 
  private:
@@ -97,6 +100,7 @@ class SocketClient : public std::enable_shared_from_this<SocketClient> {
   // A binary packet whose attachments are not complete.
   std::optional<SocketPacket> partial_;
   Attachments partial_attachments_;
+  size_t partial_bytes_ = 0;
 };
 
 }  // namespace loopcast::http

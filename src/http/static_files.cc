@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "http/conditions.h"
 #include "http/range.h"
 
 namespace loopcast::http {
@@ -85,47 +86,64 @@ std::string etag_of(const struct stat& info) {
   return '"' + hex(nanoseconds) + '-' + hex(static_cast<uint64_t>(info.st_size)) + '"';
 }
 
-// RFC 9110, section 13.1.2: weak comparison, and "*" is any.
-bool etag_listed(string_view list, string_view etag) {
-  while (!list.empty()) {
-    const size_t comma = std::min(list.find(','), list.size());
-    string_view item = list.substr(0, comma);
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ')) item.remove_suffix(1);
-    if (item.starts_with("W/")) item.remove_prefix(2);
-    if (item == etag || item == "*") return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return false;
+// The weight of an element such as "text/html;q=0.8"; its name goes to `name`. 1 without a weight,
+// or with one that is none (RFC 9110, section 12.4.2).
+double weight_of(string_view element, string_view& name) {
+  const size_t semicolon = std::min(element.find(';'), element.size());
+  name = trim(element.substr(0, semicolon));
+  const string_view parameters = element.substr(semicolon);
+  const size_t q = parameters.find("q=");
+  if (q == string_view::npos) return 1;
+  double weight = 1;
+  const string_view digits = parameters.substr(q + 2);
+  std::from_chars(digits.data(), digits.data() + digits.size(), weight);
+  return weight;
 }
 
-bool unchanged(const Request& request, const struct stat& info, string_view etag) {
-  if (request.headers.has("if-none-match"))
-    return etag_listed(request.header("if-none-match"), etag);
-  const auto since = parse_http_date(request.header("if-modified-since"));
-  return since && info.st_mtim.tv_sec <= *since;
-}
-
-// Whether the client takes this content coding: named, and not with a weight of zero.
+// Whether the client takes this content coding: named, or as any other, and not with a weight of
+// zero.
 bool accepts_coding(string_view list, string_view coding) {
+  bool any = false;
   while (!list.empty()) {
-    const size_t comma = std::min(list.find(','), list.size());
-    string_view item = list.substr(0, comma);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    const size_t semicolon = std::min(item.find(';'), item.size());
-    string_view name = item.substr(0, semicolon);
-    while (name.ends_with(' ')) name.remove_suffix(1);
-    if (!equals_ignoring_case(name, coding)) continue;
-    const size_t q = item.find("q=");
-    return q == string_view::npos ||
-           item.substr(q + 2).find_first_of("123456789") != string_view::npos;
+    string_view name;
+    const double weight = weight_of(take_element(list), name);
+    if (equals_ignoring_case(name, coding)) return weight > 0;
+    if (name == "*") any = weight > 0;
   }
-  return false;
+  return any;
 }
 
-bool wants_page(const Request& request) {
-  return request.header("accept").find("text/html") != string_view::npos;
+// Whether the client takes HTML: who does not say what it takes does, and so does whoever does not
+// refuse it by name or by leaving it out (RFC 9110, section 12.5.1).
+bool takes_html(const Request& request) {
+  if (!request.headers.has("accept")) return true;
+  const std::string all = request.headers.list("accept");
+  string_view list = all;
+  // The most precise range decides.
+  int precision = -1;
+  bool taken = false;
+  while (!list.empty()) {
+    string_view name;
+    const double weight = weight_of(take_element(list), name);
+    const int of_this = equals_ignoring_case(name, "text/html") ? 2
+                        : equals_ignoring_case(name, "text/*")  ? 1
+                        : name == "*/*"                         ? 0
+                                                                : -1;
+    if (of_this < 0 || of_this < precision) continue;
+    precision = of_this;
+    taken = weight > 0;
+  }
+  return taken;
+}
+
+// Whether a path may be of the web app's pages and not of a file that is missing: it has no
+// extension, or who asks for it asks for a page.
+bool may_be_page(const Request& request) {
+  const string_view path = request.path;
+  // No page has a hidden name: who asks for /.git/config is looking for something else.
+  if (path.find("/.") != string_view::npos) return false;
+  return path.substr(path.rfind('/') + 1).find('.') == string_view::npos ||
+         request.headers.list("accept").find("text/html") != std::string::npos;
 }
 
 }  // namespace
@@ -133,7 +151,13 @@ bool wants_page(const Request& request) {
 void add_security_headers(Headers& headers, string_view content_security_policy) {
   headers.set("X-Content-Type-Options", "nosniff");
   headers.set("Referrer-Policy", "same-origin");
-  headers.set("X-Frame-Options", "SAMEORIGIN");
+  headers.set("X-Frame-Options", "DENY");
+  // Nothing that a page of ours needs beyond these, and nothing for what it embeds.
+  headers.set("Permissions-Policy",
+              "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), "
+              "autoplay=(self), picture-in-picture=(self), screen-wake-lock=(self), "
+              "clipboard-write=(self), geolocation=(), payment=(), usb=(), serial=(), hid=(), "
+              "midi=(), browsing-topics=()");
   if (!content_security_policy.empty())
     headers.set("Content-Security-Policy", std::string(content_security_policy));
 }
@@ -179,9 +203,14 @@ Response serve_file(const Request& request, int fd, string_view content_type) {
   response.set("ETag", etag);
   response.set("Last-Modified", http_date(info.st_mtim.tv_sec));
   response.set("Accept-Ranges", "bytes");
-  if (unchanged(request, info, etag)) {
-    response.status = 304;
-    return response;
+  switch (check_preconditions(request, etag, info.st_mtim.tv_sec)) {
+    case Precondition::kMet:
+      break;
+    case Precondition::kNotModified:
+      response.status = 304;
+      return response;
+    case Precondition::kFailed:
+      return Response::problem(412, "precondition_failed", "The file is not the one that is meant");
   }
   response.set("Content-Type", std::string(content_type));
   RangeResult range;
@@ -219,7 +248,7 @@ Response StaticFiles::handle(const Request& request) const {
   int fd = open_beneath(options_.root, path);
   const bool api = std::ranges::any_of(
       options_.api_prefixes, [&](const std::string& p) { return request.path.starts_with(p); });
-  if (fd < 0 && options_.single_page_app && !api && wants_page(request)) {
+  if (fd < 0 && options_.single_page_app && !api && may_be_page(request) && takes_html(request)) {
     path = "/index.html";
     fd = open_beneath(options_.root, path);
   }
@@ -227,9 +256,10 @@ Response StaticFiles::handle(const Request& request) const {
   string_view coding;
   // A part is always a part of the file itself.
   if (fd >= 0 && !request.headers.has("range")) {
+    const std::string codings = request.headers.list("accept-encoding");
     using Sibling = std::pair<string_view, string_view>;
     for (const auto& [name, extension] : {Sibling{"br", ".br"}, Sibling{"gzip", ".gz"}}) {
-      if (!accepts_coding(request.header("accept-encoding"), name)) continue;
+      if (!accepts_coding(codings, name)) continue;
       const int compressed = open_beneath(options_.root, path + std::string(extension));
       if (compressed < 0) continue;
       ::close(fd);

@@ -13,8 +13,9 @@ struct StaticOptions {
   std::string root;
   // Paths with this beginning have hashes in their names and never change.
   std::string immutable_prefix = "/assets/";
-  // An unknown path that a browser asks for as a page is answered with /index.html (the web app's
-  // own router shows it), unless it begins with one of these.
+  // An unknown path without an extension is answered with /index.html (the web app's own router
+  // shows it) to whoever takes HTML, and one with an extension to whoever asks for HTML by name,
+  // unless it begins with one of these.
   bool single_page_app = true;
   std::vector<std::string> api_prefixes = {"/api/", "/socket.io/", "/whip", "/whep"};
   std::string content_security_policy = {};  // empty: no such header
@@ -36,8 +37,8 @@ class StaticFiles {
   StaticOptions options_;
 };
 
-// One regular file as the answer to `request`: ETag, Last-Modified, If-None-Match,
-// If-Modified-Since, If-Range and one Range (RFC 9110, sections 13 and 14). Takes the descriptor.
+// One regular file as the answer to `request`: ETag, Last-Modified, the conditions of conditions.h,
+// If-Range and one Range (RFC 9110, sections 13 and 14). Takes the descriptor.
 // 404 if it is not a regular file.
 Response serve_file(const Request& request, int fd, std::string_view content_type);
 

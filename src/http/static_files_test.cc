@@ -112,15 +112,24 @@ TEST_F(StaticFilesTest, PagesAreAskedForAgain) {
 
 TEST_F(StaticFilesTest, UnknownPagesAreTheAppsOwn) {
   EXPECT_EQ(get("/watch/42", {{"Accept", "text/html,*/*"}}).status, 200u);
-  EXPECT_EQ(get("/watch/42").status, 404u);
+  EXPECT_EQ(get("/watch/42").status, 200u) << "previews and checks ask for nothing in particular";
+  EXPECT_EQ(get("/watch/42", {{"Accept", "*/*"}}).status, 200u);
+  EXPECT_EQ(get("/watch/42", {{"Accept", "image/png"}, {"Accept", "text/*;q=0.1"}}).status, 200u);
+  for (const char* accept : {"application/json", "image/*", "text/html;q=0, */*", "text/css"})
+    EXPECT_EQ(get("/watch/42", {{"Accept", accept}}).status, 404u) << accept;
+  EXPECT_EQ(get("/assets/missing.js", {{"Accept", "*/*"}}).status, 404u);
   EXPECT_EQ(get("/api/v2/nothing", {{"Accept", "text/html"}}).status, 404u);
 }
 
 TEST_F(StaticFilesTest, NeverLeavesTheFolder) {
   for (const char* path :
        {"/.secret", "/.git/config", "/link.txt", "/up/outside.txt", "/up/root/index.html",
-        "/assets", "/pipe", "/../outside.txt", "/index.html/x"})
-    EXPECT_EQ(get(path).status, 404u) << path;
+        "/assets", "/pipe", "/../outside.txt", "/index.html/x"}) {
+    EXPECT_EQ(get(path, {{"Accept", "text/plain"}}).status, 404u) << path;
+    const Response page = get(path);
+    EXPECT_TRUE(page.status == 404 || content(page) == "<html>page</html>") << path;
+  }
+  EXPECT_EQ(get("/.git/config", {{"Accept", "text/html"}}).status, 404u);
 }
 
 TEST_F(StaticFilesTest, Conditions) {
@@ -130,6 +139,11 @@ TEST_F(StaticFilesTest, Conditions) {
   EXPECT_EQ(get("/index.html", {{"If-None-Match", "\"x\", W/" + etag}}).status, 304u);
   EXPECT_EQ(get("/index.html", {{"If-None-Match", "\"x\""}}).status, 200u);
   EXPECT_EQ(get("/index.html", {{"If-None-Match", "*"}}).status, 304u);
+  EXPECT_EQ(get("/index.html", {{"If-None-Match", "\"x\""}, {"If-None-Match", etag}}).status, 304u);
+  EXPECT_EQ(get("/index.html", {{"If-Match", "\"x\", " + etag}}).status, 200u);
+  EXPECT_EQ(get("/index.html", {{"If-Match", "\"x\""}}).status, 412u);
+  EXPECT_EQ(get("/index.html", {{"If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"}}).status,
+            412u);
   EXPECT_EQ(get("/index.html", {{"If-Modified-Since", modified}}).status, 304u);
   EXPECT_EQ(get("/index.html", {{"If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"}}).status,
             200u);
@@ -159,6 +173,11 @@ TEST_F(StaticFilesTest, PrefersACompressedSibling) {
   EXPECT_EQ(with("br").headers.get("content-encoding"), "br");
   EXPECT_EQ(with("br").headers.get("content-type"), "text/javascript; charset=UTF-8");
   EXPECT_EQ(content(with("gzip;q=1.0, br;q=0")), "gzip");
+  EXPECT_EQ(content(with("*")), "brotli");
+  EXPECT_EQ(content(with("br;q=0, *;q=0.1")), "gzip");
+  EXPECT_EQ(content(get("/assets/app-1a2b.js",
+                        {{"Accept-Encoding", "deflate"}, {"Accept-Encoding", "br"}})),
+            "brotli");
   EXPECT_EQ(content(with("identity")), "0123456789");
   EXPECT_EQ(with("identity").headers.get("vary"), "Accept-Encoding");
   EXPECT_EQ(

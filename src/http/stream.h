@@ -25,6 +25,8 @@ struct WebSocketMessage {
 class WebSocket {
  public:
   virtual ~WebSocket() = default;
+  // From the next message on. Larger ones end it with close code 1009.
+  virtual void limit_messages(size_t bytes) = 0;
   // nullopt: closed by the peer, broken, or a message that is too large or malformed.
   virtual Task<std::optional<WebSocketMessage>> read() = 0;
   // False: broken. `data` stays valid until it returns.
@@ -54,10 +56,14 @@ class Stream {
   virtual Task<error_code> wait_writable() = 0;
   // Tells the peer that no more comes.
   virtual Task<> shutdown() = 0;
+  // The same where the peer's bytes can be read on afterwards; nothing where they cannot (TLS).
+  virtual void end_output() = 0;
+  // What is under way fails, and the connection stays.
+  virtual void cancel() = 0;
   // Closes the connection at once; what is under way fails.
   virtual void close() = 0;
-  // Answers a WebSocket handshake (RFC 6455, section 4.2). The stream is used up. nullptr: the
-  // request is no good handshake, or the connection broke.
+  // Answers a WebSocket handshake (RFC 6455, section 4.2) for which find_handshake_fault() found
+  // nothing. The stream is used up. nullptr: the connection broke.
   virtual Task<std::shared_ptr<WebSocket>> accept_websocket(const Request& request,
                                                             size_t max_message) = 0;
 };
@@ -66,7 +72,8 @@ std::unique_ptr<Stream> make_plain_stream(TcpSocket socket);
 std::unique_ptr<Stream> make_tls_stream(TcpSocket socket,
                                         const std::shared_ptr<asio::ssl::context>& context);
 
-// Whether the request asks for a WebSocket in a form that accept_websocket() takes.
-bool is_websocket_handshake(const Request& request);
+// The refusal of a request that asks for a WebSocket in a form that accept_websocket() does not
+// take (RFC 6455, section 4.2.1). `version` of HTTP as Beast has it.
+std::optional<Response> find_handshake_fault(const Request& request, unsigned version);
 
 }  // namespace loopcast::http

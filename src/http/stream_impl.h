@@ -18,6 +18,8 @@
 
 namespace loopcast::http {
 
+// RFC 6455, section 7.4.2: beyond it there are no close codes.
+inline constexpr uint16_t kLastCloseCode = 4999;
 // For the WebSocket handshake, and for the closing handshake.
 inline constexpr std::chrono::seconds kWebSocketHandshakeTimeout{10};
 
@@ -36,13 +38,26 @@ class LayerWebSocket final : public WebSocket {
     beast_.set_option(timeouts);
     beast_.read_message_max(max_message);
     beast_.auto_fragment(false);
+    // Beast would send a close code that nobody may send back (RFC 6455, section 7.4.2): the
+    // connection ends without an answer instead (section 7.1.7).
+    beast_.control_callback(
+        [this](boost::beast::websocket::frame_type kind, boost::beast::string_view) {
+          if (kind != boost::beast::websocket::frame_type::close) return;
+          const uint16_t code = beast_.reason().code;
+          if (code > kLastCloseCode) abort();
+        });
   }
+
+  void limit_messages(size_t bytes) override { beast_.read_message_max(bytes); }
 
   Task<bool> accept(const Request& request) {
     boost::beast::http::request<boost::beast::http::empty_body> handshake;
     handshake.method(boost::beast::http::verb::get);
     handshake.target(request.target);
-    for (const auto& [name, value] : request.headers.fields()) handshake.insert(name, value);
+    // Lists may have come in several lines.
+    for (const char* name :
+         {"Host", "Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"})
+      handshake.set(name, request.headers.list(name));
     error_code error;
     co_await beast_.async_accept(handshake, asio::redirect_error(use_task, error));
     co_return !error;
@@ -110,6 +125,11 @@ class LayerStream : public Stream {
   void close() final {
     error_code ignored;
     layer_.lowest_layer().close(ignored);
+  }
+
+  void cancel() final {
+    error_code ignored;
+    layer_.lowest_layer().cancel(ignored);
   }
 
   Task<std::shared_ptr<WebSocket>> accept_websocket(const Request& request,

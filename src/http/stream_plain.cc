@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cctype>
+
 #include "http/stream_impl.h"
 
 namespace loopcast::http {
@@ -26,7 +29,21 @@ class PlainStream final : public LayerStream<TcpSocket> {
     layer_.shutdown(TcpSocket::shutdown_send, ignored);
     co_return;
   }
+
+  void end_output() override {
+    error_code ignored;
+    layer_.shutdown(TcpSocket::shutdown_send, ignored);
+  }
 };
+
+// A base64 text of 16 bytes (RFC 6455, section 4.1).
+bool is_websocket_key(std::string_view text) {
+  constexpr size_t kLength = 24;
+  return text.size() == kLength && text.ends_with("==") &&
+         std::ranges::all_of(text.substr(0, kLength - 2), [](unsigned char c) {
+           return std::isalnum(c) || c == '+' || c == '/';
+         });
+}
 
 }  // namespace
 
@@ -34,11 +51,23 @@ std::unique_ptr<Stream> make_plain_stream(TcpSocket socket) {
   return std::make_unique<PlainStream>(std::move(socket));
 }
 
-bool is_websocket_handshake(const Request& request) {
-  return request.method == "GET" && list_has_token(request.header("connection"), "upgrade") &&
-         list_has_token(request.header("upgrade"), "websocket") &&
-         request.header("sec-websocket-version") == "13" &&
-         !request.header("sec-websocket-key").empty();
+std::optional<Response> find_handshake_fault(const Request& request, unsigned version) {
+  const Headers& headers = request.headers;
+  if (list_has_token(headers.list("upgrade"), "websocket") &&
+      trim(headers.list("sec-websocket-version")) != "13") {
+    // RFC 6455, section 4.4.
+    Response response =
+        Response::problem(426, "bad_handshake", "This is not version 13 of WebSocket");
+    response.set("Sec-WebSocket-Version", "13");
+    response.set("Upgrade", "websocket");
+    return response;
+  }
+  if (request.method == "GET" && version >= 11 &&
+      list_has_token(headers.list("connection"), "upgrade") &&
+      list_has_token(headers.list("upgrade"), "websocket") &&
+      is_websocket_key(trim(headers.list("sec-websocket-key"))))
+    return std::nullopt;
+  return Response::problem(400, "bad_handshake", "This is no WebSocket handshake");
 }
 
 }  // namespace loopcast::http

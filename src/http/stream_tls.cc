@@ -27,6 +27,9 @@ class TlsStream final : public LayerStream<TlsLayer> {
     error_code ignored;
     co_await layer_.async_shutdown(asio::redirect_error(use_task, ignored));
   }
+
+  // After close_notify Asio reads no more.
+  void end_output() override {}
 };
 
 }  // namespace

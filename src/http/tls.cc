@@ -1,5 +1,9 @@
 #include "http/tls.h"
 
+#include <algorithm>
+#include <array>
+#include <ctime>
+
 #include <fcntl.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -26,7 +30,11 @@ using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
 using File = std::unique_ptr<std::FILE, Deleter<std::fclose>>;
 
-constexpr long kTenYears = 3650L * 24 * 60 * 60;
+constexpr long kDay = 24 * 60 * 60;
+// What Apple's systems take at most of a certificate that somebody has chosen to trust, with room
+// for kBackdate.
+constexpr long kLifetime = 824 * kDay;
+constexpr long kRenewBefore = 30 * kDay;
 // A clock that is a little slow must not refuse a new certificate.
 constexpr long kBackdate = 60 * 60;
 
@@ -66,11 +74,12 @@ Certificate make_certificate(EVP_PKEY* key, const std::vector<std::string>& name
       X509_set_version(c, X509_VERSION_3) == 1 &&
       ASN1_INTEGER_set_uint64(X509_get_serialNumber(c), serial >> 1) == 1 &&
       X509_gmtime_adj(X509_getm_notBefore(c), -kBackdate) &&
-      X509_gmtime_adj(X509_getm_notAfter(c), kTenYears) &&
+      X509_gmtime_adj(X509_getm_notAfter(c), kLifetime) &&
       X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, common_name, -1, -1, 0) == 1 &&
       X509_set_issuer_name(c, subject) == 1 && X509_set_pubkey(c, key) == 1 &&
       add_extension(c, NID_subject_alt_name, alternatives) &&
-      add_extension(c, NID_basic_constraints, "critical,CA:TRUE") &&
+      add_extension(c, NID_basic_constraints, "critical,CA:FALSE") &&
+      add_extension(c, NID_key_usage, "critical,digitalSignature") &&
       add_extension(c, NID_ext_key_usage, "serverAuth") && X509_sign(c, key, EVP_sha256()) > 0;
   return ok ? std::move(certificate) : nullptr;
 }
@@ -80,6 +89,30 @@ File create_private(const std::string& path) {
   ::unlink(path.c_str());
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   return File(fd < 0 ? nullptr : ::fdopen(fd, "w"));
+}
+
+// The values of a subjectAltName extension in the order of the certificate.
+std::vector<std::string> names_of(const X509* certificate) {
+  using Names = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
+  const Names names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  std::vector<std::string> result;
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_DNS && name->type != GEN_IPADD) continue;
+    const ASN1_STRING* text = name->type == GEN_DNS ? name->d.dNSName : name->d.iPAddress;
+    const uint8_t* data = ASN1_STRING_get0_data(text);
+    const auto size = static_cast<size_t>(ASN1_STRING_length(text));
+    if (name->type == GEN_DNS) {
+      result.emplace_back(reinterpret_cast<const char*>(data), size);
+    } else if (size == 4) {
+      result.push_back(IpAddress::v4(data[0], data[1], data[2], data[3]).to_string());
+    } else if (std::array<uint8_t, 16> octets{}; size == octets.size()) {
+      std::copy_n(data, size, octets.begin());
+      result.push_back(IpAddress::v6(octets).to_string());
+    }
+  }
+  return result;
 }
 
 bool finish(File file) { return std::fflush(file.get()) == 0 && std::ferror(file.get()) == 0; }
@@ -102,9 +135,23 @@ Expected<std::shared_ptr<boost::asio::ssl::context>> load_tls(const std::string&
                  "The TLS key " + key_path + " does not belong to " + certificate_path + "."};
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
   SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // No CBC and no SHA-1, which TLS 1.2 has besides.
+  if (SSL_CTX_set_cipher_list(native, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
+    return Error{"tls_invalid", "The ciphers of TLS cannot be set."};
   // 34 kB less for each idle connection.
   SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
   return context;
+}
+
+bool is_good_self_signed(const std::string& certificate_path,
+                         const std::vector<std::string>& names) {
+  const File file(std::fopen(certificate_path.c_str(), "re"));
+  if (!file) return false;
+  const Certificate certificate(PEM_read_X509(file.get(), nullptr, nullptr, nullptr));
+  if (!certificate || X509_check_ca(certificate.get()) != 0) return false;
+  std::time_t renew_at = std::time(nullptr) + kRenewBefore;
+  if (X509_cmp_time(X509_get0_notAfter(certificate.get()), &renew_at) <= 0) return false;
+  return std::ranges::is_permutation(names_of(certificate.get()), names);
 }
 
 Status make_self_signed(const std::string& certificate_path, const std::string& key_path,

@@ -39,6 +39,13 @@ TEST_F(TlsTest, SelfSignedCertificateIsForItsNames) {
   EXPECT_EQ(X509_check_host(certificate, "other.example.org", 0, 0, nullptr), 0);
   EXPECT_EQ(X509_check_ip_asc(certificate, "192.0.2.7", 0), 1);
   EXPECT_EQ(X509_check_ip_asc(certificate, "::1", 0), 1);
+  EXPECT_EQ(X509_check_ca(certificate), 0) << "who trusts it trusts a server and no authority";
+  int days = 0;
+  int seconds = 0;
+  ASSERT_EQ(ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(certificate),
+                           X509_get0_notAfter(certificate)),
+            1);
+  EXPECT_LE(days, 825);
   X509_free(certificate);
   for (const std::string& path : {certificate_, key_}) {
     struct stat info {};
@@ -46,6 +53,18 @@ TEST_F(TlsTest, SelfSignedCertificateIsForItsNames) {
     EXPECT_EQ(info.st_mode & 0777, 0600u);
   }
   EXPECT_TRUE(load_tls(certificate_, key_));
+}
+
+TEST_F(TlsTest, AGoodOneIsKept) {
+  const std::vector<std::string> names = {"live.example.org", "192.0.2.7", "2001:db8::7"};
+  EXPECT_FALSE(is_good_self_signed(certificate_, names));
+  ASSERT_TRUE(make_self_signed(certificate_, key_, names));
+  EXPECT_TRUE(is_good_self_signed(certificate_, names));
+  EXPECT_TRUE(is_good_self_signed(certificate_, {"2001:db8::7", "192.0.2.7", "live.example.org"}));
+  EXPECT_FALSE(is_good_self_signed(certificate_, {"live.example.org", "192.0.2.8", "2001:db8::7"}));
+  EXPECT_FALSE(is_good_self_signed(certificate_, {"live.example.org"}));
+  std::ofstream(certificate_) << "not a certificate";
+  EXPECT_FALSE(is_good_self_signed(certificate_, names));
 }
 
 TEST_F(TlsTest, ExistingFilesAreReplaced) {

@@ -39,12 +39,6 @@ bool set_option(int fd, int level, int name, int value) {
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
-// The same for all addresses that are likely to be one household: an IPv4 address, an IPv6 /64.
-SocketAddress household_of(IpAddress remote) {
-  if (!remote.is_v4()) std::fill(remote.octets.begin() + 8, remote.octets.end(), uint8_t{0});
-  return {remote, 0};
-}
-
 }  // namespace
 
 struct TcpListener::Connection {
@@ -131,15 +125,13 @@ void TcpListener::accept(Instant now, size_t listener) {
   }
 }
 
-bool TcpListener::has_place(const SocketAddress& household) const {
-  if (connections_.size() >= limits_.connections || last_number_ == UINT32_MAX) return false;
-  const auto same = by_household_.find(household);
-  return same == by_household_.end() || same->second < limits_.connections_per_remote;
+bool TcpListener::has_place(const IpAddress& remote) const {
+  return connections_.size() < limits_.connections && last_number_ != UINT32_MAX &&
+         connections_of_.has_room(remote, limits_.connections_per_remote);
 }
 
 void TcpListener::start(Instant now, Fd fd, const SocketAddress& remote) {
-  const SocketAddress household = household_of(remote.ip);
-  if (!has_place(household)) {
+  if (!has_place(remote.ip)) {
     ++counters_.refused;
     return;
   }
@@ -152,7 +144,7 @@ void TcpListener::start(Instant now, Fd fd, const SocketAddress& remote) {
     return;
   }
   ++counters_.accepted;
-  ++by_household_[household];
+  connections_of_.add(remote.ip);
   connections_.emplace(last_number_, std::move(c));
   counters_.open = connections_.size();
   next_sweep_ = std::min(next_sweep_, now + kSweep);
@@ -274,8 +266,7 @@ void TcpListener::reap(Receiver& receiver) {
     counters_.open = connections_.size();
     if (node.empty()) continue;
     const Route route = node.mapped()->route;
-    const auto same = by_household_.find(household_of(route.remote.ip));
-    if (--same->second == 0) by_household_.erase(same);
+    connections_of_.remove(route.remote.ip);
     if (node.mapped()->greeted) receiver.on_closed(route);
   }
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/expected.h"
+#include "base/ip_prefix.h"
 #include "base/transmit.h"
 #include "net/event_loop.h"
 #include "net/fd.h"
@@ -45,8 +46,8 @@ class TcpListener {
   struct Limits {
     // Connections of a worker, each about 9 kB without its queue.
     size_t connections = 1024;
-    // From one IPv4 address or one IPv6 /64: a household or an office behind one address, but not
-    // all the connections there are.
+    // From one IPv4 address or one IPv6 /64, and more from wider networks (see ClientNetworks): a
+    // household or an office behind one address, but not all the connections there are.
     size_t connections_per_remote = 32;
     // Bytes that wait for a slow reader: half a second of 4 Mbit/s. Datagrams beyond are dropped.
     size_t queue = 256 * 1024;
@@ -98,7 +99,7 @@ class TcpListener {
   std::vector<Fd> listeners_;
   bool paused_ = false;  // out of descriptors: accept no more until the next sweep
   std::unordered_map<uint32_t, std::unique_ptr<Connection>> connections_;
-  std::unordered_map<SocketAddress, size_t> by_household_;  // how many connections; never 0
+  NetworkCounts connections_of_;
   std::vector<uint32_t> broken_;  // to be closed when nobody works on them any more
   uint32_t last_number_ = 0;
   Instant next_sweep_ = Instant::never();

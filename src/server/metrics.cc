@@ -104,15 +104,23 @@ void add_calls(Families& out, const app::Presence& presence, const app::Calls& c
     out.counter("call_events", "What happened in calls and presence", value, {{"event", name}});
 }
 
-void add_http(Families& out, const http::HttpCounters& c, const api::SignIn& sign_in,
-              const api::AccountChanges& changes, const api::CallHistory& history) {
+void add_http(Families& out, const http::HttpCounters& c, const http::Strangers& strangers,
+              const api::SignIn& sign_in, const api::AccountChanges& changes,
+              const api::CallHistory& history) {
   out.gauge("http_connections", "HTTP connections", static_cast<double>(c.connections));
   out.gauge("http_websockets", "WebSocket connections", static_cast<double>(c.websockets));
   out.gauge("socketio_sockets", "Socket.IO sockets", static_cast<double>(c.sockets));
+  out.gauge("http_stranger_bytes", "What clients that have not signed in make the server keep",
+            static_cast<double>(strangers.bytes()));
   const std::pair<const char*, uint64_t> events[] = {
       {"connection_accepted", c.connections_accepted},
       {"connection_over_limit", c.connections_over_limit},
       {"connection_over_ip_limit", c.connections_over_ip_limit},
+      {"connection_no_room", c.connections_no_room},
+      {"stranger_evicted", c.strangers_evicted},
+      {"request_no_room", c.requests_no_room},
+      {"request_not_signed_in", c.requests_not_signed_in},
+      {"engine_stranger_refused", c.engine_strangers_refused},
       {"accept_error", c.accept_errors},
       {"tls_handshake_failed", c.tls_handshakes_failed},
       {"request", c.requests},
@@ -274,14 +282,15 @@ void add_recorder(Families& out, const RecordingHub& recorder) {
 }  // namespace
 
 std::string metrics_text(const api::Live& live, const http::HttpCounters& http,
-                         const api::SignIn& sign_in, const api::AccountChanges& changes,
-                         const MediaHub& media, api::Library& library, const RecordingHub& recorder,
+                         const http::Strangers& strangers, const api::SignIn& sign_in,
+                         const api::AccountChanges& changes, const MediaHub& media,
+                         api::Library& library, const RecordingHub& recorder,
                          const app::Presence& presence, const app::Calls& calls,
                          const api::CallHistory& history) {
   Families out;
   add_broadcasts(out, live);
   add_calls(out, presence, calls);
-  add_http(out, http, sign_in, changes, history);
+  add_http(out, http, strangers, sign_in, changes, history);
   add_media(out, media);
   add_recordings(out, library);
   add_recorder(out, recorder);

@@ -12,14 +12,19 @@ namespace loopcast::server {
 namespace {
 
 constexpr const char* kOff = "off";
+// Passwords do not cross a network in clear text unless the operator says so.
+constexpr const char* kDefaultHttp = "127.0.0.1:8080,[::1]:8080";
+constexpr const char* kDefaultHttps = "0.0.0.0:8443,[::]:8443";
 // More than one machine can have; and what a negative number would be read as is beyond it.
 constexpr size_t kMaxLimit = 1'000'000'000;
 constexpr size_t kMaxPerAddress = 1'000'000;
 
 // As they are typed, before they are checked.
 struct Raw {
-  std::string http = "0.0.0.0:8080";
-  std::string https = "0.0.0.0:8443";
+  std::vector<std::string> http;   // empty: kDefaultHttp
+  std::vector<std::string> https;  // empty: kDefaultHttps
+  std::string metrics;
+  std::string access_log;
   std::string tls_cert;
   std::string tls_key;
   uint16_t media_port = 8444;
@@ -31,6 +36,7 @@ struct Raw {
   std::string log_level = "info";
   std::vector<std::string> video_codecs = {"h264", "vp9", "av1", "vp8"};
   std::vector<std::string> trusted_proxies;
+  size_t max_connections = 0;
   size_t max_connections_per_ip = 512;
   size_t max_viewers = 100'000;
   std::string recordings;
@@ -58,8 +64,16 @@ void add_options(CLI::App& app, Raw& raw) {
   app.set_config("--config", "", "Read options from this TOML file");
   // A name that is mistyped would otherwise leave its option as it was, and nobody would notice.
   app.allow_config_extras(CLI::config_extras_mode::error);
-  app.add_option("--http", raw.http, "Address and port of HTTP, or off")->capture_default_str();
-  app.add_option("--https", raw.https, "Address and port of HTTPS, or off")->capture_default_str();
+  app.add_option("--http", raw.http, "Address and port of HTTP, or off; may be given several times")
+      ->delimiter(',')
+      ->default_str(kDefaultHttp);
+  app.add_option("--https", raw.https,
+                 "Address and port of HTTPS, or off; may be given several times")
+      ->delimiter(',')
+      ->default_str(kDefaultHttps);
+  app.add_option("--metrics", raw.metrics,
+                 "Address and port of /metrics alone; without it they are on this machine's HTTP");
+  app.add_option("--access-log", raw.access_log, "File to which one line for each request goes");
   app.add_option("--tls-cert", raw.tls_cert,
                  "Certificate chain (PEM); without it a self-signed one is made");
   app.add_option("--tls-key", raw.tls_key, "Private key of the certificate (PEM)");
@@ -89,8 +103,13 @@ void add_options(CLI::App& app, Raw& raw) {
       ->delimiter(',')
       ->default_str("h264,vp9,av1,vp8");
   app.add_option("--trusted-proxy", raw.trusted_proxies,
-                 "Address of a proxy whose X-Forwarded-For is believed; may be given several times")
+                 "Address, or network such as 10.0.0.0/8, of proxies whose X-Forwarded-For is "
+                 "believed; may be given several times")
       ->delimiter(',');
+  app.add_option("--max-connections", raw.max_connections,
+                 "HTTP connections of all who have signed in")
+      ->default_str("two for each of --max-viewers, as far as descriptors go")
+      ->check(CLI::Range(size_t{1}, kMaxLimit));
   app.add_option("--max-connections-per-ip", raw.max_connections_per_ip,
                  "HTTP connections of one address")
       ->capture_default_str()
@@ -158,11 +177,25 @@ Error invalid(std::string_view option, std::string_view value, std::string_view 
   return {"bad_option", fmt::format("{}: \"{}\" is not {}.", option, value, expected)};
 }
 
-Expected<std::optional<SocketAddress>> listen_address(const char* option, const std::string& text) {
-  if (text == kOff) return std::optional<SocketAddress>();
+Expected<SocketAddress> listen_address(const char* option, const std::string& text) {
   const auto address = SocketAddress::parse(text);
-  if (!address) return invalid(option, text, "an address and port such as 0.0.0.0:8080, or off");
-  return std::optional(*address);
+  if (!address)
+    return invalid(option, text, "an address and port such as 0.0.0.0:8080 or [::]:8080, or off");
+  return *address;
+}
+
+// Adds the addresses of `texts`, or those of `otherwise` if there are none, to `listen`. What is
+// the default does without IPv6 where a machine has none.
+Status add_listeners(const char* option, const std::vector<std::string>& texts,
+                     const char* otherwise, bool tls, std::vector<http::ListenAddress>& listen) {
+  if (texts == std::vector<std::string>{kOff}) return ok();
+  const std::vector<std::string> given = texts.empty() ? CLI::detail::split(otherwise, ',') : texts;
+  for (const std::string& text : given) {
+    const auto address = listen_address(option, text);
+    if (!address) return address.error();
+    listen.push_back({*address, tls, texts.empty() && address->ip.is_v6()});
+  }
+  return ok();
 }
 
 Expected<std::vector<IpAddress>> addresses(const char* option,
@@ -178,13 +211,16 @@ Expected<std::vector<IpAddress>> addresses(const char* option,
 
 Expected<Options> check(const Raw& raw) {
   Options options;
-  const auto http = listen_address("--http", raw.http);
-  if (!http) return http.error();
-  options.http = *http;
-  const auto https = listen_address("--https", raw.https);
-  if (!https) return https.error();
-  options.https = *https;
-  if (!options.http && !options.https)
+  if (auto added = add_listeners("--http", raw.http, kDefaultHttp, false, options.listen); !added)
+    return added.error();
+  if (auto added = add_listeners("--https", raw.https, kDefaultHttps, true, options.listen); !added)
+    return added.error();
+  if (!raw.metrics.empty()) {
+    const auto metrics = listen_address("--metrics", raw.metrics);
+    if (!metrics) return metrics.error();
+    options.metrics = *metrics;
+  }
+  if (options.listen.empty())
     return Error{"bad_option", "--http and --https are both off: there is nothing to serve."};
   if (raw.tls_cert.empty() != raw.tls_key.empty())
     return Error{"bad_option", "--tls-cert and --tls-key go together."};
@@ -203,9 +239,13 @@ Expected<Options> check(const Raw& raw) {
   const auto announce = addresses("--announce", raw.announce);
   if (!announce) return announce.error();
   options.announce = *announce;
-  const auto proxies = addresses("--trusted-proxy", raw.trusted_proxies);
-  if (!proxies) return proxies.error();
-  options.trusted_proxies = *proxies;
+  for (const std::string& text : raw.trusted_proxies) {
+    const auto prefix = IpPrefix::parse(text);
+    if (!prefix)
+      return invalid("--trusted-proxy", text,
+                     "an IP address or a network such as 10.0.0.0/8 or fd00::/8");
+    options.trusted_proxies.push_back(*prefix);
+  }
   for (const std::string& name : raw.video_codecs) {
     const auto codec = wire::codec_from_name(name);
     if (!codec || !wire::is_video(*codec))
@@ -215,7 +255,9 @@ Expected<Options> check(const Raw& raw) {
   options.data = raw.data;
   options.web = raw.web;
   options.log_level = raw.log_level;
+  if (raw.max_connections > 0) options.max_connections = raw.max_connections;
   options.max_connections_per_ip = raw.max_connections_per_ip;
+  options.access_log = raw.access_log;
   options.max_viewers = raw.max_viewers;
   options.recordings = raw.recordings.empty()
                            ? (std::filesystem::path(raw.data) / "recordings").string()

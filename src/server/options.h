@@ -7,13 +7,16 @@
 
 #include "base/address.h"
 #include "base/expected.h"
+#include "base/ip_prefix.h"
+#include "http/server.h"
 #include "wire/codec.h"
 
 namespace loopcast::server {
 
 struct Options {
-  std::optional<SocketAddress> http;
-  std::optional<SocketAddress> https;
+  // Where it listens, both kinds; not empty.
+  std::vector<http::ListenAddress> listen;
+  std::optional<SocketAddress> metrics;  // a listener of its own; none: on this machine only
   std::string tls_certificate;  // with tls_key; both empty: self-signed, in the data folder
   std::string tls_key;
   uint16_t media_port = 8444;
@@ -24,8 +27,10 @@ struct Options {
   std::string web;
   std::string log_level;
   std::vector<wire::Codec> video_codecs;
-  std::vector<IpAddress> trusted_proxies;
+  std::vector<IpPrefix> trusted_proxies;
+  std::optional<size_t> max_connections;  // of users; none: by max_viewers and by descriptors
   size_t max_connections_per_ip = 512;
+  std::string access_log;  // file; empty: none
   size_t max_viewers = 100'000;
   std::string recordings;  // folder; never empty
   std::string geoip;       // MaxMind database; empty: none

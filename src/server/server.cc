@@ -38,16 +38,19 @@
 #include "app/broadcasts.h"
 #include "app/calls.h"
 #include "app/presence.h"
+#include "app/rate_limiter.h"
 #include "app/recordings.h"
+#include "http/known_tokens.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "http/socketio.h"
 #include "http/static_files.h"
-#include "http/tls.h"
 #include "net/clock.h"
 #include "net/interfaces.h"
+#include "server/access_log.h"
 #include "server/audit_file.h"
 #include "server/geoip.h"
+#include "server/http_setup.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
 #include "server/recorded_size.h"
@@ -75,11 +78,14 @@ constexpr uint32_t kSessionsPerRound = 1000;
 constexpr size_t kHashingThreads = 1;
 // The worst picture takes 160 MB while it is decoded: one after the other.
 constexpr size_t kPictureThreads = 1;
-// What the page may load: itself, and nothing from elsewhere. Element Plus sets inline styles.
-constexpr const char* kContentSecurityPolicy =
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; object-src 'none'; "
-    "base-uri 'self'; frame-ancestors 'none'; form-action 'self'";
+// Signing in takes one message after the handshake; on a bad line a few round trips.
+constexpr std::chrono::seconds kSignInTime{15};
+// Sessions of Socket.IO that a host may open: a school behind one address comes back all at once
+// after a restart, and then page by page.
+constexpr app::RateLimit kHandshakes{1'000, Duration::millis(20)};
+constexpr size_t kHandshakeHosts = 16'384;
+constexpr size_t kKnownTokens = 65'536;
+constexpr Duration kTokenKnown = Duration::seconds(1'800);
 
 Random::Seed system_seed() {
   Random::Seed seed;
@@ -127,24 +133,6 @@ Status make_folder(const std::string& path, const char* name, const char* option
   // Passwords' hashes, private keys and private recordings are nobody else's.
   ::chmod(path.c_str(), 0700);
   return ok();
-}
-
-// The certificate of --https: the operator's, or one of our own that is made once.
-Status prepare_tls(const Options& options, std::string& certificate, std::string& key) {
-  certificate = options.tls_certificate;
-  key = options.tls_key;
-  if (!certificate.empty()) return ok();
-  const fs::path folder = fs::path(options.data) / "tls";
-  certificate = (folder / "certificate.pem").string();
-  key = (folder / "key.pem").string();
-  std::error_code ignored;
-  if (fs::exists(certificate, ignored) && fs::exists(key, ignored)) return ok();
-  fs::create_directories(folder, ignored);
-  std::vector<std::string> names = {"localhost", "127.0.0.1", "::1"};
-  char host[256] = {};
-  if (::gethostname(host, sizeof host - 1) == 0 && host[0] != '\0') names.emplace_back(host);
-  for (const IpAddress& ip : announced(options)) names.push_back(ip.to_string());
-  return http::make_self_signed(certificate, key, names);
 }
 
 }  // namespace
@@ -209,7 +197,11 @@ class Server {
 
   void run() {
     signals_.async_wait([this](const boost::system::error_code& error, int) {
-      if (!error) asio::co_spawn(context_, stop(), asio::detached);
+      if (error) return;
+      // A second signal ends at once what this one does not, whatever hangs.
+      boost::system::error_code ignored;
+      signals_.clear(ignored);
+      asio::co_spawn(context_, stop(), asio::detached);
     });
     reload_on_hangup();
     asio::co_spawn(context_, keep_house(), asio::detached);
@@ -344,22 +336,40 @@ class Server {
   }
 
   Status start_http() {
-    http::ServerOptions http;
-    if (options_.http) http.listen.push_back({*options_.http, false});
-    if (options_.https) {
-      http.listen.push_back({*options_.https, true});
-      auto ready = prepare_tls(options_, http.tls_certificate, http.tls_key);
-      if (!ready) return ready;
-    }
-    http.trusted_proxies = options_.trusted_proxies;
-    http.max_connections_per_ip = options_.max_connections_per_ip;
+    auto made = http_options(options_, announced(options_));
+    if (!made) return made.error();
+    http::ServerOptions http = std::move(*made);
     http.log = [](std::string_view text) { spdlog::warn("http: {}", text); };
+    http.knows_token = [this](std::string_view token) {
+      return known_tokens_.contains(net::now(), token);
+    };
+    http.authenticate = [this](const Request& head, std::string token) {
+      return refuse_stranger(head, std::move(token));
+    };
+    sign_in_->on_authenticated(
+        [this](std::string_view token) { known_tokens_.remember(net::now(), token); });
+    if (!options_.access_log.empty()) {
+      auto opened = AccessLog::open(options_.access_log, random_);
+      if (!opened) return opened.error();
+      access_log_ = std::move(*opened);
+      http.access_log = [this](const http::AccessEntry& entry) { access_log_->write(entry); };
+    }
 
     http::SocketIoOptions socketio;
     socketio.engine.path = "/socket.io/webrtc";
     // A dead network is noticed within the sum of both.
     socketio.engine.ping_interval = std::chrono::seconds(10);
     socketio.engine.ping_timeout = std::chrono::seconds(10);
+    socketio.engine.sign_in = true;
+    // As many as connections: pages of one address come back at once after a restart.
+    socketio.engine.max_strangers_per_host = options_.max_connections_per_ip;
+    socketio.engine.max_sessions = max_users(options_);
+    socketio.engine.handshake_limit = [this](const IpAddress& from) -> std::optional<Duration> {
+      const auto decision = handshakes_.take(net::now(), from);
+      if (decision.allowed) return std::nullopt;
+      return decision.retry_after;
+    };
+    socketio.connect_timeout = kSignInTime;
     socketio.log = [](std::string_view text) { spdlog::warn("socket.io: {}", text); };
     socketio_ = std::make_unique<http::SocketIo>(context_, random_, std::move(socketio), counters_);
     sockets_ = std::make_unique<api::LiveSockets>(*sign_in_, live_, *call_events_, *library_);
@@ -369,7 +379,26 @@ class Server {
     add_routes();
     http_ = std::make_unique<http::Server>(context_, router_, std::move(http), counters_);
     http_->mount(socketio_->engine());
-    return http_->start();
+    if (auto started = http_->start(); !started) return started;
+    return start_metrics();
+  }
+
+  // Whether the token is good, and what to answer if not.
+  Task<std::optional<Response>> refuse_stranger(const Request& head, std::string token) {
+    const auto user = co_await sign_in_->authenticate(std::move(token));
+    if (user) co_return std::nullopt;
+    co_return api::problem(head, user.error());
+  }
+
+  // An address of their own: whoever reaches it may read them.
+  Status start_metrics() {
+    if (!options_.metrics) return ok();
+    metrics_router_.add("GET", "/metrics", [this](const Request&) { return metrics_answer(); });
+    http::ServerOptions http;
+    http.listen = {{*options_.metrics, false, false}};
+    metrics_http_ = std::make_unique<http::Server>(context_, metrics_router_, std::move(http),
+                                                   metrics_counters_);
+    return metrics_http_->start();
   }
 
   void add_routes() {
@@ -389,17 +418,19 @@ class Server {
     router_.set_observer([this](const Request& request, const Response& response) {
       audit_refusal(request, response);
     });
-    for (const char* prefix : {"/whip", "/whep", "/api/"}) router_.add_cors({prefix, {"*"}});
+    // Files too: links to them are signed, and pictures are as public as names.
+    for (const char* prefix : {"/whip", "/whep", "/api/", "/media/", "/avatars/"})
+      router_.add_cors({prefix, {"*"}});
+    // Tokens, and links that need none.
+    router_.add_default("/api/", "Cache-Control", "no-store");
     if (options_.web.empty()) {
       spdlog::warn("No web app was found: build it or name its folder with --web");
       return;
     }
-    http::StaticOptions files;
-    files.root = options_.web;
-    files.content_security_policy = kContentSecurityPolicy;
-    router_.set_fallback([web = http::StaticFiles(files)](Request request) -> Task<Response> {
-      return serve_static(web, std::move(request));
-    });
+    router_.set_fallback(
+        [web = http::StaticFiles(web_options(options_))](Request request) -> Task<Response> {
+          return serve_static(web, std::move(request));
+        });
   }
 
   static Task<Response> serve_static(const http::StaticFiles& files, Request request) {
@@ -416,18 +447,20 @@ class Server {
 
   // For a collector on this machine. Through a proxy everybody would look local.
   Task<Response> show_metrics(Request request) {
-    if (!request.remote.ip.is_loopback() || request.headers.has("x-forwarded-for"))
+    if (options_.metrics || !is_local(request))
       co_return api::problem(request, app::make_error(app::Code::kForbidden));
-    auto response =
-        Response::text(metrics_text(live_, counters_, *sign_in_, *changes_, media_, *library_,
-                                    recorder_, presence_, calls_, *call_history_));
+    co_return co_await metrics_answer();
+  }
+
+  Task<Response> metrics_answer() {
+    auto response = Response::text(metrics_text(live_, counters_, http_->strangers(), *sign_in_,
+                                                *changes_, media_, *library_, recorder_, presence_,
+                                                calls_, *call_history_));
     response.set("content-type", "text/plain; version=0.0.4");
     co_return response;
   }
 
   void announce_addresses() {
-    const auto addresses = http_->addresses();
-    size_t next = 0;
     const auto ips = announced(options_);
     const auto host = [&](const SocketAddress& bound) {
       const IpAddress ip = !bound.ip.is_unspecified() || ips.empty() ? bound.ip : ips.front();
@@ -436,17 +469,27 @@ class Server {
     for (const wire::Candidate& c : media_.candidates_of(0))
       spdlog::info("media: {}", wire::write_candidate(c));
     spdlog::info("media: {} worker(s), {}", options_.workers, media_.crypto_name());
-    if (options_.http) {
-      const uint16_t port = addresses.at(next++).port;
-      spdlog::info("Loopcast is ready: http://localhost:{} on this machine", port);
+    bool told[2] = {};
+    for (const auto& [address, tls, optional] : http_->addresses()) {
+      const bool here = !tls && (address.ip.is_loopback() || address.ip.is_unspecified());
+      if (!tls && !address.ip.is_loopback() && options_.trusted_proxies.empty())
+        spdlog::warn(
+            "Passwords that are sent to http://{} can be read on the way: use HTTPS, or "
+            "name the proxy before it with --trusted-proxy",
+            address.to_string());
+      if (std::exchange(told[tls], true)) continue;
+      if (here)
+        spdlog::info("Loopcast is ready: http://localhost:{} on this machine", address.port);
+      else
+        spdlog::info("Loopcast is ready: http{}://{} from everywhere", tls ? "s" : "",
+                     host(address));
     }
-    if (options_.https)
-      spdlog::info("Loopcast is ready: https://{} from everywhere", host(addresses.at(next)));
   }
 
   void reload_on_hangup() {
     hangup_.async_wait([this](const boost::system::error_code& error, int) {
       if (error) return;
+      if (access_log_) access_log_->reopen();
       if (const auto reloaded = http_->reload_tls(); !reloaded)
         spdlog::error("certificate: {}", reloaded.error().message);
       else
@@ -470,11 +513,26 @@ class Server {
       if (removed)
         for (const app::Session& session : *removed)
           end_sessions({session.user_id, session.token_hash, std::nullopt});
+      look_after_certificate();
       if (stopping_) co_return;
       housekeeping_.expires_after(kHousekeeping);
       boost::system::error_code cancelled;
       co_await housekeeping_.async_wait(asio::redirect_error(http::use_task, cancelled));
       if (cancelled) co_return;
+    }
+  }
+
+  // One of our own ends, and the addresses of the machine change.
+  void look_after_certificate() {
+    if (std::ranges::none_of(options_.listen, &http::ListenAddress::tls)) return;
+    const auto renewed = renew_certificate(options_, announced(options_));
+    if (!renewed) {
+      spdlog::error("certificate: {}", renewed.error().message);
+    } else if (*renewed) {
+      if (const auto reloaded = http_->reload_tls(); !reloaded)
+        spdlog::error("certificate: {}", reloaded.error().message);
+      else
+        spdlog::info("certificate: made again");
     }
   }
 
@@ -508,6 +566,7 @@ class Server {
     live_.shutdown();
     library_->shutdown();
     co_await http_->stop();
+    if (metrics_http_) co_await metrics_http_->stop();
     co_await library_->settle();
     boost::system::error_code ignored;
     signals_.cancel(ignored);
@@ -553,13 +612,21 @@ class Server {
   std::unique_ptr<http::SocketIo> socketio_;
   std::unique_ptr<api::LiveSockets> sockets_;
   std::unique_ptr<api::Whip> whip_;
+  http::KnownTokens known_tokens_{kKnownTokens, kTokenKnown, random_.fork()};
+  app::AddressLimiter handshakes_{kHandshakes, kHandshakeHosts, random_.fork()};
+  std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<http::Server> http_;
+  http::HttpCounters metrics_counters_;
+  http::Router metrics_router_;
+  std::unique_ptr<http::Server> metrics_http_;
 };
 
 Status run(const Options& options) {
   if (sodium_init() < 0) return Error{"crypto", "libsodium does not start."};
   spdlog::set_level(level_of(options.log_level));
   std::signal(SIGPIPE, SIG_IGN);
+  // Whatever the umask that it was started with: files are nobody else's.
+  ::umask(0077);
   raise_descriptor_limit();
   Server server(options);
   if (auto started = server.start(); !started) return started;

@@ -20,7 +20,8 @@ after(async () => {
 const picture = (name) => fileURLToPath(new URL(`../../src/app/testdata/${name}`, import.meta.url));
 
 async function signIn(nickname, password) {
-  const response = await fetch(`${server.url}/api/v2/sessions`, { method: 'POST', body: JSON.stringify({ nickname, password }) });
+  const response = await fetch(`${server.url}/api/v2/sessions`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ nickname, password }) });
   return response.status === 201 ? response.json() : null;
 }
 

@@ -23,6 +23,7 @@ async function call(method, path, { body, token, headers = {} } = {}) {
   const all = { 'x-forwarded-for': `10.7.${asked >> 8}.${asked & 255}`, 'user-agent': 'test', ...headers };
   if (token !== undefined) all.authorization = `Bearer ${token}`;
   const plain = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+  if (!plain) all['content-type'] ??= 'application/json';
   return fetch(`${server.url}${path}`, { method, headers: all, body: plain ? body : JSON.stringify(body), redirect: 'manual' });
 }
 

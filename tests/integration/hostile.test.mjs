@@ -43,7 +43,7 @@ afterEach(async () => {
   assert.equal((await fetch(`${server.url}/healthz`)).status, 200);
   const login = await fetch(`${server.url}/api/v2/sessions`, {
     method: 'POST', body: JSON.stringify({ nickname: user.nickname, password: user.password }),
-    headers: { 'x-forwarded-for': `10.9.0.${Math.floor(Math.random() * 255)}` } });
+    headers: { 'content-type': 'application/json', 'x-forwarded-for': `10.9.0.${Math.floor(Math.random() * 255)}` } });
   assert.ok([201, 429].includes(login.status), `login: ${login.status}`);
   const { page } = await present(server, user, GENERATIONS['first generation']);
   page.emit('stopPresentor');
@@ -222,13 +222,16 @@ test('an offer of 40 kB that is none, and events in a flood', async () => {
     for (let i = 0; i < 20_000; ++i) page.emit('onIceCandidate', { candidate: { candidate: 'x' } });
     await Promise.race([page.next('disconnect', 15_000), page.settle()]).catch(() => {});
     page.close();
-    // A socket whose token is still being looked up lets its events wait.
+    // A socket whose callee is still being looked up lets its events wait.
     for (let i = 0; i < 10 && (await counter('socket_event_overflow')) === 0; ++i) {
       const packets = Array.from({ length: 1000 }, () => '42["online"]').join('\x1e');
+      const call = '42["createPresentor",{"sdpOffer":"x","invite":"nobody at all"}]';
       const open = await (await fetch(`${server.url}/socket.io/webrtc/?EIO=4&transport=polling`)).text();
       const { sid } = JSON.parse(open.slice(1));
-      await fetch(`${server.url}/socket.io/webrtc/?EIO=4&transport=polling&sid=${sid}`, {
-        method: 'POST', body: `40{"token":"${user.token}"}\x1e${packets}` });
+      const post = (body) =>
+        fetch(`${server.url}/socket.io/webrtc/?EIO=4&transport=polling&sid=${sid}`, { method: 'POST', body });
+      await post(`40{"token":"${user.token}"}`);
+      await post(`${call}\x1e${packets}`);
     }
   });
 });
@@ -247,7 +250,7 @@ test('JSON bombs', async () => {
   for (const body of bombs)
     for (const path of ['/api/v2/users', '/api/v1/user/login']) {
       const response = await fetch(`${server.url}${path}`, {
-        method: 'POST', body, headers: { 'x-forwarded-for': '10.9.1.1' } });
+        method: 'POST', body, headers: { 'content-type': 'application/json', 'x-forwarded-for': '10.9.1.1' } });
       assert.ok(response.status < 500, `${path} ${body.slice(0, 20)}: ${response.status}`);
     }
   await rise('socket_protocol_error', 2, async () => {

@@ -269,7 +269,8 @@ for (const kind of [GENERATIONS['first generation'], GENERATIONS['second generat
 test('signing out ends the sockets of that session only', async () => {
   const other = await account(server);
   const login = await fetch(`${server.url}/api/v2/sessions`, {
-    method: 'POST', body: JSON.stringify({ nickname: other.nickname, password: other.password }) });
+    method: 'POST', headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ nickname: other.nickname, password: other.password }) });
   const second = await login.json();
   const pages = Object.values(GENERATIONS).map((kind) => connect(other.token, kind));
   const kept = connect(second.token, GENERATIONS['first generation']);

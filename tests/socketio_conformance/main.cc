@@ -177,7 +177,7 @@ int serve(const Arguments& arguments) {
     std::fprintf(stderr, "%s\n", status.error().message.c_str());
     return 1;
   }
-  std::printf("listening on %u\n", unsigned{server.addresses().front().port});
+  std::printf("listening on %u\n", unsigned{server.addresses().front().address.port});
   std::fflush(stdout);
 
   asio::signal_set signals(context, SIGINT, SIGTERM);

@@ -41,7 +41,8 @@ export async function person(kind, who) {
 // The same user on another device: a session of its own.
 export async function otherDevice(who, kind = who.kind) {
   const login = await fetch(`${server.url}/api/v2/sessions`, {
-    method: 'POST', body: JSON.stringify({ nickname: who.nickname, password: who.password }) });
+    method: 'POST', headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ nickname: who.nickname, password: who.password }) });
   const { token } = await login.json();
   return person(kind, { ...who, token });
 }

@@ -23,7 +23,7 @@ export async function account(server, nickname = `user ${process.pid} ${accounts
   ++accounts;
   const response = await fetch(`${server.url}/api/v2/users`, {
     method: 'POST',
-    headers: { 'x-forwarded-for': host() },
+    headers: { 'content-type': 'application/json', 'x-forwarded-for': host() },
     body: JSON.stringify({ nickname, password }),
   });
   assert.equal(response.status, 201, await response.clone().text());

@@ -12,6 +12,7 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 const build = path.resolve(process.env.LOOPCAST_BUILD ?? path.join(root, 'build/release'));
 
 const READY = /Loopcast is ready: http:\/\/localhost:(\d+)/;
+const SECURE = /Loopcast is ready: https:\/\/[^ ]*:(\d+)/;
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 
@@ -32,18 +33,18 @@ export function parseMetrics(text) {
 }
 
 // options: `args` (added to the command line), `env`, `data` (a folder that is kept; a fresh one otherwise), `host` (the
-// address that it listens on and announces; loopback otherwise).
+// address that it listens on and announces; loopback otherwise), `https` (true: on a free port as well).
 //
-// Answers { url, port, pid, data, log (all that it printed so far), exited (a promise of its exit code),
+// Answers { url, port, securePort, pid, data, log (all that it printed so far), exited (a promise of its exit code),
 // kill(signal), stop() (SIGTERM; throws unless it exits with 0 in time), metrics(), figures(),
 // register(nickname, password) }.
-export async function startServer({ args = [], env = {}, data, host = '127.0.0.1' } = {}) {
+export async function startServer({ args = [], env = {}, data, host = '127.0.0.1', https = false } = {}) {
   const folder = data ?? (await mkdtemp(path.join(tmpdir(), 'loopcast-test-')));
   const web = process.env.LOOPCAST_WEB ? ['--web', path.resolve(process.env.LOOPCAST_WEB)] : [];
   const child = spawn(
     path.join(build, 'loopcast'),
     [
-      ...['--http', `${host}:0`, '--https', 'off', '--media-port', '0', '--announce', host],
+      ...['--http', `${host}:0`, '--https', https ? `${host}:0` : 'off', '--media-port', '0', '--announce', host],
       ...['--workers', '1', '--data', folder, ...web, ...args],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnvironment(), ...env } },
@@ -67,7 +68,7 @@ export async function startServer({ args = [], env = {}, data, host = '127.0.0.1
     const read = (chunk) => {
       log += chunk;
       const ready = READY.exec(log);
-      if (!ready) return;
+      if (!ready || (https && !SECURE.test(log))) return;
       clearTimeout(timer);
       resolve(Number(ready[1]));
     };
@@ -79,6 +80,7 @@ export async function startServer({ args = [], env = {}, data, host = '127.0.0.1
   return {
     url,
     port,
+    securePort: https ? Number(SECURE.exec(log)[1]) : undefined,
     pid: child.pid,
     data: folder,
     exited,
