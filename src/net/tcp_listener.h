@@ -86,7 +86,7 @@ class TcpListener {
 
   void accept(Instant now, size_t listener);
   void start(Instant now, Fd fd, const SocketAddress& remote);
-  bool has_place(const SocketAddress& household) const;
+  bool has_place(const IpAddress& remote) const;
   void read(Instant now, Connection& c, Receiver& receiver);
   void send_run(Connection& c, const Transmit& t, Bytes run);
   void drain(Connection& c);

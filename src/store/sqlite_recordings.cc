@@ -16,18 +16,18 @@ using app::RecordingState;
 // Of an owner who was removed while this was on its way: what recordings_of_gone_user would have
 // done (migrations.cc) had it been there. Nobody's is marked, and goes when it is finished or at
 // the next start.
+// A user may go between the beginning of a recording and its row: what shows them goes with them,
+// and what another has a part in is not theirs any more.
 constexpr char kAdd[] =
     "WITH given (id, owner, other, broadcast_id, title, started_at, location, visibility, state, "
-    "call_id) AS (VALUES (?, ?, nullif(?, ''), ?, ?, ?, ?, ?, ?, ?)), "
-    "known AS (SELECT *, EXISTS (SELECT 1 FROM users WHERE id = owner) AS has_owner, "
-    "EXISTS (SELECT 1 FROM users WHERE id = other) AS has_other FROM given), "
-    "owned AS (SELECT *, iif(has_owner OR NOT has_other, owner, other) AS owner_id FROM known) "
+    "call_id) AS (VALUES (?, ?, nullif(?, ''), ?, ?, ?, ?, ?, ?, ?)) "
     "INSERT INTO recordings (id, owner_id, co_owner_id, presenter, broadcast_id, title, "
     "started_at, location, visibility, state, call_id, removing) "
-    "SELECT id, owner_id, iif(has_owner AND has_other, other, NULL), "
-    "coalesce((SELECT nickname FROM users WHERE users.id = owner_id), ''), broadcast_id, title, "
-    "started_at, location, visibility, state, call_id, NOT has_owner AND NOT has_other "
-    "FROM owned WHERE true ON CONFLICT (id) DO NOTHING";
+    "SELECT id, owner, (SELECT users.id FROM users WHERE users.id = other), "
+    "coalesce((SELECT nickname FROM users WHERE users.id = owner), ''), broadcast_id, title, "
+    "started_at, location, visibility, state, call_id, "
+    "NOT EXISTS (SELECT 1 FROM users WHERE users.id = owner) "
+    "FROM given WHERE true ON CONFLICT (id) DO NOTHING";
 #define LOOPCAST_RECORDING_COLUMNS                                                            \
   "SELECT r.id, r.owner_id, coalesce(u.nickname, r.presenter), coalesce(u.created_at, 0), "   \
   "coalesce(r.co_owner_id, ''), r.broadcast_id, r.title, r.started_at, r.duration, r.width, " \

