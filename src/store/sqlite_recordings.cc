@@ -13,9 +13,6 @@ namespace {
 using app::Recording;
 using app::RecordingState;
 
-// Of an owner who was removed while this was on its way: what recordings_of_gone_user would have
-// done (migrations.cc) had it been there. Nobody's is marked, and goes when it is finished or at
-// the next start.
 // A user may go between the beginning of a recording and its row: what shows them goes with them,
 // and what another has a part in is not theirs any more.
 constexpr char kAdd[] =
