@@ -60,67 +60,69 @@ std::string host_key(const IpAddress& address) {
   std::string key(1, static_cast<char>(address.family));
   key.append(as_text(Bytes(address.octets).first(length)));
   return key;
-  AddressLimiter::AddressLimiter(RateLimit per_host, size_t capacity, const Random::Seed& seed)
-      : networks_{RateLimiter(per_host, capacity, seed),
-                  RateLimiter(wider(per_host, 2), capacity, seed),
-                  RateLimiter(wider(per_host, 3), capacity, seed)} {}
+}
 
-  RateLimit AddressLimiter::wider(RateLimit limit, unsigned hosts) {
-    return {limit.burst * hosts, Duration::micros(limit.interval.us() / hosts)};
+AddressLimiter::AddressLimiter(RateLimit per_host, size_t capacity, const Random::Seed& seed)
+    : networks_{RateLimiter(per_host, capacity, seed),
+                RateLimiter(wider(per_host, 2), capacity, seed),
+                RateLimiter(wider(per_host, 3), capacity, seed)} {}
+
+RateLimit AddressLimiter::wider(RateLimit limit, unsigned hosts) {
+  return {limit.burst * hosts, Duration::micros(limit.interval.us() / hosts)};
+}
+
+RateLimiter::Decision AddressLimiter::take(Instant now, const IpAddress& from) {
+  size_t next = 0;
+  RateLimiter::Decision decision;
+  for (const ClientNetwork& network : ClientNetworks(from)) {
+    const IpPrefix& p = network.prefix;
+    const size_t length = (p.length + 7) / 8;
+    std::string key(1, static_cast<char>(p.ip.family));
+    key.append(as_text(Bytes(p.ip.octets).first(length)));
+    decision = networks_[next++].take(now, key);
+    if (!decision.allowed) return decision;
   }
+  return decision;
+}
 
-  RateLimiter::Decision AddressLimiter::take(Instant now, const IpAddress& from) {
-    size_t next = 0;
-    RateLimiter::Decision decision;
-    for (const ClientNetwork& network : ClientNetworks(from)) {
-      const IpPrefix& p = network.prefix;
-      const size_t length = (p.length + 7) / 8;
-      std::string key(1, static_cast<char>(p.ip.family));
-      key.append(as_text(Bytes(p.ip.octets).first(length)));
-      decision = networks_[next++].take(now, key);
-      if (!decision.allowed) return decision;
-    }
-    return decision;
-  }
+uint64_t AddressLimiter::refused() const {
+  uint64_t sum = 0;
+  for (const RateLimiter& limiter : networks_) sum += limiter.refused();
+  return sum;
+}
 
-  uint64_t AddressLimiter::refused() const {
-    uint64_t sum = 0;
-    for (const RateLimiter& limiter : networks_) sum += limiter.refused();
-    return sum;
-  }
+LoginLimiter::LoginLimiter(const Limits& limits, const Random::Seed& seed)
+    : pairs_(limits.per_nickname_and_address, limits.capacity, seed),
+      nicknames_(limits.per_nickname, limits.capacity, seed),
+      addresses_(limits.per_address, limits.capacity, seed),
+      registrations_(limits.registrations_per_address, limits.capacity, seed),
+      sessions_(limits.per_session, limits.capacity, seed) {}
 
-  LoginLimiter::LoginLimiter(const Limits& limits, const Random::Seed& seed)
-      : pairs_(limits.per_nickname_and_address, limits.capacity, seed),
-        nicknames_(limits.per_nickname, limits.capacity, seed),
-        addresses_(limits.per_address, limits.capacity, seed),
-        registrations_(limits.registrations_per_address, limits.capacity, seed),
-        sessions_(limits.per_session, limits.capacity, seed) {}
+RateLimiter::Decision LoginLimiter::attempt(Instant now, const IpAddress& from) {
+  return addresses_.take(now, from);
+}
 
-  RateLimiter::Decision LoginLimiter::attempt(Instant now, const IpAddress& from) {
-    return addresses_.take(now, from);
-  }
+RateLimiter::Decision LoginLimiter::login(Instant now, std::string_view nickname,
+                                          const IpAddress& from, bool known_place) {
+  const Expected<Nickname> parsed = parse_nickname(nickname);
+  const std::string key = parsed ? parsed->key : std::string();
+  // The tight one first: who is refused there uses up nothing that others share.
+  const RateLimiter::Decision by_pair = pairs_.take(now, host_key(from) + key);
+  if (!by_pair.allowed || known_place) return by_pair;
+  return nicknames_.take(now, key);
+}
 
-  RateLimiter::Decision LoginLimiter::login(Instant now, std::string_view nickname,
-                                            const IpAddress& from, bool known_place) {
-    const Expected<Nickname> parsed = parse_nickname(nickname);
-    const std::string key = parsed ? parsed->key : std::string();
-    // The tight one first: who is refused there uses up nothing that others share.
-    const RateLimiter::Decision by_pair = pairs_.take(now, host_key(from) + key);
-    if (!by_pair.allowed || known_place) return by_pair;
-    return nicknames_.take(now, key);
-  }
+RateLimiter::Decision LoginLimiter::confirmation(Instant now, std::string_view session) {
+  return sessions_.take(now, session);
+}
 
-  RateLimiter::Decision LoginLimiter::confirmation(Instant now, std::string_view session) {
-    return sessions_.take(now, session);
-  }
+RateLimiter::Decision LoginLimiter::registration(Instant now, const IpAddress& from) {
+  return registrations_.take(now, from);
+}
 
-  RateLimiter::Decision LoginLimiter::registration(Instant now, const IpAddress& from) {
-    return registrations_.take(now, from);
-  }
-
-  uint64_t LoginLimiter::refused() const {
-    return pairs_.refused() + nicknames_.refused() + addresses_.refused() +
-           registrations_.refused() + sessions_.refused();
-  }
+uint64_t LoginLimiter::refused() const {
+  return pairs_.refused() + nicknames_.refused() + addresses_.refused() + registrations_.refused() +
+         sessions_.refused();
+}
 
 }  // namespace loopcast::app

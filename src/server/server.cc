@@ -46,13 +46,13 @@
 #include "http/socketio.h"
 #include "http/static_files.h"
 #include "net/clock.h"
-#include "net/interfaces.h"
 #include "server/access_log.h"
 #include "server/audit_file.h"
 #include "server/geoip.h"
 #include "server/http_setup.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
+#include "server/part_options.h"
 #include "server/recorded_size.h"
 #include "server/recording_hub.h"
 #include "server/sprites.h"
@@ -97,22 +97,6 @@ spdlog::level::level_enum level_of(const std::string& name) {
   return spdlog::level::from_str(name == "warning" ? "warn" : name == "error" ? "err" : name);
 }
 
-std::vector<IpAddress> announced(const Options& options) {
-  if (!options.announce.empty()) return options.announce;
-  // Of one that is bound alone nothing else can be reached.
-  std::vector<IpAddress> ips;
-  for (const IpAddress& own : net::local_addresses()) {
-    const auto bound = [&](const IpAddress& ip) {
-      return ip == own || (ip.is_unspecified() && ip.family == own.family);
-    };
-    if (options.media_bind.empty() || std::ranges::any_of(options.media_bind, bound))
-      ips.push_back(own);
-  }
-  for (const IpAddress& ip : options.media_bind)
-    if (!ip.is_unspecified() && std::ranges::find(ips, ip) == ips.end()) ips.push_back(ip);
-  return ips;
-}
-
 // Descriptors for 10,000 connections and more.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -147,7 +131,7 @@ class Server {
                {options.workers, options.media_port, options.media_bind, announced(options),
                 options.video_codecs},
                random_),
-        broadcasts_(media_, limits(options), random_.fork()),
+        broadcasts_(media_, broadcast_limits(options), random_.fork()),
         live_(
             context_, broadcasts_,
             [] {
@@ -175,8 +159,9 @@ class Server {
     sign_in_->on_sessions_ended([this](const api::EndedSessions& ended) { end_sessions(ended); });
     changes_ = std::make_unique<api::AccountChanges>(*sign_in_, *accounts_, database_, pictures_,
                                                      clocks(), account_hooks(), random_.fork());
-    library_ = std::make_unique<api::Library>(context_, store_->recordings(), recordings_,
-                                              database_, library_options(), library_ports());
+    library_ =
+        std::make_unique<api::Library>(context_, store_->recordings(), recordings_, database_,
+                                       library_options(options_), library_ports());
     recorder_.start([this](app::RecorderEvent e) { library_->handle(std::move(e)); });
     app::LinkKey key{};
     random_.fill(key);
@@ -275,42 +260,8 @@ class Server {
                    request.method + " " + request.path + session});
   }
 
-  static app::LoginLimiter::Limits login_limits(const Options& options) {
-    app::LoginLimiter::Limits limits;
-    limits.per_address = {static_cast<uint32_t>(options.max_logins_per_ip),
-                          Duration::micros(60'000'000 / int64_t(options.max_logins_per_ip))};
-    limits.registrations_per_address = {
-        static_cast<uint32_t>(options.max_registrations_per_ip),
-        Duration::micros(600'000'000 / int64_t(options.max_registrations_per_ip))};
-    return limits;
-  }
-
-  static app::CallLimits call_limits() {
-    app::CallLimits limits;
-    limits.can_record = true;
-    return limits;
-  }
-
-  static app::BroadcastLimits limits(const Options& options) {
-    app::BroadcastLimits limits;
-    limits.viewers_per_broadcast = options.max_viewers;
-    return limits;
-  }
-
   static api::SignIn::Clocks clocks() {
     return {[] { return net::now(); }, [] { return net::wall_now(); }};
-  }
-
-  api::LibraryOptions library_options() const {
-    api::LibraryOptions library;
-    if (options_.retention_days)
-      library.retention.age = Duration::seconds(int64_t{*options_.retention_days} * 24 * 3600);
-    library.retention.bytes = options_.retention_bytes;
-    library.retention_dry_run = options_.retention_dry_run;
-    library.quota.bytes = options_.user_recording_bytes;
-    if (options_.user_recording_hours)
-      library.quota.time = Duration::seconds(int64_t{*options_.user_recording_hours} * 3600);
-    return library;
   }
 
   api::LibraryPorts library_ports() {
