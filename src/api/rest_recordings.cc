@@ -211,10 +211,10 @@ std::string disposition(const Recording& r) {
 
 Task<Response> serve(Library& library, const std::string& folder, Request request) {
   const std::string file(request.param("file"));
-  const auto recording = co_await library.follow(
-      file, std::string(request.query.get("e")),
-      app::LinkHolder{std::string(request.query.get("u")), std::string(request.query.get("k"))},
-      std::string(request.query.get("s")));
+  const app::LinkHolder holder{std::string(request.query.get("u")),
+                               std::string(request.query.get("k"))};
+  const auto recording = co_await library.follow(file, std::string(request.query.get("e")), holder,
+                                                 std::string(request.query.get("s")));
   if (!recording) co_return problem(request, recording.error());
   const bool picture = file.ends_with(".jpg");
   // While it is recorded or finished, there is nothing to see.
