@@ -119,6 +119,8 @@ Task<> Library::settle() {
     co_await look.async_wait(http::asio::redirect_error(http::use_task, ignored));
   }
   timer_.cancel();
+  // What is not written down by now is what the next start goes on with, as after a crash.
+  given_up_ = true;
 }
 
 void Library::pump() {
@@ -176,10 +178,12 @@ Task<> Library::write_down() {
       if (done) break;
       ++writes_failed_;
       ports_.log(fmt::format("recordings: {}", done.error().message));
+      if (given_up_) co_return;
       http::Timer pause(context_);
       pause.expires_after(kWriteRetry);
       boost::system::error_code ignored;
       co_await pause.async_wait(http::asio::redirect_error(http::use_task, ignored));
+      if (given_up_) co_return;
     }
   }
   writing_ = false;

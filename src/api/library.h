@@ -133,6 +133,7 @@ class Library {
   std::unordered_map<std::string, app::AirChange> on_air_;  // by id of the broadcast
   http::Timer timer_;
   bool writing_ = false;
+  bool given_up_ = false;  // on what the database does not take: the server stops
   bool failing_ = false;
   uint64_t writes_failed_ = 0;
   // Told when what they speak of is written down: who asks then finds it.

@@ -154,6 +154,8 @@ void Broadcasts::shutdown(const Moment& at) {
     end_broadcast(at, key, Ending::kStopped);
     if (presenter != 0) notify(presenter, Closed{make_error(Code::kServerStopping)});
   }
+  away_until_.clear();
+  tell_at_.clear();
 }
 
 void Broadcasts::handle_timeout(const Moment& at) {

@@ -154,7 +154,7 @@ EngineServer* Connection::engine_for(const Request& request) const {
 
 Task<std::optional<Response>> Connection::refuse_head(Incoming& in, EngineServer* engine,
                                                       size_t limit) {
-  if (user_ || engine || in.parser->is_done()) co_return std::nullopt;
+  if (in.known || engine || in.parser->is_done()) co_return std::nullopt;
   const auto announced = in.parser->content_length();
   const size_t small = server_->options.max_stranger_body;
   // Too large for anybody: that is answered where the body is read.
@@ -164,6 +164,7 @@ Task<std::optional<Response>> Connection::refuse_head(Incoming& in, EngineServer
   if (token.empty() && !announced) co_return std::nullopt;
   clear_deadline();
   auto refusal = co_await server_->options.authenticate(in.request, std::move(token));
+  in.known = !refusal;
   if (!refusal)
     recognise();
   else if (!announced)
@@ -194,7 +195,10 @@ Task<bool> Connection::serve_one() {
     co_return false;
   }
   const std::string token(user_ ? std::string_view() : token_of(in.request));
-  if (!user_ && brings_known_token(in.request)) recognise();
+  // Over one connection of a proxy come the requests of many: each is judged by itself.
+  in.known =
+      !server_->options.authenticate || (user_ && !trusted_) || brings_known_token(in.request);
+  if (in.known) recognise();
 
   EngineServer* engine = engine_for(in.request);
   const bool is_post = engine && in.request.method == "POST";
@@ -213,7 +217,7 @@ Task<bool> Connection::serve_one() {
   size_t limit = engine ? engine->payload_limit(in.request)
                         : server_->router.max_body(in.request.method, in.request.path);
   in.refusal = co_await refuse_head(in, engine, limit);
-  if (!user_ && !engine) limit = std::min(limit, server_->options.max_stranger_body);
+  if (!in.known && !engine) limit = std::min(limit, server_->options.max_stranger_body);
   if (!in.refusal) {
     const bool body_read = co_await read_body(in, limit);
     if (!body_read) in.refusal = unread(in);
@@ -278,6 +282,7 @@ Task<Response> Connection::dispatch(const Request& head, Request request) {
 
 Task<> Connection::upgrade() {
   timer_.cancel();
+  armed_ = Instant::never();
   std::string().swap(buffer_);  // an assignment would keep its memory
   if (!hold(kWebSocketCost)) co_return;
   Request request = std::move(websocket_request_);

@@ -50,6 +50,7 @@ class LargeBodyPlace {
 };
 
 struct Connection::Incoming {
+  bool known = false;  // its sender has signed in
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
   // Let go when the request has been read.
   std::optional<Parser> parser{std::in_place};

@@ -21,9 +21,9 @@ namespace beast = boost::beast::http;
 constexpr std::ptrdiff_t kMaxHeadLines = 100;
 // Empty lines before a request line that are passed over (RFC 9112, section 2.2).
 constexpr unsigned kMaxEmptyLines = 4;
-// A body may take this much longer for each of its bytes: 2 kB a second is slower than any line on
-// which somebody waits for it.
-constexpr double kBodyBytesPerMillisecond = 2;
+// A body may take this much longer for each of its bytes: 128 kbit/s is slower than any line on
+// which somebody waits for a picture, and nobody holds a place for a large body longer than that.
+constexpr double kBodyBytesPerMillisecond = 16;
 
 }  // namespace
 

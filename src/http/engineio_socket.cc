@@ -121,6 +121,7 @@ void EngineSocketImpl::receive(EnginePacket packet) {
     if (server && server->handler())
       server->handler()->on_message(shared_from_this(), std::move(message->data), message->binary);
   }
+  account();  // of the answer to a ping, too
   update();
 }
 

@@ -65,7 +65,7 @@ struct ServerOptions {
   // From the first byte of a request (and from the start of a connection) to the end of its header,
   // and the same for a TLS handshake.
   std::chrono::milliseconds header_timeout{10'000};
-  // For a body; half a millisecond more for each byte of it that has come.
+  // For a body; a second more for each 16 kB of it that have come.
   std::chrono::milliseconds body_timeout{30'000};
   // Between requests of one connection.
   std::chrono::milliseconds idle_timeout{60'000};

@@ -102,11 +102,10 @@ std::string wait_for(pid_t pid, int report, const std::atomic<bool>& stop) {
       if (n == 0 || (n < 0 && errno != EINTR)) break;
     }
     const bool failed = ready < 0 && errno != EINTR;
-    if (!failed && !stop && std::chrono::steady_clock::now() < until && made.size() < 16) continue;
-    ::kill(pid, SIGKILL);
-    break;
+    if (failed || stop || std::chrono::steady_clock::now() >= until || made.size() >= 16) break;
   }
-  // It has closed its end, or it was killed: this does not take long.
+  // It may have closed its end and stay. Until it is waited for, its number is nobody else's.
+  ::kill(pid, SIGKILL);
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
   return made;

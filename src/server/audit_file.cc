@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace loopcast::server {
@@ -17,6 +18,7 @@ Status AuditFile::open(const std::string& path) {
     if (fd >= 0) ::close(fd);
     return Error{"audit_log", fmt::format("The audit log {} cannot be written: {}.", path, why)};
   }
+  ::fchmod(fd, 0600);  // also one that was there before
   file_.reset(file);
   return ok();
 }

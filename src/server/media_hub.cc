@@ -111,6 +111,7 @@ Status MediaHub::start_worker(unsigned index) {
 }
 
 void MediaHub::stop() {
+  stopped_ = true;
   boost::system::error_code ignored;
   wake_.cancel(ignored);
   figures_timer_.cancel();
@@ -258,7 +259,7 @@ void MediaHub::post(app::MediaId id, unsigned worker, sfu::Command command) {
 void MediaHub::receive_events() {
   wake_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                    [this](const boost::system::error_code& error) {
-                     if (error) return;
+                     if (error || stopped_) return;
                      take_events();
                      receive_events();
                    });
@@ -309,7 +310,8 @@ void MediaHub::ask_figures() {
   }
   figures_timer_.expires_after(kFiguresInterval);
   figures_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) ask_figures();
+    // A timer that had expired before it was cancelled comes without an error.
+    if (!error && !stopped_) ask_figures();
   });
 }
 

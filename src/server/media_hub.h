@@ -127,6 +127,7 @@ class MediaHub final : public app::MediaControl {
   net::Mailbox<sfu::Event> events_;
   boost::asio::posix::stream_descriptor wake_;
   boost::asio::steady_timer figures_timer_;
+  bool stopped_ = false;
   std::vector<WorkerSlot> workers_;
   std::unordered_map<app::MediaId, unsigned> worker_of_;
   std::unordered_map<app::MediaId, Publication> publications_;

@@ -102,6 +102,11 @@ void RecordingHub::upgrade_files() {
         upgraded.failed, upgraded.error.message);
 }
 
+void RecordingHub::give_up() {
+  stopping_.store(true);
+  finish_again_.cancel();
+}
+
 void RecordingHub::stop() {
   stopping_.store(true);
   finish_again_.cancel();
@@ -164,7 +169,7 @@ void RecordingHub::finish_later(app::RecordingTrouble trouble) {
     if (stopping_ || !unfinished_.insert(recording).second || unfinished_.size() > 1) return;
     finish_again_.expires_after(kFinishAgain);
     finish_again_.async_wait([this](boost::system::error_code error) {
-      if (error) return;
+      if (error || stopping_) return;
       for (const std::string& id : std::exchange(unfinished_, {}))
         finisher_.post([this, id] { finish_file(id); });
     });

@@ -36,6 +36,8 @@ class RecordingHub final : public app::Recorder {
   // Before anything else. Files of earlier versions that not every player reads are put right
   // beside all else.
   void start(EventHandler handler);
+  // On the control thread: what could not be finished is left to the next start. stop() follows.
+  void give_up();
   // Does what it was told so far; pictures that are still to be made are left out.
   void stop();
 

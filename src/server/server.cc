@@ -439,7 +439,7 @@ class Server {
 
   void reload_on_hangup() {
     hangup_.async_wait([this](const boost::system::error_code& error, int) {
-      if (error) return;
+      if (error || stopping_) return;
       if (access_log_) access_log_->reopen();
       if (const auto reloaded = http_->reload_tls(); !reloaded)
         spdlog::error("certificate: {}", reloaded.error().message);
@@ -525,6 +525,7 @@ class Server {
     housekeeping_.cancel();
     retention_.cancel();
     quotas_.cancel();
+    recorder_.give_up();
     media_.stop();
   }
 
