@@ -254,9 +254,9 @@ test('one user may have four broadcasts, and the fifth is refused', async () => 
 
 test('a network that falls silent ends what went over it', async () => {
   const figure = 'loopcast_http_events_total{event="engine_ping_timeout"}';
-  const before = (await server.metrics())[figure];
   const sockets = async () => (await server.metrics()).loopcast_socketio_sockets;
   await until(async () => (await sockets()) === 0, 'the sockets of the other tests to go');
+  const before = (await server.metrics())[figure];
   const network = keep(await makeNetwork(server));
   const pages = Object.values(GENERATIONS).map((kind) => keep(new Page(server, guest.token, kind, { url: network.url })));
   await Promise.all(pages.map((page) => page.settle()));
