@@ -154,8 +154,8 @@ std::optional<Response> EngineServer::refuse_stranger(const Request& request) {
     return full(503, Duration::seconds(1));
   }
   size_t kept = request.target.size();
-  for (const auto& [name, value] : kept_headers(request).fields())
-    kept += name.size() + value.size();
+  const Headers headers = kept_headers(request);  // a temporary would be gone before the loop
+  for (const auto& [name, value] : headers.fields()) kept += name.size() + value.size();
   if (kept > options_.max_handshake) return refuse(kBadRequest);
   if (!options_.sign_in) return std::nullopt;
   const IpAddress& from = request.remote.ip;

@@ -214,22 +214,37 @@ test('a picture of more than 5 MB is refused before it is read', async () => {
 });
 
 test('only so many large bodies at once, so that nobody fills the memory', async () => {
-  const head = `PUT ${avatar} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n`;
-  const open = [];
-  for (let i = 0; i < 20; ++i) {
+  const { token } = await account(server);
+  const figure = async () => (await server.metrics())['loopcast_http_events_total{event="request_over_large_limit"}'];
+  const before = await figure();
+  // The heads of `count` uploads, each over a connection of its own, whose bodies do not come.
+  const begin = (count, from, headers = `Authorization: Bearer ${token}\r\n`) => Array.from({ length: count }, (_, i) => {
     const socket = net.connect(server.port, '127.0.0.1');
     socket.on('error', () => {});
     socket.answer = '';
     socket.on('data', (data) => (socket.answer += data));
-    socket.write(head);
-    open.push(socket);
-  }
-  await until(() => open.filter((s) => s.answer.startsWith('HTTP/1.1 503')).length === 4, () => open.map((s) => s.answer.slice(0, 20)).join());
-  for (const socket of open) socket.destroy();
-  const { token } = await account(server);
+    socket.write(`PUT ${avatar} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${from(i)}\r\n${headers}Content-Length: 1000000\r\n\r\n`);
+    return socket;
+  });
+  const answered = (sockets, status) => sockets.filter((s) => s.answer.startsWith(`HTTP/1.1 ${status}`)).length;
+  const seen = (sockets) => () => sockets.map((s) => s.answer.slice(0, 20)).join();
+  const end = (sockets) => sockets.forEach((socket) => socket.destroy());
   const upload = () => call('PUT', avatar, { token, body: Buffer.alloc(100_000) });
-  await until(async () => (await upload()).status === 422, 'places to be given back', 10_000, 200);
-  assert.equal((await server.metrics())['loopcast_http_events_total{event="request_over_large_limit"}'] >= 4, true);
+  const given_back = () => until(async () => (await upload()).status === 422, 'places to be given back', 10_000, 200);
+
+  // Who has not signed in takes no place.
+  const strangers = begin(20, (i) => `10.8.1.${i}`, '');
+  await until(() => answered(strangers, 401) === 20, seen(strangers));
+  const one = begin(6, () => '10.8.2.1');
+  await until(() => answered(one, 503) === 2, seen(one));
+  end([...strangers, ...one]);
+  await given_back();
+  const many = begin(20, (i) => `10.8.3.${i}`);
+  await until(() => answered(many, 503) === 4, seen(many));
+  assert.equal(answered(many, 503), 4);
+  end(many);
+  await given_back();
+  assert.ok((await figure()) - before >= 6);
 });
 
 test('uploads are limited, and hold up nobody else', async () => {

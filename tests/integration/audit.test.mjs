@@ -20,7 +20,8 @@ after(async () => {
 
 const lines = (name = file) => readFileSync(name, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 const call = (method, where, body, headers = {}) =>
-  fetch(`${server.url}${where}`, { method, headers, body: body && JSON.stringify(body) });
+  fetch(`${server.url}${where}`, {
+    method, headers: body ? { 'content-type': 'application/json', ...headers } : headers, body: body && JSON.stringify(body) });
 
 test('what happens to an account has its line, and no secret is in any', async () => {
   const password = 'a secret of Ada';

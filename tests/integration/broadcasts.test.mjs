@@ -76,6 +76,9 @@ const ENDS = {
 
 for (const [name, kind] of Object.entries(GENERATIONS)) {
   describe(name, { concurrency: false }, () => {
+    // How often one user goes live has a limit.
+    before(async () => (host = await account(server)));
+
     for (const [end, leave] of Object.entries(ENDS)) {
       test(`a viewer leaves by ${end}: one entry and one leave for the others`, async () => {
         const network = keep(await makeNetwork(server));
@@ -149,6 +152,7 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
 
 describe('a presenter who is lost', { concurrency: false }, () => {
   const kind = GENERATIONS['second generation'];
+  before(async () => (host = await account(server)));
   const follow = async (who, presentorId) => {
     const page = keep(new Page(server, who.token, kind, { presentorId }));
     page.emit('createViewer', { sdpOffer: offer('chromium_viewer'), follow: true });
@@ -250,9 +254,9 @@ test('one user may have four broadcasts, and the fifth is refused', async () => 
 
 test('a network that falls silent ends what went over it', async () => {
   const figure = 'loopcast_http_events_total{event="engine_ping_timeout"}';
-  const before = (await server.metrics())[figure];
   const sockets = async () => (await server.metrics()).loopcast_socketio_sockets;
   await until(async () => (await sockets()) === 0, 'the sockets of the other tests to go');
+  const before = (await server.metrics())[figure];
   const network = keep(await makeNetwork(server));
   const pages = Object.values(GENERATIONS).map((kind) => keep(new Page(server, guest.token, kind, { url: network.url })));
   await Promise.all(pages.map((page) => page.settle()));

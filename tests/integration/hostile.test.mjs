@@ -96,7 +96,7 @@ test('noise instead of HTTP', async () => {
 
 test('HTTP that is cut off, at every place', async () => {
   const body = JSON.stringify({ nickname: 'x', password: 'secret12' });
-  const request = `POST /api/v2/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const request = `POST /api/v2/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
   const cuts = Array.from({ length: 40 }, (_, i) => Math.floor((i * request.length) / 40));
   const answers = await Promise.all(cuts.map((n) => raw(request.slice(0, n), { end: true })));
   for (const [i, { closed, status }] of answers.entries()) {

@@ -147,13 +147,14 @@ test('every operation that is described is there, and answers as described', asy
 test('other methods are 405 and say what is allowed', async () => {
   for (const [method, path, allow] of [
     ['PUT', sessions, /POST/], ['PUT', '/api/v2/me', /GET/], ['PATCH', sessions, /POST/],
-    ['PATCH', users, /POST/], ['POST', '/api/v2/openapi.json', /GET/], ['POST', '/healthz', /GET/]]) {
+    ['PATCH', users, /POST/], ['POST', '/api/v2/openapi.json', /GET/], ['POST', '/healthz', /GET/],
+    ['POST', '/', /^GET, HEAD/], ['PUT', '/live/somebody', /^GET, HEAD/]]) {
     const response = await call(method, path, method === 'GET' ? {} : { body: '{}' });
     assert.match(response.headers.get('allow'), allow);
     await problem(response, 405, 'method_not_allowed');
   }
   await problem(await call('GET', '/api/v2/nothing'), 404, 'not_found');
-  await problem(await call('POST', '/nothing', { body: '' }), 404, 'not_found');
+  await problem(await call('POST', '/nothing.js', { body: '' }), 404, 'not_found');
 });
 
 test('names and passwords of more than 4 kB, and other bodies of more than 64 kB, are 413', async () => {

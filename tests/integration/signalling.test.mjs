@@ -69,6 +69,9 @@ function check_answer(sdp, direction) {
 
 for (const [name, kind] of Object.entries(GENERATIONS)) {
   describe(name, { concurrency: false }, () => {
+    // How often one user goes live has a limit, and offers that are refused count.
+    before(async () => (user = await account(server)));
+
     test('a token that is wrong or missing: autherror, then the end', async () => {
       for (const token of ['x'.repeat(43), 'x', '', undefined, `${user.token}x`]) {
         const page = connect(token, kind);
@@ -166,6 +169,8 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
 
 for (const kind of [GENERATIONS['first generation'], GENERATIONS['second generation']]) {
   describe(`generation ${kind.generation}`, { concurrency: false }, () => {
+    before(async () => (user = await account(server)));
+
     test('a session that has expired is none', async () => {
       const other = await account(server);
       const page = connect(other.token, kind);
