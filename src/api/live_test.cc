@@ -17,8 +17,9 @@ struct NoMedia final : app::MediaControl {
 TEST(Live, GoingLiveHasARateForEachUser) {
   NoMedia media;
   app::Broadcasts broadcasts(media, {}, Random::Seed{1});
+  http::asio::io_context context;
   Live live(
-      broadcasts, [] { return WallTime{}; }, Random::Seed{2});
+      context, broadcasts, [] { return app::Moment{}; }, Random::Seed{2});
   const Instant start = Instant::from_us(1'000'000'000);
   uint32_t allowed = 0;
   for (int i = 0; i < 6000; ++i)  // a hundred times a second
