@@ -179,7 +179,7 @@ export class Telephone {
     if (this.stage_ !== 'incoming') return;
     this.stage_ = 'answering';
     clearTimeout(this.ring_check_);
-    clearTimeout(this.limit_);
+    this.unlimit_();
     this.remember_();
     this.present_(use);
   }
@@ -375,7 +375,7 @@ export class Telephone {
 
   private begin_(stage: Stage, user: CallUser | null, role: CallRole, call_id: string | null): void {
     clearTimeout(this.ring_check_);
-    clearTimeout(this.limit_);
+    this.unlimit_();
     this.stage_ = stage;
     if (stage === 'incoming') this.limit_state_('no_answer');
     this.user_ = user;
@@ -404,6 +404,22 @@ export class Telephone {
         this.environment_.say('hangup', { callId: this.call_id_ });
       this.end_(reason, false);
     }, kStateLimitMs);
+  }
+
+  private unlimit_(): void {
+    clearTimeout(this.limit_);
+    this.limit_ = undefined;
+  }
+
+  /** Without a network the server's word that the call is over never comes. */
+  private limit_own_(own: PresenterState, before: PresenterState | null): void {
+    if (!this.engaged || this.stage_ === 'incoming') return;
+    const dials = own.phase === 'connecting' && this.stage_ === 'outgoing';
+    if ((dials || own.phase === 'reconnecting') && own.phase !== before?.phase && this.limit_ === undefined)
+      this.limit_state_('lost');
+    // Back in a call that stood, the server says what becomes of the other. Who is asked how to go on decides in peace.
+    const back = own.phase === 'live' && this.stage_ === 'talking' && this.connected_at_ !== null;
+    if (back || (own.phase === 'error' && this.stage_ !== 'talking')) this.unlimit_();
   }
 
   private present_(use: DeviceUse, on?: { microphone: boolean; camera: boolean }): void {
@@ -456,6 +472,7 @@ export class Telephone {
       this.call_id_ = null;
       this.rings_there_ = false;
     }
+    this.limit_own_(state, before);
     // The devices are open: fetch the other's picture while the own broadcast is being set up.
     if (this.stage_ === 'answering' && state.phase === 'connecting') this.watch_(this.link_id_);
     if (state.phase === 'ended') this.end_('lost', false);
@@ -472,7 +489,7 @@ export class Telephone {
     const opening = this.use_ !== 'none' && own.microphone === null && !own.has_camera;
     if (opening) return;
     const shown: Shown = {
-      microphone: own.microphone !== null && own.microphone_on,
+      microphone: own.has_microphone && own.microphone_on,
       camera: own.has_camera && own.camera_on,
       screen: own.sharing,
     };
@@ -513,7 +530,7 @@ export class Telephone {
   private note_media_(): void {
     if (this.phase_() === 'connected') {
       this.connected_at_ ??= this.environment_.now();
-      clearTimeout(this.limit_);
+      this.unlimit_();
     }
     this.publish_();
   }
@@ -548,7 +565,7 @@ export class Telephone {
 
   private end_(reason: EndReason, here: boolean, error: LiveError | null = null): void {
     clearTimeout(this.ring_check_);
-    clearTimeout(this.limit_);
+    this.unlimit_();
     this.stage_ = 'ended';
     this.done_id_ = this.call_id_;
     this.reason_ = reason;

@@ -1,10 +1,12 @@
 import { mount } from '@vue/test-utils';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createPinia, setActivePinia } from 'pinia';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { defineComponent, h } from 'vue';
 import { FakeWorld } from '../../tests/fakes';
 import { environment, useViewer } from './live';
 
 describe('useViewer', () => {
+  beforeEach(() => setActivePinia(createPinia()));
   afterEach(() => vi.restoreAllMocks());
 
   it('watches again when the browser brings the page back from its cache', async () => {

@@ -30,8 +30,9 @@ export function on_better_times(hurry: () => void): () => void {
   document.addEventListener('visibilitychange', seen);
   const unwatch = watch(
     () => connection.phase,
-    (phase) => {
-      if (phase === 'online') hurry();
+    (phase, before) => {
+      // The first time says nothing of an attempt that has only just begun.
+      if (phase === 'online' && before === 'reconnecting') hurry();
     },
   );
   return () => {

@@ -63,6 +63,8 @@ export interface LinkHandlers {
 
 /** Refusals that another attempt a little later may not meet. */
 const kTransient = new Set(['server_stopping', 'overloaded', 'media_lost', 'store_unavailable', 'timeout']);
+/** What ends a broadcast that stood: another page presents it, or has ended it. */
+const kFinal = new Set(['replaced']);
 /** Refusals that mean that there is nothing to watch. */
 const kGone = new Set(['not_found', 'publisher_gone']);
 
@@ -76,7 +78,8 @@ export class MediaLink {
   private answered_ = false;
   private up_ = false;
   private closed_ = false;
-  private readonly began_at_ = performance.now();
+  /** When the offer was made: before that the user may be asked for the devices, for as long as it takes. */
+  private began_at_ = Infinity;
   private offer_: Promise<RTCSessionDescriptionInit> | null = null;
   private early_: RTCIceCandidateInit[] = [];
   private connect_timer_: ReturnType<typeof setTimeout> | undefined;
@@ -112,6 +115,7 @@ export class MediaLink {
    * its queue.
    */
   async offer(request: Request, terms: Record<string, unknown> = {}): Promise<void> {
+    this.began_at_ = performance.now();
     this.connect_timer_ = setTimeout(() => this.end_(() => this.handlers_.lost()), kConnectTimeoutMs);
     try {
       const offer = await (this.offer_ ?? this.peer.createOffer());
@@ -168,7 +172,7 @@ export class MediaLink {
     on('autherror', (data) => this.refuse_({ code: data?.code ?? 'unauthorized', message: data?.message }));
     on('error', (data) => {
       // Once media flow, other errors concern a single request, not the broadcast.
-      if (!this.answered_ || kTransient.has(data?.code)) this.refuse_(data);
+      if (!this.answered_ || kTransient.has(data?.code) || kFinal.has(data?.code)) this.refuse_(data);
     });
     on('disconnect', () => this.end_(() => this.handlers_.lost()));
     on('connect_error', (cause) => {

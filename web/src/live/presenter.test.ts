@@ -478,12 +478,45 @@ describe('reconnecting', () => {
     expect(world.sockets.flatMap((socket) => socket.events())).not.toContain('stopPresentor');
   });
 
-  it('comes back later if it came back too often', async () => {
+  it('ends when another page has taken its broadcast over', async () => {
+    await go_live();
+    world.socket.receive('error', { code: 'replaced', message: '' });
+    world.peer.become('failed');
+    expect(presenter.state).toMatchObject({ phase: 'error', error: { code: 'replaced' } });
+    vi.advanceTimersByTime(60_000);
+    expect(world.sockets).toHaveLength(1);
+    expect(world.socket.events()).not.toContain('stopPresentor');
+  });
+
+  it('tells of a stop on another connection if the path was shaky', async () => {
+    await go_live();
+    world.peer.become('disconnected');
+    presenter.stop();
+    expect(world.sockets).toHaveLength(2);
+    expect(world.socket.request('stopPresentor').payload).toEqual({ presentorId: 'b1' });
+  });
+
+  it('leaves a fresh attempt alone, however long the user was asked', async () => {
+    let allow: (tracks: { audio: FakeTrack; video: FakeTrack }) => void = () => {};
+    world.media.open.mockReturnValueOnce(new Promise((resolve) => (allow = resolve)));
+    void presenter.start(choice());
+    await settle();
+    vi.advanceTimersByTime(20_000);
+    allow({ audio: new FakeTrack('a'), video: new FakeTrack('v') });
+    await settle();
+    presenter.hurry();
+    expect(world.sockets).toHaveLength(1);
+    vi.advanceTimersByTime(3000);
+    presenter.hurry();
+    expect(world.sockets).toHaveLength(2);
+  });
+
+  it.each(['rate_limited', 'server_full', 'too_many_streams', 'too_many_broadcasts'])('comes back later after %s', async (code) => {
     await go_live();
     world.socket.receive('disconnect');
     vi.advanceTimersByTime(500);
     await settle();
-    world.socket.request('createPresentor').ack({ error: { code: 'rate_limited', message: '' } });
+    world.socket.request('createPresentor').ack({ error: { code, message: '' } });
     expect(presenter.state.phase).toBe('reconnecting');
     vi.advanceTimersByTime(1000);
     await answer('b2', 'b1');
@@ -495,7 +528,7 @@ describe('reconnecting', () => {
     world.socket.receive('disconnect');
     vi.advanceTimersByTime(500);
     await settle();
-    world.socket.request('createPresentor').ack({ error: { code: 'too_many_broadcasts', message: '' } });
+    world.socket.request('createPresentor').ack({ error: { code: 'no_common_codec', message: '' } });
     expect(presenter.state.phase).toBe('error');
     expect(world.socket.request('stopPresentor').payload).toEqual({ presentorId: 'b1' });
   });

@@ -99,6 +99,9 @@ export interface PresenterEnvironment {
   online(): boolean;
 }
 
+/** What is refused to who comes back, and may be granted a little later. */
+const kLater = new Set(['rate_limited', 'server_full', 'too_many_streams', 'too_many_broadcasts']);
+
 /** How long a page tries to tell the server of a stop. */
 const kFarewellMs = 60_000;
 
@@ -330,8 +333,8 @@ export class Presenter {
       },
       lost: () => this.on_lost_(),
       refused: (error) => {
-        // Who comes back too often comes back later.
-        if (error.code === 'rate_limited' && this.terms_.kind === 'public' && this.broadcast_id_ !== null) this.on_lost_();
+        // Who comes back too often, or while there is no room, comes back later.
+        if (kLater.has(error.code) && this.terms_.kind === 'public' && this.broadcast_id_ !== null) this.on_lost_();
         else this.finish_('error', error);
       },
       signed_out: () => this.finish_('signed_out', null),
@@ -425,13 +428,15 @@ export class Presenter {
     const tells = this.on_air && (this.terms_.kind === 'public' || phase !== 'error');
     const id = this.broadcast_id_;
     const ended = this.on_air && (phase === 'ended' || phase === 'error') && error?.code !== 'replaced';
+    // The server may not hear what is said over a path that has stopped answering.
+    const shaky = this.phase_ === 'reconnecting';
     const told = this.attempt_?.link.close(tells ? 'stopPresentor' : null, id === null ? {} : { presentorId: id });
     this.release_();
     this.phase_ = phase;
     this.error_ = error;
     this.publish_();
     // The server waits for the presenter of a lost broadcast: nobody comes.
-    if (ended && told !== true && id !== null && this.terms_.kind === 'public') this.give_up(id);
+    if (ended && (told !== true || shaky) && id !== null && this.terms_.kind === 'public') this.give_up(id);
   }
 
   /** Gives everything back. */

@@ -118,6 +118,13 @@ describe('calls', () => {
     expect(calls.presence.has('u2099')).toBe(true);
   });
 
+  it('begin with the devices that the live page was last used with', () => {
+    expect(useCalls().preferred_devices()).toMatchObject({ camera: '', microphone: '' });
+    localStorage.setItem('loopcast.camera', 'cam');
+    localStorage.setItem('loopcast.microphone', 'mic');
+    expect(useCalls().preferred_devices()).toMatchObject({ camera: 'cam', microphone: 'mic' });
+  });
+
   it('leave the telephone as it is: a reactive copy would not be the one that its parts call back', () => {
     expect(isReactive(useCalls().telephone)).toBe(false);
   });

@@ -18,7 +18,11 @@ const kMaxKnown = 2000;
 /** The devices that the live page was last used with. */
 function preferred_devices(): DeviceChoice {
   const stored = read_stored('loopcast.resolution') ?? '';
-  return { camera: '', microphone: '', resolution: stored in kResolutions ? (stored as Resolution) : '720p' };
+  return {
+    camera: read_stored('loopcast.camera') ?? '',
+    microphone: read_stored('loopcast.microphone') ?? '',
+    resolution: stored in kResolutions ? (stored as Resolution) : '720p',
+  };
 }
 
 /** The telephone of this page, who can be reached, and how many calls were missed. */
@@ -92,6 +96,7 @@ export const useCalls = defineStore('calls', () => {
       { flush: 'sync' },
     );
     on_better_times(() => telephone.hurry());
+    navigator.mediaDevices?.addEventListener('devicechange', () => void telephone.presenter?.devices_changed());
   }
 
   /** `asked_at` (of performance.now()): when a list that says so was asked for. */
