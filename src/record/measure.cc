@@ -21,8 +21,9 @@ struct Contents {
 };
 
 std::optional<Contents> read_mp4(const File& file) {
-  for (uint64_t at = 0; const auto box = box_at(file, at); at = box->at + box->size) {
-    if (box->type != fourcc("moov")) continue;
+  std::optional<BoxPlace> box = box_at(file, 0);
+  while (box && box->type != fourcc("moov")) box = box_at(file, box->at + box->size);
+  if (box) {
     std::vector<uint8_t> moov(std::min(box->size, kMaxIndex));
     if (moov.size() < box->size || !file.read(box->at, moov)) return std::nullopt;
     const Bytes header = find_box(Bytes(moov).subspan(8), fourcc("mvhd"));

@@ -70,18 +70,13 @@ Expected<bool> upgrade_mp4(const std::string& path) {
   std::optional<BoxPlace> before, index, behind;
   uint64_t end = 0;
   bool after_media = false;
-  for (uint64_t at = 0; const auto box = box_at(*file, at); at = end = box->at + box->size) {
+  for (auto box = box_at(*file, 0); box; box = box_at(*file, end)) {
     if (index && !behind) behind = box;
+    // A second index is what a kill left of an earlier run.
+    if (index && box->type == fourcc("moov")) break;
     after_media |= box->type == fourcc("mdat");
-    if (index) {
-      // A second index is what a kill left of an earlier run.
-      if (box->type == fourcc("moov")) break;
-      continue;
-    }
-    if (box->type == fourcc("moov"))
-      index = box;
-    else
-      before = box;
+    if (!index) (box->type == fourcc("moov") ? index : before) = box;
+    end = box->at + box->size;
   }
   if (!index || index->size > kMaxIndex) return false;
   std::vector<uint8_t> old(index->size);
