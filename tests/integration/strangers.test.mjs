@@ -20,12 +20,19 @@ const BOUND_KIB = 64 * 1024;
 const HEALTH_MS = 500;
 
 let server;
+// How often one user calls another has a limit: each time it is another pair that talks.
+const people = [];
+let pairs = 0;
+function nextPair() {
+  const [from, by] = [pairs % people.length, 1 + (Math.floor(pairs / people.length) % (people.length - 1))];
+  ++pairs;
+  return [people[from], people[(from + by) % people.length]];
+}
 let caller;
-let callee;
 before(async () => {
   server = await startServer({ https: true });
-  caller = await account(server, 'caller');
-  callee = await account(server, 'callee');
+  for (let i = 0; i < 6; ++i) people.push(await account(server, `somebody ${i}`));
+  [caller] = people;
 });
 after(() => server.stop());
 
@@ -226,6 +233,7 @@ async function healthFor(ms) {
 
 // Somebody who is signed in goes live, is watched and is called, on new connections.
 async function useIt() {
+  const [caller, callee] = nextPair();
   for (const kind of [GENERATIONS['first generation'], GENERATIONS['second generation']]) {
     const line = new Page(server, callee.token, kind);
     await line.settle();
@@ -233,7 +241,7 @@ async function useIt() {
     const viewer = await watch(server, callee, kind, id);
     const ringing = line.next('call');
     const call = new Page(server, caller.token, kind);
-    call.emit('createPresentor', { sdpOffer: offer('chromium_presenter'), invite: 'callee', record: false });
+    call.emit('createPresentor', { sdpOffer: offer('chromium_presenter'), invite: callee.nickname, record: false });
     await ringing;
     call.emit('stopPresentor');
     page.emit('stopPresentor');
