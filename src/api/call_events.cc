@@ -271,7 +271,10 @@ void CallEvents::pump() {
 void CallEvents::deliver(app::CallOutput& output) {
   if (const auto* end = std::get_if<app::EndBroadcast>(&output)) {
     presenting_.erase(end->presenter);
-    parts_.live.stop(end->presenter);
+    if (end->lost)
+      parts_.live.lose(end->presenter);
+    else
+      parts_.live.stop(end->presenter);
     return;
   }
   if (const auto* record = std::get_if<app::RecordBroadcast>(&output)) {

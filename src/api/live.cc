@@ -52,6 +52,11 @@ void Live::stop(app::ClientId client) {
   pump();
 }
 
+void Live::lose(app::ClientId client) {
+  broadcasts_.lose(now_(), client);
+  pump();
+}
+
 void Live::stop_broadcast(const std::string& user_id, const std::string& broadcast_id) {
   broadcasts_.stop_broadcast(now_(), user_id, broadcast_id);
   pump();

@@ -58,6 +58,7 @@ class Live {
   void restart_ice(app::ClientId client, std::string fragment);
   void set_sending(app::ClientId client, bool sound, bool picture);
   void stop(app::ClientId client);
+  void lose(app::ClientId client);
   void stop_broadcast(const std::string& user_id, const std::string& broadcast_id);
   void give_up(const std::string& user_id, const std::string& broadcast_id);
   void handle(app::MediaEvent event);

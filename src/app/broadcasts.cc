@@ -120,6 +120,11 @@ void Broadcasts::stop(const Moment& at, ClientId id) {
   if (found != clients_.end()) end(at, id, found->second, Ending::kStopped);
 }
 
+void Broadcasts::lose(const Moment& at, ClientId id) {
+  const auto found = clients_.find(id);
+  if (found != clients_.end()) end(at, id, found->second, Ending::kLost);
+}
+
 void Broadcasts::client_gone(const Moment& at, ClientId id) {
   const auto found = clients_.find(id);
   if (found == clients_.end()) return;

@@ -223,7 +223,9 @@ class Broadcasts {
   void set_sending(const Moment& at, ClientId client, bool sound, bool picture);
   // Ends what the client is doing, if anything. It gets no further notice of it.
   void stop(const Moment& at, ClientId client);
-  // The same, and the client is forgotten: it is lost.
+  // The same, but against the presenter's wish, who may come back.
+  void lose(const Moment& at, ClientId client);
+  // As lose(), and the client is forgotten.
   void client_gone(const Moment& at, ClientId client);
   // The user ends a public broadcast by any of its ids, wherever it is presented: its presenter, if
   // it is on the air, is told Closed. Another user's, or none: no effect.

@@ -253,7 +253,10 @@ TEST_F(BroadcastsAwayTest, NobodyWaitsForClientsThatDoNotComeBackNorInCalls) {
     enter(2, first.id);
     notices();
     changes();
-    broadcasts.client_gone(at(1), 1);
+    if (call)
+      broadcasts.lose(at(1), 1);
+    else
+      broadcasts.client_gone(at(1), 1);
     EXPECT_THAT(notices(), ElementsAre("2:gone"));
     // A call waits by itself, and its recording with it.
     EXPECT_THAT(changes(), ElementsAre("-" + first.id + (call ? " lost" : "")));

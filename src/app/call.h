@@ -97,6 +97,7 @@ struct CallNotice {
 // What Calls wants done.
 struct EndBroadcast {
   ClientId presenter = 0;
+  bool lost = false;  // its side of the call may come back, and what was recorded of it goes on
 };
 // Of a call whose two have agreed: the recording belongs to both.
 struct RecordBroadcast {

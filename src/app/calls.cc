@@ -441,19 +441,21 @@ void Calls::finish_other_lines(Call& call, uint64_t device) {
 
 void Calls::side_lost(const Moment& at, Call& call, CallRole role) {
   CallSide& side = call.side(role);
-  end_presenting(call, side);
+  end_presenting(call, side, true);
   side.watches = false;
   call.other(role).watches = false;
   side.back_by = std::min(side.back_by, at.now + limits_.resume);
   arm(call);
 }
 
-void Calls::end_presenting(Call& call, CallSide& side) {
+void Calls::end_presenting(Call& call, CallSide& side, bool lost) {
+  // The end of a broadcast that was lost ends its recording too, which then waits for the next one.
+  if (lost && !side.borrowed) side.recorded = false;
   if (side.recorded)
     set_recorded(call, side, &side == &call.caller ? call.callee : call.caller, false);
   side.broadcast_id.clear();
   if (side.client == 0) return;
-  if (!side.borrowed) outputs_.emplace_back(EndBroadcast{side.client});
+  if (!side.borrowed) outputs_.emplace_back(EndBroadcast{side.client, lost});
   by_client_.erase(side.client);
   side.client = 0;
 }
@@ -477,7 +479,7 @@ void Calls::end(const Moment& at, Call& call, EndReason reason, std::optional<Ca
          Ended{call.id, reason, call.caller.user, deed_for(CallRole::kCallee)});
 
   for (CallSide* side : {&call.caller, &call.callee}) {
-    end_presenting(call, *side);
+    end_presenting(call, *side, false);
     forget_lost(*side);
   }
   drop_answering(call);

@@ -151,7 +151,7 @@ class Calls {
   void forget_lost(CallSide& side);
   void finish_other_lines(Call& call, uint64_t device);
   void side_lost(const Moment& at, Call& call, CallRole role);
-  void end_presenting(Call& call, CallSide& side);
+  void end_presenting(Call& call, CallSide& side, bool lost);
   // `by`: whose deed it was.
   void end(const Moment& at, Call& call, EndReason reason, std::optional<CallRole> by = {});
   void enter(const Moment& at, Call& call, CallState state, Instant deadline);

@@ -58,13 +58,17 @@ class CallsTest : public testing::Test {
   }
   Moment at() const { return {now_, WallTime{now_.us()}}; }
 
+  void take(const EndBroadcast& end) {
+    ended_.push_back(end.presenter);
+    if (end.lost) lost_.push_back(end.presenter);
+  }
   void drain() {
     CallOutput output;
     while (calls_.poll(output)) {
       if (const auto* notice = std::get_if<CallNotice>(&output))
         told_[notice->to].push_back(to_text(*notice));
       else if (const auto* end = std::get_if<EndBroadcast>(&output))
-        ended_.push_back(end->presenter);
+        take(*end);
       else if (const auto* record = std::get_if<RecordBroadcast>(&output))
         recorded_.push_back((record->on ? "+" : "-") + record->broadcast_id + " " +
                             record->owner_id + " " + record->co_owner_id);
@@ -80,6 +84,11 @@ class CallsTest : public testing::Test {
     drain();
     return std::exchange(ended_, {});
   }
+  // Of those that ended, the ones that were lost.
+  std::vector<ClientId> lost() {
+    drain();
+    return std::exchange(lost_, {});
+  }
   std::vector<std::string> recorded() {
     drain();
     return std::exchange(recorded_, {});
@@ -88,6 +97,7 @@ class CallsTest : public testing::Test {
     drain();
     told_.clear();
     ended_.clear();
+    lost_.clear();
     recorded_.clear();
   }
   void advance(Duration by) {
@@ -148,6 +158,7 @@ class CallsTest : public testing::Test {
   const PublicUser carol_ = test_user("carol");
   std::map<LineId, std::vector<std::string>> told_;
   std::vector<ClientId> ended_;
+  std::vector<ClientId> lost_;
   std::vector<std::string> recorded_;
   std::vector<CallOver> over_;
 };

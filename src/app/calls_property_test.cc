@@ -238,7 +238,9 @@ class World {
         std::visit([&](const auto& what) { take(what); }, output);
       } else if (broadcasts_.poll_notice(notice)) {
         take(notice);
-      } else if (!broadcasts_.poll_air_change(air) && !presence_.poll_change(change)) {
+      } else if (broadcasts_.poll_air_change(air)) {
+        if (!air.on_air) recorded_.erase(air.broadcast_id);
+      } else if (!presence_.poll_change(change)) {
         return;
       }
     }
@@ -261,12 +263,14 @@ class World {
   }
   void take(const EndBroadcast& end) {
     EXPECT_FALSE(pages_.at(end.presenter).call_id.empty()) << "no broadcast of a call";
-    broadcasts_.stop(at(), end.presenter);
+    if (end.lost)
+      broadcasts_.lose(at(), end.presenter);
+    else
+      broadcasts_.stop(at(), end.presenter);
   }
   void take(const RecordBroadcast& record) {
-    EXPECT_NE(recorded_.contains(record.broadcast_id), record.on);
     if (record.on)
-      recorded_.insert(record.broadcast_id);
+      EXPECT_TRUE(recorded_.insert(record.broadcast_id).second);
     else
       recorded_.erase(record.broadcast_id);
   }

@@ -246,7 +246,7 @@ void Recordings::on(RecordingRemoved& event) {
 Recordings::RunningMap::iterator Recordings::waiting_for(const RecordingStart& start) {
   const auto waits = [&](const Running& running) {
     return !running.deadline.is_never() && running.start.owner.id == start.owner.id &&
-           running.start.co_owner_id == start.co_owner_id;
+           running.start.co_owner_id == start.co_owner_id && running.start.call_id == start.call_id;
   };
   if (const auto named = by_broadcast_.find(start.replaces); named != by_broadcast_.end()) {
     const auto found = running_.find(named->second);

@@ -120,7 +120,7 @@ class Recordings {
   // The rows that an earlier run did not end: files are finished, deletions go on. Once, first.
   void resume(const std::vector<Recording>& unfinished);
   // A broadcast is to be recorded from now on: in a recording of its own, or in the one that waits
-  // for it. In a call, that of the same two goes on, since what a page resumes is the call.
+  // for it. In a call, that of the same call goes on, since what a page resumes is the call.
   void start(Instant now, WallTime wall_now, RecordingStart start);
   // It is over, or not to be recorded any more. `lost`: not by the presenter's wish, who may come
   // back. Of what is not recorded: no effect.

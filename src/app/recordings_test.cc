@@ -177,6 +177,20 @@ TEST_F(RecordingsTest, ACallThatIsResumedGoesOnInItsRecording) {
   EXPECT_EQ(recordings_.counters().resumed, 1u);
 }
 
+TEST_F(RecordingsTest, AnotherCallOfTheSameTwoHasARecordingOfItsOwn) {
+  const auto side = [](const std::string& broadcast, MediaId media, const std::string& call) {
+    RecordingStart start = start_of("alice", broadcast, media);
+    start.co_owner_id = "id-bob";
+    start.call_id = call;
+    return start;
+  };
+  recordings_.start(at(0), kWall, side("b1", 4, "call1"));
+  recordings_.stop(at(1), "b1", true);
+  recordings_.start(at(2), kWall, side("b2", 5, "call2"));
+  EXPECT_EQ(recordings_.counters().resumed, 0u);
+  EXPECT_EQ(recordings_.counters().started, 2u);
+}
+
 TEST_F(RecordingsTest, NobodyComesBack) {
   recordings_.start(at(0), kWall, start_of("alice", "b1", 4));
   recordings_.stop(at(10), "b1", true);

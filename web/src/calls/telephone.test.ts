@@ -135,17 +135,6 @@ describe('calling', () => {
     expect(telephone.state).toMatchObject({ phase: 'ended', reason: 'lost', connected_at: null });
   });
 
-  it('does not ring later if there was no network', async () => {
-    telephone.call(kBob);
-    for (let waited = 0; waited <= kStateLimitMs; waited += 1000) {
-      await settle();
-      for (const socket of open_sockets()) socket.receive('connect_error', new Error('no network'));
-      vi.advanceTimersByTime(1000);
-    }
-    expect(telephone.state).toMatchObject({ phase: 'ended', reason: 'lost', accepted: false });
-    expect(open_sockets()).toEqual([]);
-  });
-
   it('does not begin a second call', async () => {
     await dial();
     telephone.call({ ...kBob, nickname: 'carl' });
@@ -410,32 +399,6 @@ describe('talking', () => {
     await presenting({ callId: 'c1' });
     connect();
     expect(telephone.state.phase).toBe('connected');
-  });
-
-  it('is over by itself when the network does not come back', async () => {
-    await talk();
-    for (const socket of open_sockets()) socket.receive('disconnect', 'transport close');
-    for (let waited = 0; waited < kStateLimitMs; waited += 1000) {
-      vi.advanceTimersByTime(1000);
-      await settle();
-    }
-    expect(telephone.state).toMatchObject({ phase: 'ended', reason: 'lost' });
-  });
-
-  it('goes on when the network is back in time', async () => {
-    await talk();
-    own_socket().receive('disconnect', 'transport close');
-    vi.advanceTimersByTime(1000);
-    await presenting({ callId: 'c1' });
-    connect();
-    vi.advanceTimersByTime(kStateLimitMs);
-    expect(telephone.state.phase).toBe('connected');
-  });
-
-  it('says that a microphone is off that was unplugged', async () => {
-    await talk();
-    world.peers.flatMap(({ transceivers }) => transceivers).find(({ sender }) => sender.track?.name === 'microphone')?.sender.track?.unplug();
-    expect(said.at(-1)).toEqual(['callmedia', { callId: 'c1', microphone: false, camera: true, screen: false }]);
   });
 
   it('resumes after a reload, as muted as before', async () => {
