@@ -61,11 +61,11 @@ void Recording::take(Instant now, const sfu::PacketBatch& batch) {
   }
   for (Stream& stream : streams_) drain(now, stream);
   for (const sfu::PacketBatch::Clock& clock : batch.clocks) {
-    if (clock.stream >= streams_.size() || !timeline_) continue;
+    if (clock.stream >= streams_.size() || !timeline_ || !clock.mark) continue;
     if (is_sound(streams_[clock.stream].description))
-      timeline_->on_audio_report(clock.mark);
+      timeline_->on_audio_report(*clock.mark);
     else
-      timeline_->on_video_report(clock.mark);
+      timeline_->on_video_report(*clock.mark);
   }
   if (draft_.is_open() && timeline_->target()) settle();
   if (batch.last) end_source(now);

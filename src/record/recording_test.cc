@@ -243,7 +243,7 @@ TEST_F(RecordingTest, ABacklogIsRecordedWholeAndInTime) {
       batch.at = at;
       for (auto& packet : batch.packets)
         packet.meta.arrival = std::max(now, packet.meta.arrival - backlog);
-      for (auto& clock : batch.clocks) clock.mark.at = at;
+      for (auto& clock : batch.clocks) clock.mark->at = at;
       own.take(at, batch);
       ASSERT_TRUE(write_output(at, own, own_file));
     }
