@@ -201,10 +201,16 @@ class MediaThread final : public MediaThreadBase {
   void worker_timeout() override { worker_->handle_timeout(turn(), out()); }
   void worker_route_closed(const Route& route) override { worker_->route_closed(turn(), route); }
   bool worker_commands() override {
-    if constexpr (kHandsOver) {
-      handed_.take(taken_over_);
+    // Taken before the commands and handled behind them: a command that was posted before something
+    // was handed over, as one that announces it, is known by then, unless the time for commands is
+    // used up. What is handed over is media, and does not wait for the rest of them.
+    if constexpr (kHandsOver) handed_.take(taken_over_);
+    const bool left = handle_commands();
+    if constexpr (kHandsOver)
       for (Handed& handed : taken_over_) worker_->handle_handover(turn(), std::move(handed), out());
-    }
+    return left;
+  }
+  bool handle_commands() {
     // Only a take() that brings nothing ends it: what was posted while a rest was worked off has
     // used up its wake-up.
     const Instant until = net::now() + kCommandTime;

@@ -87,6 +87,9 @@ class EchoWorker {
     return true;
   }
 
+ protected:
+  void tell(std::string what) { events_.push_back({std::move(what)}); }
+
  private:
   static void write(const Command& c, Outlet& out) {
     const MutableBytes slot = out.slot();
@@ -94,12 +97,19 @@ class EchoWorker {
     std::memcpy(slot.data(), c.text.data(), c.text.size());
     out.commit(c.to, c.text.size());
   }
-  void tell(std::string what) { events_.push_back({std::move(what)}); }
 
   std::vector<Command> echoes_;
   std::vector<Event> events_;
   size_t next_event_ = 0;
   Instant timeout_ = Instant::never();
+};
+
+// ... and about what is handed over to it.
+class TakingWorker : public EchoWorker {
+ public:
+  using Handed = std::string;
+  bool poll_handover(Handed&) { return false; }
+  void handle_handover(Instant, Handed&& handed, Outlet&) { tell(std::move(handed)); }
 };
 
 class MediaThreadTest : public testing::Test {
@@ -278,6 +288,16 @@ TEST_F(MediaThreadTest, MediaHasItsTurnBetweenSlowCommands) {
   second.wait_until_begun();
   EXPECT_EQ(test::read_some(client.get()), "media");
   second.let_end();
+}
+
+TEST_F(MediaThreadTest, WhatIsHandedOverComesBehindTheCommandsBeforeIt) {
+  MediaThread<TakingWorker, Command, Event> taking(options(), events);
+  ASSERT_TRUE(taking.open());
+  ASSERT_TRUE(taking.post({{}, "tell"}));
+  ASSERT_TRUE(taking.take_over("handed"));
+  taking.start(std::make_unique<TakingWorker>());
+  EXPECT_EQ(next_event(), "0");
+  EXPECT_EQ(next_event(), "handed");
 }
 
 TEST_F(MediaThreadTest, CountersAreReadWhileItRuns) {

@@ -194,6 +194,34 @@ TEST_P(CrashTest, AFolderThatIsRemovedIsMadeAgain) {
   EXPECT_EQ(count_packets(done->path), 750u);
 }
 
+TEST_P(CrashTest, ACopyThatDidNotRunIsNotTakenForOne) {
+  RecordingCounters counters;
+  Recording recording(counters);
+  const std::string own = folder + "/recordings";
+  fs::create_directory(own);
+  RecordingFile file(own, "id");
+  SyntheticPresenter presenter({.codec = GetParam()}, kStart);
+  recording.take(kStart, presenter.describe(1));
+  std::shared_ptr<Restoration> restoration;
+  for (int i = 0; i < 500 && !restoration; ++i) {
+    if (i == 250) fs::remove_all(own);
+    const auto batch = presenter.next(1);
+    recording.take(batch.at, batch);
+    const Recording::Output output = recording.take_output();
+    if (output.fragments.empty()) continue;
+    EXPECT_TRUE(file.append(batch.at, *recording.format(), output.fragments));
+    restoration = file.take_restoration();
+  }
+  ASSERT_TRUE(restoration);
+  const std::string half = growing_path(own, "id", format());
+  EXPECT_TRUE(fs::exists(half));
+  file.end_restoration(*restoration);
+  const auto mishap = file.take_mishap();
+  ASSERT_TRUE(mishap);
+  EXPECT_TRUE(mishap->message.ends_with("It could not be copied."));
+  EXPECT_FALSE(fs::exists(half));
+}
+
 // On a small file system of its own, in a mount namespace that ends with the child.
 TEST_P(CrashTest, AFullDiskCostsWhatDoesNotFit) {
   const pid_t child = ::fork();

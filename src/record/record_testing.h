@@ -231,7 +231,8 @@ class SyntheticPresenter {
   void add_report(sfu::PacketBatch& batch, uint32_t stream, double t, uint32_t timestamp) const {
     constexpr int64_t kWallUs = 1'700'000'000'000'000;
     const WallTime wall{kWallUs + static_cast<int64_t>(t * 1e6)};
-    batch.clocks.push_back({stream, {wire::ntp_from_wall(wall), timestamp, batch.at}});
+    const rtc::ClockMark mark{wire::ntp_from_wall(wall), timestamp, batch.at};
+    batch.clocks.push_back({stream, mark});
   }
 
   Options options_;

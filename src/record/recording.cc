@@ -1,6 +1,7 @@
 #include "record/recording.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "record/mp4.h"
@@ -50,7 +51,7 @@ void Recording::take(Instant now, const sfu::PacketBatch& batch) {
     end_source(now);
     begin_source(batch);
   }
-  const bool too_much = is_over_rate(now, batch.bytes.size());
+  const bool too_much = is_over_rate(now, batch.bytes.size() + batch.packets.size() * kPacketCost);
   if (too_much) counters_.packets_over_rate += batch.packets.size();
   for (const sfu::PacketBatch::Packet& packet : batch.packets) {
     if (too_much || packet.stream >= streams_.size()) continue;
@@ -61,11 +62,11 @@ void Recording::take(Instant now, const sfu::PacketBatch& batch) {
   }
   for (Stream& stream : streams_) drain(now, stream);
   for (const sfu::PacketBatch::Clock& clock : batch.clocks) {
-    if (clock.stream >= streams_.size() || !timeline_) continue;
+    if (clock.stream >= streams_.size() || !timeline_ || !clock.mark) continue;
     if (is_sound(streams_[clock.stream].description))
-      timeline_->on_audio_report(clock.mark);
+      timeline_->on_audio_report(*clock.mark);
     else
-      timeline_->on_video_report(clock.mark);
+      timeline_->on_video_report(*clock.mark);
   }
   if (draft_.is_open() && timeline_->target()) settle();
   if (batch.last) end_source(now);
@@ -105,8 +106,9 @@ void Recording::begin_source(const sfu::PacketBatch& batch) {
   Instant first = batch.at;
   for (const auto& packet : batch.packets) first = std::min(first, packet.meta.arrival);
   if (tracks_.empty()) origin_ = first;
-  const Duration start = std::max(first - origin_, end_);
-  timeline_.emplace(audio_rate, video_rate, start, first);
+  const Duration passed = first - origin_;
+  const Duration start = std::max(passed, end_);
+  timeline_.emplace(audio_rate, video_rate, start, first, start - passed);
   jumps_ = 0;
   const bool both =
       std::ranges::any_of(batch.streams, is_sound) && std::ranges::any_of(batch.streams, is_video);
@@ -257,11 +259,15 @@ int64_t Recording::place_picture(OpenTrack& track, Duration time, const TimedFra
       std::exchange(picture_steps_, timeline_->picture_steps()) != timeline_->picture_steps();
   const bool back = track.track.codec == wire::Codec::kH264 &&
                     track.order.goes_back(timed.timestamp, timed.frame.keyframe || stepped);
-  const auto& samples = track.run.samples;
   if (!back) return std::max(at, track.next);
   at = std::clamp(at, std::max<int64_t>(0, track.next - PictureOrder::kMaxBack), track.next);
+  // Pictures that are shown near this one came near it: a decoder holds back no more of them. A
+  // fragment may have tens of thousands of tiny ones, and all of them are not looked at for each.
+  constexpr size_t kNear = 2 * PictureOrder::kMaxDepth;
+  const std::span<const Sample> samples(track.run.samples);
+  const auto near = samples.last(std::min(samples.size(), kNear));
   const auto taken = [&](const Sample& sample) { return sample.time == at; };
-  while (std::ranges::any_of(samples, taken)) ++at;
+  while (std::ranges::any_of(near, taken)) ++at;
   return at;
 }
 

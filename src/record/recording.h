@@ -58,6 +58,9 @@ class Recording {
   // send, and a minute of that at once, as of a sender that had collected it.
   static constexpr int64_t kMaxRate = 4'000'000;  // bytes a second
   static constexpr int64_t kMaxBurst = 32'000'000;
+  // A packet counts for so many bytes more than its payload, which is what it takes beside that, in
+  // memory and in the tables of the file: else packets of one byte would be nearly free.
+  static constexpr size_t kPacketCost = 40;
 
   explicit Recording(RecordingCounters& counters) : counters_(counters) {}
 

@@ -2,6 +2,8 @@
 // disk.
 #pragma once
 
+#include <atomic>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,14 +21,25 @@ class Restoration {
  public:
   Restoration(File from, File to, uint64_t size)
       : from_(std::move(from)), to_(std::move(to)), size_(size) {}
-  void run() { done_ = to_.copy_from(from_, 0, 0, size_); }
+  // Never throws, so that who waits for the end of it always hears of it.
+  void run() noexcept {
+    try {
+      done_ = to_.copy_from(from_, 0, 0, size_);
+    } catch (const std::exception&) {
+      // For want of memory: `done_` says that it was not copied, without taking any more.
+    }
+    over_.store(true, std::memory_order_release);
+  }
+  // From any thread: run() has come to its end.
+  bool is_over() const { return over_.load(std::memory_order_acquire); }
 
  private:
   friend class RecordingFile;
   File from_;
   File to_;
   uint64_t size_;
-  Status done_ = ok();
+  Status done_ = Error{"recording_storage", "It could not be copied."};
+  std::atomic<bool> over_ = false;
 };
 
 class RecordingFile {

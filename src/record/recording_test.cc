@@ -243,7 +243,7 @@ TEST_F(RecordingTest, ABacklogIsRecordedWholeAndInTime) {
       batch.at = at;
       for (auto& packet : batch.packets)
         packet.meta.arrival = std::max(now, packet.meta.arrival - backlog);
-      for (auto& clock : batch.clocks) clock.mark.at = at;
+      for (auto& clock : batch.clocks) clock.mark->at = at;
       own.take(at, batch);
       ASSERT_TRUE(write_output(at, own, own_file));
     }
@@ -379,6 +379,46 @@ TEST_F(RecordingTest, AFloodIsCutOff) {
   EXPECT_FALSE(recording.take_over_rate());
   EXPECT_GT(counters.packets_over_rate, 0u);
   EXPECT_LT(bytes, 75'000'000u);
+}
+
+TEST_F(RecordingTest, PacketsOfNearlyNothingAreAFloodAsWell) {
+  SyntheticPresenter presenter({}, now);
+  feed(presenter.describe(1));
+  sfu::PacketBatch batch;
+  batch.at = now;
+  batch.bytes = {0xFC};
+  sfu::CachedPacket meta;
+  meta.payload_size = 1;
+  meta.arrival = now;
+  const auto most = static_cast<size_t>(Recording::kMaxBurst) / Recording::kPacketCost;
+  batch.packets.assign(most + 1, {0, 0, meta});
+  recording.take(now, batch);
+  EXPECT_TRUE(recording.take_over_rate());
+  EXPECT_EQ(counters.packets_over_rate, most + 1);
+}
+
+// Were each looked for among all that came, this would take minutes.
+TEST_F(RecordingTest, TinyPicturesThatGoBackAndForthArePlacedAtOnce) {
+  SyntheticPresenter presenter({.sound = false}, now);
+  feed(presenter.describe(1));
+  const sfu::PacketBatch first = presenter.next(1);
+  feed(first);
+  sfu::CachedPacket meta = first.packets.back().meta;
+  const uint32_t timestamp = meta.timestamp + 3000;
+  constexpr uint32_t kPictures = 20'000;
+  sfu::PacketBatch batch;
+  batch.at = now;
+  batch.bytes = {0x41, 0x9A, 0x01};
+  meta.payload_size = 3;
+  for (uint32_t i = 0; i < kPictures; ++i) {
+    ++meta.index;
+    meta.timestamp = timestamp + (i + 1) % 2;
+    batch.packets.push_back({0, 0, meta});
+  }
+  feed(batch);
+  recording.finish(now);
+  write();
+  EXPECT_EQ(counters.frames, kPictures + 1);
 }
 
 // An hour with everything that networks, clocks and presenters do.

@@ -177,7 +177,7 @@ TEST_P(FormatTest, AClockThatJumpsBeforeTheReportsLosesNothing) {
       for (auto& packet : batch.packets)
         if (packet.stream == 1) packet.meta.timestamp += 0x4000'0000;
     for (auto& clock : batch.clocks)
-      if (clock.stream == 1) clock.mark.rtp_timestamp += 0x4000'0000;
+      if (clock.stream == 1) clock.mark->rtp_timestamp += 0x4000'0000;
     advance(batch.at);
     feed(batch);
   }

@@ -48,7 +48,7 @@ bool StreamClock::continues(uint32_t timestamp, Instant arrival) const {
   const auto step = static_cast<int32_t>(timestamp - timestamp_);
   if (duration(step) < -kMaxBack) return false;
   const Duration lead = base_ + duration(ticks_ + step) - (start_ + (arrival - at_));
-  return duration(step) <= kMaxStep || lead - lead_ <= kMaxLead;
+  return ahead_ + lead <= kMaxBacklog && (duration(step) <= kMaxStep || lead - lead_ <= kMaxLead);
 }
 
 Duration StreamClock::advance(uint32_t timestamp, Instant arrival) {

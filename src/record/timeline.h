@@ -25,8 +25,15 @@ class StreamClock {
   // before one that was sent earlier go back by less.
   static constexpr Duration kMaxBack = Duration::millis(1500);
 
-  // `rate` in Hz. What arrives at `at` has the time `start`.
-  StreamClock(uint32_t rate, Duration start, Instant at) : rate_(rate), start_(start), at_(at) {}
+  // Nothing is further ahead of its arrival than this, whatever its timestamps say: else a sender
+  // could make any length of silence out of a few packets, in steps that are each allowed. No
+  // sender collects so much before it is connected, and a clock that is fast by 100 ppm takes 35
+  // days to get there.
+  static constexpr Duration kMaxBacklog = Duration::seconds(300);
+
+  // `rate` in Hz. What arrives at `at` has the time `start`, which is `ahead` already.
+  StreamClock(uint32_t rate, Duration start, Instant at, Duration ahead = Duration())
+      : rate_(rate), start_(start), at_(at), ahead_(ahead) {}
 
   // Time of a packet, in order of sequence. The first one is placed by its arrival, and so is each
   // that begins anew; of all others the RTP clock alone decides.
@@ -66,6 +73,7 @@ class StreamClock {
   int64_t rate_;
   Duration start_;
   Instant at_;
+  Duration ahead_;
   bool started_ = false;
   Duration base_;           // time of `ticks_` = 0
   int64_t ticks_ = 0;       // since the base, of the last timestamp
@@ -97,8 +105,12 @@ class Timeline {
   // Reports by which what arrived together is further apart are not believed.
   static constexpr Duration kMaxApart = Duration::seconds(5);
 
-  Timeline(uint32_t audio_rate, uint32_t video_rate, Duration start, Instant at)
-      : audio_(audio_rate, start, at), video_(video_rate, start, at) {}
+  // What arrives at `at` has the time `start`. `ahead`: how much that is more than the time that
+  // has passed, as a source before was ahead of its arrival; together they stay within
+  // StreamClock::kMaxBacklog.
+  Timeline(uint32_t audio_rate, uint32_t video_rate, Duration start, Instant at,
+           Duration ahead = Duration())
+      : audio_(audio_rate, start, at, ahead), video_(video_rate, start, at, ahead) {}
 
   // Of a piece of sound that is not placed yet, if `last` is the newest that came.
   SoundVerdict judge(Instant now, uint32_t timestamp, Instant arrival, uint32_t last_timestamp,

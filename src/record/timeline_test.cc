@@ -157,6 +157,33 @@ TEST(Timeline, ABacklogKeepsItsTimeHoweverEarlyItComes) {
   EXPECT_NEAR(seconds(anew - first), 17, 0.1);
 }
 
+TEST(Timeline, NoTimestampsMakeARecordingMuchLongerThanItTook) {
+  for (const double ahead : {0.0, 200.0, 400.0}) {
+    Presenter p;
+    const Duration before = Duration::micros(std::llround(ahead * 1e6));
+    Timeline timeline(48'000, 90'000, before, kStart, before);
+    const double most = std::max(ahead, seconds(StreamClock::kMaxBacklog)) + 0.1;
+    for (int i = 0; i < 5000; ++i) {
+      const double t = i * 0.02;  // and the clock says half a second
+      const auto time = timeline.audio_time(static_cast<uint32_t>(i) * 24'000, p.arrival(t));
+      ASSERT_LE(seconds(time), t + most) << i;
+      ASSERT_GE(seconds(time), t + ahead) << i;
+    }
+  }
+}
+
+TEST(Timeline, AClockThatIsFastForDaysDoesNotJump) {
+  Presenter p;
+  p.audio_rate = 48'000 * (1 + 100e-6);
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  const auto first = timeline.audio_time(p.audio(0), p.arrival(0));
+  Duration last;
+  for (double t = 0; t < 30 * 86'400.0; t += 5)
+    last = timeline.audio_time(p.audio(t), p.arrival(t)) - first;
+  EXPECT_EQ(timeline.jumps(), 0u);
+  EXPECT_NEAR(seconds(last), 30 * 86'400 * (1 + 100e-6), 6);
+}
+
 TEST(Timeline, ReportsOfASenderWithoutAClockMoveNothing) {
   for (const uint64_t ntp : {uint64_t{0}, uint64_t{0x1234'5678'0000'0000}}) {
     Presenter p;

@@ -184,7 +184,7 @@ Received Peer::handle_rtcp(Instant now, const Route& from, MutableBytes datagram
     if (const auto report = wire::parse_sender_report(*packet)) {
       input_.on_sender_report(now, *report);
     } else if (const auto bye = wire::parse_bye(*packet)) {
-      input_.on_bye(*bye);
+      input_.on_bye(now, *bye);
     } else if (const auto feedback = wire::parse_transport_feedback(*packet)) {
       context_.counters.add(Counter::kTransportFeedbackReceived);
       output_.on_feedback(now, *feedback, round_trip());

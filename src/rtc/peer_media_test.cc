@@ -157,6 +157,11 @@ class PeerMidTest : public PeerMediaTest {
     packet.payload = {static_cast<uint8_t>(original >> 8), static_cast<uint8_t>(original), 7};
     return packet;
   }
+  // Others, of no section, take all places that are to be had.
+  void fill_sources() {
+    for (uint32_t i = 0; i < 2 * SrtpReceiver::kMaxSources; ++i)
+      receive({.type = 120, .ssrc = Ssrc{100'000 + i}, .index = 1});
+  }
   uint64_t unknown() { return far.counters().get(Counter::kDropRtpUnknownStream); }
 
  private:
@@ -223,6 +228,27 @@ TEST_F(PeerMidTest, RetransmissionsOfTheSourceBeforeAreIgnored) {
   EXPECT_EQ(receive(retransmission(3, 30'004, Ssrc{6})).index, first + 4);
 }
 
+// What is given up loses its place to others.
+TEST_F(PeerMidTest, RetransmissionsOnTheSourceOfTheMediaDoNotEndIt) {
+  EXPECT_FALSE(accepted(receive(retransmission(99, 98, Ssrc{5})))) << "there is no stream yet";
+  const int64_t first = receive(named(100, Ssrc{5})).index;
+  receive(named(102, Ssrc{5}));
+  EXPECT_TRUE(accepted(receive(retransmission(1, 101, Ssrc{6})))) << "from now on from its own";
+  EXPECT_EQ(receive(retransmission(103, 101, Ssrc{5})).index, first + 1);
+  EXPECT_TRUE(accepted(receive(retransmission(2, 101, Ssrc{6}))));
+  EXPECT_TRUE(accepted(receive(retransmission(1, 101, Ssrc{7}))));
+  fill_sources();
+  EXPECT_TRUE(accepted(receive(named(104, Ssrc{5}))));
+}
+
+TEST_F(PeerMidTest, TheMediaMayGoOnFromTheSourceOfRetransmissions) {
+  receive(named(100, Ssrc{5}));
+  EXPECT_TRUE(accepted(receive(retransmission(1, 99, Ssrc{6}))));
+  EXPECT_TRUE(accepted(receive(named(200, Ssrc{6}))));
+  fill_sources();
+  EXPECT_TRUE(accepted(receive(named(201, Ssrc{6}))));
+}
+
 TEST_F(PeerMidTest, TwoSourcesOfOneSectionDoNotTakeTurns) {
   receive(named(100, Ssrc{5}));
   receive(named(200, Ssrc{15}));
@@ -261,12 +287,33 @@ TEST_F(PeerMidTest, AGoodbyeMakesRoomAtOnce) {
   EXPECT_TRUE(accepted(video(7, Ssrc{60})));
 }
 
+TEST_F(PeerMidTest, ASourceThatGoesOnAfterItsGoodbyeKeepsItsPlace) {
+  EXPECT_TRUE(accepted(video(100)));
+  std::array<uint8_t, 64> compound;
+  ByteWriter w(compound);
+  wire::write_receiver_report(w, Ssrc{5}, {});
+  const Ssrc ssrc{5};
+  wire::write_bye(w, {&ssrc, 1});
+  far.receive_rtcp(now, w.written());
+  now = now + RtpInput::kByeReordering;
+  EXPECT_TRUE(accepted(video(101)));
+  EXPECT_FALSE(accepted(video(7, Ssrc{60})));
+  EXPECT_TRUE(accepted(video(102)));
+}
+
 TEST_F(PeerMidTest, AProbeOfTheBandwidthBeginsNoSource) {
   receive(named(100, Ssrc{5}));
   Packet probe = named(1, Ssrc{99});
   probe.payload = {};
   EXPECT_FALSE(accepted(receive(probe)));
   EXPECT_TRUE(accepted(receive(named(101, Ssrc{5}))));
+}
+
+TEST_F(PeerMidTest, NorDoesAProbeThatComesFirst) {
+  Packet probe = named(1, Ssrc{99});
+  probe.payload = {};
+  EXPECT_FALSE(accepted(receive(probe)));
+  EXPECT_TRUE(accepted(video(100, Ssrc{50}))) << "nobody has to go before";
 }
 
 TEST_F(PeerMidTest, SourcesMayChangeAllDay) {

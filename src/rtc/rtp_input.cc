@@ -103,26 +103,38 @@ RtpInput::Belonging RtpInput::section_of(const wire::RtpPacket& packet) {
 bool RtpInput::admit_source(Instant now, const Belonging& belonging,
                             const wire::RtpPacket& packet) {
   Section& section = *belonging.section;
-  if (!section.stream) section.stream.emplace(packet.ssrc, section.clock_rate);
-  const Ssrc present = section.stream->ssrc();
-  if (present == packet.ssrc) return true;
+  if (section.stream && section.stream->ssrc() == packet.ssrc) {
+    // What a goodbye overtook on its way has come by then: this source goes on after all.
+    if (section.ended_at && now - *section.ended_at >= kByeReordering) section.ended_at.reset();
+    return true;
+  }
   // A probe of the bandwidth begins no stream.
   if (packet.payload.empty()) return false;
-  const bool gone = section.ended || now - section.stream->last_packet() >= kSourceTakeover;
+  if (!section.stream) {
+    // It may have come with the payload type of retransmissions first, as a probe.
+    if (section.rtx_ssrc == packet.ssrc) section.rtx_ssrc.reset();
+    section.stream.emplace(packet.ssrc, section.clock_rate);
+    return true;
+  }
+  const bool gone = section.ended_at || now - section.stream->last_packet() >= kSourceTakeover;
   if (!gone && (!belonging.proven || srtp_->gave_up(packet.ssrc))) return false;
-  srtp_->give_up_source(present);
-  srtp_->resume_source(packet.ssrc);
+  srtp_->give_up_source(section.stream->ssrc());
   if (section.rtx_ssrc) {
     srtp_->give_up_source(*section.rtx_ssrc);
     section.old_rtx_ssrc = std::exchange(section.rtx_ssrc, std::nullopt);
     section.old_rtx_until = now + kSourceTakeover;
   }
-  section.ended = false;
+  // At last, as it may be the one that retransmissions came on before.
+  srtp_->resume_source(packet.ssrc);
+  section.ended_at.reset();
   section.stream->take_over(packet.ssrc);
   return true;
 }
 
 bool RtpInput::admit_rtx_source(Instant now, Section& section, Ssrc ssrc) {
+  // Against RFC 4588, section 2, by which they have an SSRC of their own, but they can be read; the
+  // source of the media is not given up with them when others come.
+  if (section.stream && section.stream->ssrc() == ssrc) return true;
   if (section.rtx_ssrc == ssrc) return true;
   if (section.old_rtx_ssrc == ssrc && now < section.old_rtx_until) return false;
   if (section.rtx_ssrc) srtp_->give_up_source(*section.rtx_ssrc);
@@ -235,10 +247,10 @@ void RtpInput::on_sender_report(Instant now, const wire::SenderReport& report) {
       section.stream->on_sender_report(now, report);
 }
 
-void RtpInput::on_bye(const wire::Bye& bye) {
+void RtpInput::on_bye(Instant now, const wire::Bye& bye) {
   for (Section& section : sections_)
     for (size_t i = 0; section.stream && i < bye.ssrcs.size(); ++i)
-      if (bye.ssrcs[i] == section.stream->ssrc()) section.ended = true;
+      if (bye.ssrcs[i] == section.stream->ssrc()) section.ended_at = now;
 }
 
 void RtpInput::request_keyframe(size_t media) {

@@ -50,6 +50,8 @@ class RtpInput {
   // Without better evidence another source may take over from one that has been silent for this
   // long. One that was replaced, and its retransmissions, do not come back sooner either.
   static constexpr Duration kSourceTakeover = Duration::seconds(2);
+  // What a source sends this long after its goodbye was not overtaken by it: the source goes on.
+  static constexpr Duration kByeReordering = Duration::millis(500);
 
   // `counters` outlives it.
   RtpInput(const Negotiated& negotiated, Counters& counters);
@@ -64,7 +66,7 @@ class RtpInput {
   std::optional<Bytes> unprotect_rtcp(MutableBytes datagram);
   // What a compound says of the streams that are received.
   void on_sender_report(Instant now, const wire::SenderReport& report);
-  void on_bye(const wire::Bye& bye);
+  void on_bye(Instant now, const wire::Bye& bye);
 
   // Has what unprotect_rtcp() needs fetched into the processor's cache.
   void prefetch_rtcp() const {
@@ -101,7 +103,7 @@ class RtpInput {
     bool wants_nack = false, pli = false, fir = false;
 
     std::optional<ReceiveStream> stream;
-    bool ended = false;  // the source of `stream` has said goodbye
+    std::optional<Instant> ended_at;  // when the source of `stream` said goodbye
     std::optional<Ssrc> rtx_ssrc;
     // Of the source before: what it sends again has numbers that mean nothing here.
     std::optional<Ssrc> old_rtx_ssrc;

@@ -160,7 +160,9 @@ bool MediaHub::relay(app::MediaId publisher, unsigned from, unsigned to) {
   std::vector<unsigned>& relays = it->second.relays;
   if (std::find(relays.begin(), relays.end(), to) != relays.end()) return true;
   relays.push_back(to);
-  // In this order, so that the first batch, the newest keyframe, finds somebody who knows it.
+  // In this order: the first batch, with the newest keyframe, comes behind Relay, and the thread
+  // handles what is handed over behind the commands. Where those take longer than a turn has for
+  // them, the batch is dropped, and whoever watches then waits for a keyframe that is asked for.
   tell(to, sfu::Relay{publisher, it->second.streams});
   tell(from, sfu::Tap{publisher, to, {}});
   return true;

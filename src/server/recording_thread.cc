@@ -89,8 +89,8 @@ void RecordingThread::run() {
     guard(id, [&, this, &id = id, &active = active] {
       active.recording.finish(now);
       write(now, id, active);
-      await_restored(active);
     });
+  await_restored();
 }
 
 template <typename Work>
@@ -220,7 +220,7 @@ void RecordingThread::write(Instant now, const std::string& id, Active& active) 
     own_.bytes += output.fragments.size();
   }
   if (auto mishap = active.file.take_mishap()) tell(id, active, std::move(*mishap));
-  if (!active.restoration && active.file.has_restoration()) restore(id, active);
+  if (!active.restoration && active.file.has_restoration()) restore(active);
 }
 
 void RecordingThread::tell(const std::string& id, Active& active, Error error) {
@@ -259,45 +259,44 @@ void RecordingThread::note_sync_failures() {
   }
 }
 
-void RecordingThread::restore(const std::string& id, Active& active) {
-  active.restoration = active.file.take_restoration();
-  copier_.post([this, id, restoration = active.restoration] {
+void RecordingThread::restore(Active& active) {
+  const auto restoration = active.file.take_restoration();
+  copier_.post([this, restoration] {
     restoration->run();
-    {
-      const std::lock_guard lock(mutex_);
-      restored_.emplace_back(id, restoration);
-    }
+    // Who is about to wait for it has looked at it under the lock.
+    { const std::lock_guard lock(mutex_); }
     restored_one_.notify_all();
     waker_.wake();
   });
+  active.restoration = restoration;
 }
 
 void RecordingThread::note_restored() {
-  decltype(restored_) restored;
-  {
-    const std::lock_guard lock(mutex_);
-    restored.swap(restored_);
-  }
-  for (const auto& [id, restoration] : restored) {
-    const auto it = active_.find(id);
-    if (it == active_.end() || it->second.restoration != restoration) continue;
-    it->second.restoration = nullptr;
-    it->second.file.end_restoration(*restoration);
-    if (auto mishap = it->second.file.take_mishap()) tell(id, it->second, std::move(*mishap));
+  for (auto it = active_.begin(); it != active_.end();) {
+    auto& [id, active] = *it++;  // which may be erased
+    if (!active.restoration || !active.restoration->is_over()) continue;
+    const auto restoration = std::exchange(active.restoration, nullptr);
+    guard(id, [&, &id = id, &active = active] {
+      active.file.end_restoration(*restoration);
+      if (auto mishap = active.file.take_mishap()) tell(id, active, std::move(*mishap));
+    });
+    if (active.closing) end(id);
   }
 }
 
-// What ends while it is being written anew is to be whole: this is waited for.
-void RecordingThread::await_restored(Active& active) {
-  if (!active.restoration) return;
-  {
-    std::unique_lock lock(mutex_);
-    restored_one_.wait(lock, [&] {
-      return std::ranges::any_of(restored_,
-                                 [&](const auto& one) { return one.second == active.restoration; });
-    });
+// At the end of the server: what is being written anew is to be whole.
+void RecordingThread::await_restored() {
+  const auto is_under_way = [](const auto& entry) { return entry.second.restoration != nullptr; };
+  const auto is_over = [](const auto& entry) {
+    return entry.second.restoration && entry.second.restoration->is_over();
+  };
+  while (std::ranges::any_of(active_, is_under_way)) {
+    {
+      std::unique_lock lock(mutex_);
+      restored_one_.wait(lock, [&] { return std::ranges::any_of(active_, is_over); });
+    }
+    note_restored();
   }
-  note_restored();
 }
 
 void RecordingThread::sync(Instant now) {
@@ -332,16 +331,28 @@ void RecordingThread::sync(Instant now) {
 
 void RecordingThread::close(Instant now, const std::string& id) {
   if (const auto it = active_.find(id); it != active_.end()) {
+    Active& active = it->second;
     guard(id, [&] {
-      if (it->second.ended) return;
-      it->second.recording.finish(now);
-      write(now, id, it->second);
-      await_restored(it->second);
+      if (active.ended) return;
+      active.recording.finish(now);
+      write(now, id, active);
     });
+    by_publisher_.erase(active.publisher);
+    // What ends while it is being written anew is to be whole. The others do not wait for that:
+    // note_restored() ends it.
+    active.ended = active.closing = true;
+    if (active.restoration) return;
+  }
+  end(id);
+}
+
+void RecordingThread::end(const std::string& id) {
+  const std::string recording = id;  // which may be the key of what is erased
+  if (const auto it = active_.find(recording); it != active_.end()) {
     by_publisher_.erase(it->second.publisher);
     active_.erase(it);
   }
-  ports_.closed(id);
+  ports_.closed(recording);
 }
 
 }  // namespace loopcast::server

@@ -92,7 +92,8 @@ class RecordingThread {
     record::RecordingFile file;
     app::MediaId publisher = 0;
     bool described = false;  // its publisher's first batch came
-    bool ended = false;      // nothing more is written: the disk is nearly full
+    bool ended = false;      // nothing more is written: the disk is nearly full, or it is closed
+    bool closing = false;    // it ends as soon as it has been written anew
     std::unordered_set<std::string> told;
     std::shared_ptr<record::Restoration> restoration;  // on its way
   };
@@ -111,13 +112,15 @@ class RecordingThread {
   void note_drops();
   void note_sync_failures();
   void note_restored();
-  void await_restored(Active& active);
-  void restore(const std::string& id, Active& active);
+  void await_restored();
+  void restore(Active& active);
   void sync(Instant now);
   // Ends what is being recorded when the disk is nearly full.
   void look_at_disk(Instant now);
   void end_for_disk(Instant now, const std::string& id, Active& active);
   void close(Instant now, const std::string& id);
+  // It is closed, and nothing more is written.
+  void end(const std::string& id);
 
   const Options options_;
   const Ports ports_;
@@ -147,7 +150,6 @@ class RecordingThread {
     Error error;
   };
   std::vector<SyncFailure> sync_failures_;
-  std::vector<std::pair<std::string, std::shared_ptr<record::Restoration>>> restored_;
   bool disk_low_ = false;  // of this thread
   Instant disk_looked_at_;
   JobThread syncer_{"record-sync", Priority::kNormal};

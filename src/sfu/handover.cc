@@ -38,7 +38,11 @@ void Handover::add(Instant now, MediaId publisher, TargetId target, Duration key
   for (const Tap& tap : taps_)
     if (tap.target == target) return;
   taps_.push_back({target, keyframe_interval});
-  seen_.assign(source.streams().size(), {Instant(), -1, now});
+  seen_.resize(source.streams().size());
+  for (Seen& seen : seen_) {
+    seen.keyframe_index = -1;
+    seen.keyframe_at = now;
+  }
   PacketBatch batch{.target = target, .publisher = publisher, .at = now};
   batch.streams = describe_streams(source);
   const auto from = replay_from(source, now);
@@ -57,7 +61,10 @@ void Handover::add(Instant now, MediaId publisher, TargetId target, Duration key
         append(stream, i, *packet, batch);
     }
   }
-  copy_clocks(source, peer, batch);
+  // Others that tap already hear with the next batch of what has changed for them.
+  for (uint32_t i = 0; i < source.streams().size(); ++i)
+    if (const auto mark = peer.clock_mark(source.streams()[i].media))
+      batch.clocks.push_back({i, mark});
   out.push_back(std::move(batch));
 }
 
@@ -86,7 +93,7 @@ size_t Handover::copy_pending(Instant now, MediaId publisher, Publisher& source,
     for (const int64_t index : stream.pending)
       if (const CachedPacket* packet = stream.cache.find(index)) append(stream, i, *packet, batch);
   }
-  copy_clocks(source, peer, batch);
+  copy_changed_clocks(source, peer, batch);
   for (size_t i = 0; i < taps_.size(); ++i) {
     batch.target = taps_[i].target;
     if (i + 1 < taps_.size())
@@ -103,12 +110,14 @@ void Handover::end(Instant now, MediaId publisher, std::deque<PacketBatch>& out)
   taps_.clear();
 }
 
-void Handover::copy_clocks(const Publisher& source, const rtc::Peer& peer, PacketBatch& batch) {
+void Handover::copy_changed_clocks(const Publisher& source, const rtc::Peer& peer,
+                                   PacketBatch& batch) {
   for (uint32_t i = 0; i < source.streams().size(); ++i) {
     const auto mark = peer.clock_mark(source.streams()[i].media);
-    if (!mark || mark->at == seen_[i].clock_at) continue;
-    seen_[i].clock_at = mark->at;
-    batch.clocks.push_back({i, *mark});
+    const auto at = mark ? std::optional(mark->at) : std::nullopt;
+    if (at == seen_[i].clock_at) continue;
+    seen_[i].clock_at = at;
+    batch.clocks.push_back({i, mark});
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,7 @@ struct PacketBatch {
   };
   struct Clock {
     uint32_t stream = 0;
-    rtc::ClockMark mark;
+    std::optional<rtc::ClockMark> mark;  // nullopt: what was told before holds no more
   };
 
   TargetId target = 0;
@@ -48,7 +49,7 @@ struct PacketBatch {
   Instant at;
   // Not empty in the first batch for a target only: all streams of the publisher.
   std::vector<HandoverStream> streams = {};
-  // Sender reports that came since the batch before.
+  // Sender reports that came since the batch before, and clocks that were lost since.
   std::vector<Clock> clocks = {};
   // In the order of arrival; of one stream perhaps out of sequence.
   std::vector<Packet> packets = {};
@@ -88,13 +89,13 @@ class Handover {
     Duration keyframe_interval;
   };
 
-  void copy_clocks(const Publisher& source, const rtc::Peer& peer, PacketBatch& batch);
+  void copy_changed_clocks(const Publisher& source, const rtc::Peer& peer, PacketBatch& batch);
   void keep_keyframes_coming(Instant now, Publisher& source);
 
   std::vector<Tap> taps_;
   // By stream, as last handed over or seen.
   struct Seen {
-    Instant clock_at;
+    std::optional<Instant> clock_at = {};
     int64_t keyframe_index = -1;
     Instant keyframe_at;
   };

@@ -145,10 +145,46 @@ TEST_F(HandoverTest, TellsTheClockOncePerReport) {
   const PacketBatch batch = take();
   ASSERT_EQ(batch.clocks.size(), 1u);
   EXPECT_EQ(batch.clocks[0].stream, 1u);
-  EXPECT_EQ(batch.clocks[0].mark.rtp_timestamp, 1234u);
+  ASSERT_TRUE(batch.clocks[0].mark);
+  EXPECT_EQ(batch.clocks[0].mark->rtp_timestamp, 1234u);
   video(10, 4322, Part::kDelta);
   flush();
   EXPECT_TRUE(take().clocks.empty());
+}
+
+TEST_F(HandoverTest, TellsAllThatAClockIsLost) {
+  tap();
+  take();
+  std::array<uint8_t, 64> buffer;
+  const auto receive = [&](Ssrc ssrc, uint32_t timestamp) {
+    const wire::RtpHeader header{true, 96, Seq16{9}, timestamp, ssrc};
+    const size_t size = wire::write_rtp_header(buffer, header, {});
+    const auto payload = vp8(Part::kKeyframe);
+    std::copy(payload.begin(), payload.end(), buffer.begin() + static_cast<ptrdiff_t>(size));
+    peer.receive_rtp(now, Bytes(buffer).first(size + payload.size()), size, 9);
+  };
+  receive(Ssrc{77}, 4321);
+  ByteWriter report(buffer);
+  wire::write_sender_report(report, Ssrc{77}, 0xABCDEF, 1234, 1, 1, {});
+  peer.receive_rtcp(now, report.written());
+  video(9, 4321, Part::kKeyframe);
+  flush();
+  EXPECT_EQ(take().clocks.size(), 1u);
+  now = now + rtc::RtpInput::kSourceTakeover;
+  receive(Ssrc{78}, 0x4000'0000);  // another source, which has reported nothing yet
+  tap(kRecorder + 1);
+  EXPECT_TRUE(take().clocks.empty());
+  video(10, 4322, Part::kDelta);
+  flush();
+  const PacketBatch batch = take();
+  EXPECT_EQ(batch.target, kRecorder);
+  ASSERT_EQ(batch.clocks.size(), 1u) << "whoever joins meanwhile changes nothing about that";
+  EXPECT_EQ(batch.clocks[0].stream, 1u);
+  EXPECT_FALSE(batch.clocks[0].mark);
+  out.clear();
+  video(11, 4323, Part::kDelta);
+  flush();
+  EXPECT_TRUE(take().clocks.empty()) << "once";
 }
 
 TEST_F(HandoverTest, EndsOnce) {

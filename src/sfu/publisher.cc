@@ -154,11 +154,13 @@ bool Publisher::accept(Instant now, const rtc::Received& received, rtc::Counters
     packet.keyframe = info->keyframe;
     packet.frame_start = info->frame_start;
     if (info->parameter_sets) {
-      stream->parameter_sets.take(rtp.payload);
+      if (stream->parameter_sets_at != rtp.timestamp) stream->parameter_kinds = {};
+      stream->parameter_kinds |= stream->parameter_sets.take(rtp.payload);
       stream->parameter_sets_at = rtp.timestamp;
-    } else if (info->keyframe && info->frame_start && stream->codec == wire::Codec::kH264) {
-      complete_keyframe(now, *stream, received.index, rtp.timestamp);
     }
+    // Also if sets and the slice are in one packet, and one kind of them is missing.
+    if (info->keyframe && info->frame_start && stream->codec == wire::Codec::kH264)
+      complete_keyframe(now, *stream, received.index, rtp.timestamp);
   }
   if (rtp.payload.size() > stream->cache.max_payload()) {
     counters.add(rtc::Counter::kDropRtpTooLarge);
@@ -209,7 +211,8 @@ bool Publisher::insert(Instant now, SourceStream& stream, const CachedPacket& pa
 // The first slice of a keyframe has come.
 void Publisher::complete_keyframe(Instant now, SourceStream& stream, int64_t raw,
                                   uint32_t timestamp) {
-  if (stream.parameter_sets_at == timestamp || !stream.parameter_sets.complete()) return;
+  const bool came = stream.parameter_sets_at == timestamp && stream.parameter_kinds.both();
+  if (came || !stream.parameter_sets.complete()) return;
   const auto first = number_of(stream, raw);
   // What follows has its number already.
   if (!first || *first <= stream.cache.highest()) return;
@@ -222,6 +225,7 @@ void Publisher::complete_keyframe(Instant now, SourceStream& stream, int64_t raw
                                       static_cast<int64_t>(stream.inserted.size()))] = {raw, count};
   stream.inserted_count += count;
   stream.parameter_sets_at = timestamp;
+  stream.parameter_kinds = {true, true};
 }
 
 // A keyframe of H.264 is all packets of its timestamp: what precedes its slices may have come

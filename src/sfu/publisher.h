@@ -55,7 +55,8 @@ struct SourceStream {
   };
   std::optional<Ssrc> source;  // whose they are
   wire::H264ParameterSets parameter_sets;
-  std::optional<uint32_t> parameter_sets_at;  // the timestamp with which the last ones came
+  std::optional<uint32_t> parameter_sets_at;       // the timestamp with which the last ones came
+  wire::H264ParameterSets::Kinds parameter_kinds;  // ... and which came with it
   std::array<Inserted, 64> inserted{};
   int64_t insertions = 0;
   int64_t inserted_count = 0;  // packets of all insertions

@@ -310,6 +310,22 @@ TEST_F(BareH264PublisherTest, OnceForEachKeyframeThatLacksThem) {
             (std::vector<uint8_t>{0x67, 0x68, 0x65, 0x65, 0x67, 0x68, 0x65, 0x67, 0x68, 0x65}));
 }
 
+TEST_F(BareH264PublisherTest, AlsoIfOneKindOfThemCame) {
+  nal(100, 1, Nal::kSps);
+  nal(101, 1, Nal::kIdr, true);
+  nal(102, 2, Nal::kPps);
+  nal(103, 2, Nal::kIdr, true);
+  EXPECT_EQ(types(), (std::vector<uint8_t>{0x67, 0x67, 0x68, 0x65, 0x68, 0x67, 0x68, 0x65}));
+  EXPECT_EQ(stream().keyframe_index, 104);
+}
+
+TEST_F(BareH264PublisherTest, AlsoIfOneKindCameInThePacketOfTheKeyframe) {
+  const std::vector<uint8_t> aggregate{0x78, 0, 4, 0x68, 0xce, 0x3c, 0x80, 0, 2, 0x65, 0x88};
+  publisher.accept(now, received(kVideo, 100, 1, aggregate, true), counters);
+  EXPECT_EQ(types(), (std::vector<uint8_t>{0x67, 0x68, 0x78}));
+  EXPECT_EQ(stream().keyframe_index, 100);
+}
+
 TEST_F(BareH264PublisherTest, LatePacketsKeepTheirPlace) {
   nal(98, 1, Nal::kSlice, true);
   nal(100, 2, Nal::kIdr, true);

@@ -63,24 +63,28 @@ void H264ParameterSets::take_offered(std::string_view sprop) {
   while (!sprop.empty()) take_unit(decode_base64(trim(take_until(sprop, ','))));
 }
 
-void H264ParameterSets::take(Bytes payload) {
+H264ParameterSets::Kinds H264ParameterSets::take(Bytes payload) {
   if (payload.empty() || type_of(payload[0]) != kStapA) return take_unit(payload);
+  Kinds kinds;
   ByteReader r(payload.subspan(1));
   while (r.remaining() > 0) {
     const Bytes unit = r.bytes(r.u16());
-    if (!r.ok()) return;
-    take_unit(unit);
+    if (!r.ok()) break;
+    kinds |= take_unit(unit);
   }
+  return kinds;
 }
 
-void H264ParameterSets::take_unit(Bytes unit) {
-  if (unit.empty() || unit.size() > kMaxSize) return;
+H264ParameterSets::Kinds H264ParameterSets::take_unit(Bytes unit) {
+  if (unit.empty()) return {};
   const uint8_t type = type_of(unit[0]);
-  if (type != kSps && type != kPps) return;
+  if (type != kSps && type != kPps) return {};
+  const Kinds kinds{type == kSps, type == kPps};
   const size_t before = type == kSps ? kBeforeSequenceId : kBeforePictureId;
-  if (unit.size() <= before) return;
+  if (unit.size() > kMaxSize || unit.size() <= before) return kinds;
   const auto id = read_identifier(unit.subspan(before));
   if (id) keep(type == kSps ? sequence_ : picture_, *id, unit);
+  return kinds;
 }
 
 void H264ParameterSets::keep(std::vector<Set>& sets, uint32_t id, Bytes unit) {

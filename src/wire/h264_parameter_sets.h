@@ -18,12 +18,24 @@ class H264ParameterSets {
   static constexpr size_t kMaxSets = 4;
   static constexpr size_t kMaxSize = 512;
 
+  // Of which kind there is one.
+  struct Kinds {
+    bool sequence = false, picture = false;
+    bool both() const { return sequence && picture; }
+    Kinds& operator|=(Kinds other) {
+      sequence |= other.sequence;
+      picture |= other.picture;
+      return *this;
+    }
+  };
+
   // The value of sprop-parameter-sets (RFC 6184, section 8.1): NAL units in base64, separated by
   // commas. What is malformed is left out.
   void take_offered(std::string_view sprop);
   // Those that stand whole in a payload that inspect_payload() finds parameter sets in. A set takes
-  // the place of the one with its identifier.
-  void take(Bytes payload);
+  // the place of the one with its identifier. Returns which there were, also of those that are left
+  // out.
+  Kinds take(Bytes payload);
 
   // Whether a decoder could begin with them: there is one of each kind.
   bool complete() const { return !sequence_.empty() && !picture_.empty(); }
@@ -36,7 +48,7 @@ class H264ParameterSets {
     std::vector<uint8_t> unit;
   };
 
-  void take_unit(Bytes unit);
+  Kinds take_unit(Bytes unit);
   static void keep(std::vector<Set>& sets, uint32_t id, Bytes unit);
 
   std::vector<Set> sequence_;

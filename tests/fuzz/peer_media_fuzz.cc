@@ -201,7 +201,7 @@ class Room {
       if (const auto report = wire::parse_sender_report(*packet))
         input_.on_sender_report(now_, *report);
       else if (const auto bye = wire::parse_bye(*packet))
-        input_.on_bye(*bye);
+        input_.on_bye(now_, *bye);
     }
     if (!reader.ok()) return;
     for (sfu::SourceStream& stream : publisher_.streams())

@@ -74,7 +74,7 @@ class Room {
         break;
       }
       case kReport:
-        batch.clocks.push_back({r.u8() % 3u, {r.u64(), r.u32(), now_}});
+        batch.clocks.push_back({r.u8() % 3u, rtc::ClockMark{r.u64(), r.u32(), now_}});
         break;
       case kTime:
         now_ = now_ + Duration::millis(r.u16());
