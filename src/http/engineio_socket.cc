@@ -17,6 +17,8 @@ namespace {
 // text besides its characters.
 constexpr size_t kSessionCost = 6 * 1024;
 constexpr size_t kTextCost = 48;
+// For the closing handshake of a WebSocket, which Beast gives 10 s.
+constexpr std::chrono::seconds kClosingTime{12};
 
 }  // namespace
 
@@ -150,11 +152,23 @@ void EngineSocketImpl::update() {
     timer_.cancel();
     armed_ = Instant::never();
     // A writer that waits for a client that does not read would wait for ever.
-    if (writing_ && websocket_) websocket_->abort();
+    if (writing_ && websocket_)
+      websocket_->abort();
+    else if (websocket_)
+      abort_later();
     if (server) server->forget(*this);
     return;
   }
   arm_timer();
+}
+
+// The closing handshake has a time limit of its own, but see LayerWebSocket::abort().
+void EngineSocketImpl::abort_later() {
+  timer_.expires_after(kClosingTime);
+  timer_.async_wait([self = weak_from_this()](error_code error) {
+    const auto socket = self.lock();
+    if (!error && socket && socket->websocket_) socket->websocket_->abort();
+  });
 }
 
 void EngineSocketImpl::arm_timer() {
@@ -211,6 +225,7 @@ Task<> EngineSocketImpl::run(std::shared_ptr<WebSocket> websocket, ClientConnect
   fail("transport close");
   --server->counters().websockets;
   websocket_.reset();
+  timer_.cancel();
 }
 
 Task<> EngineSocketImpl::spawn_write_loop(std::shared_ptr<EngineSocketImpl> self,

@@ -63,6 +63,8 @@ class EngineSocketImpl final : public EngineSocket,
   // Does what the session's new state asks for.
   void update();
   void arm_timer();
+  // Ends a WebSocket whose closing handshake does not end.
+  void abort_later();
   Task<> pause(std::chrono::milliseconds time);
   Task<> write_loop(std::shared_ptr<WebSocket> websocket);
   static Task<> spawn_write_loop(std::shared_ptr<EngineSocketImpl> self,

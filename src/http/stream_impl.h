@@ -6,6 +6,8 @@
 #include <chrono>
 #include <utility>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -65,7 +67,9 @@ class LayerWebSocket final : public WebSocket {
 
   Task<std::optional<WebSocketMessage>> read() override {
     error_code error;
-    co_await beast_.async_read(buffer_, asio::redirect_error(use_task, error));
+    co_await beast_.async_read(
+        buffer_,
+        asio::bind_cancellation_slot(reading_.slot(), asio::redirect_error(use_task, error)));
     if (error) co_return std::nullopt;
     const auto data = buffer_.cdata();
     WebSocketMessage message;
@@ -87,17 +91,25 @@ class LayerWebSocket final : public WebSocket {
   Task<> close() override {
     error_code ignored;
     const boost::beast::websocket::close_reason reason(boost::beast::websocket::close_code::normal);
-    co_await beast_.async_close(reason, asio::redirect_error(use_task, ignored));
+    co_await beast_.async_close(
+        reason,
+        asio::bind_cancellation_slot(closing_.slot(), asio::redirect_error(use_task, ignored)));
   }
 
   void abort() override {
     error_code ignored;
     beast_.next_layer().lowest_layer().close(ignored);
+    // A read that has the peer's close frame waits for the lock of who writes, and a close that has
+    // sent its own for the lock of who reads: of the two together neither ends by itself, nor by
+    // the end of the socket (Boost.Beast 1.81).
+    closing_.emit(asio::cancellation_type::terminal);
+    reading_.emit(asio::cancellation_type::terminal);
   }
 
  private:
   Beast beast_;
   boost::beast::flat_buffer buffer_;
+  asio::cancellation_signal reading_, closing_;
 };
 
 // What reads and writes alike on every layer.
