@@ -59,11 +59,8 @@ bool Strangers::make_room(const Host& asker, const StrangerShare* share, size_t 
           victim = other;
           break;
         }
-    } else if (!greatest.idle.empty()) {
-      if (greatest.bytes >= asker.bytes + bytes) victim = greatest.idle.front();
-    } else if (greatest.bytes >= 2 * (asker.bytes + bytes)) {
-      // Who is about to sign in is not ended for somebody who has only come.
-      victim = greatest.busy.front();
+    } else if (greatest.bytes >= asker.bytes + bytes) {
+      victim = greatest.idle.empty() ? greatest.busy.front() : greatest.idle.front();
     }
     if (!victim) return false;
     ++evicted_;
