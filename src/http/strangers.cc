@@ -1,6 +1,7 @@
 #include "http/strangers.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace loopcast::http {
 namespace {
@@ -20,6 +21,8 @@ Strangers::Host& Strangers::host_of(const IpAddress& ip) {
   if (fresh) {
     host.key = key;
     by_size_.emplace(0, &host);
+    host.arrival = ++arrivals_;
+    by_arrival_.emplace(host.arrival, &host);
   }
   return host;
 }
@@ -44,8 +47,13 @@ void Strangers::take(Host& host, size_t bytes) {
 void Strangers::forget_if_empty(Host& host) {
   if (!host.idle.empty() || !host.busy.empty()) return;
   by_size_.erase({host.bytes, &host});
+  by_arrival_.erase(host.arrival);
   const IpPrefix key = host.key;
   hosts_.erase(key);
+}
+
+StrangerShare* Strangers::oldest_of(const Host& host) {
+  return host.idle.empty() ? host.busy.front() : host.idle.front();
 }
 
 bool Strangers::make_room(const Host& asker, const StrangerShare* share, size_t bytes) {
@@ -59,8 +67,16 @@ bool Strangers::make_room(const Host& asker, const StrangerShare* share, size_t 
           victim = other;
           break;
         }
-    } else if (greatest.bytes >= asker.bytes + bytes) {
-      victim = greatest.idle.empty() ? greatest.busy.front() : greatest.idle.front();
+    } else if (greatest.bytes > fair_share_ && greatest.bytes >= asker.bytes + bytes) {
+      victim = oldest_of(greatest);
+    } else if (asker.bytes + bytes <= fair_share_) {
+      // A crowd of addresses none of which holds much: who has had the most time to sign in gives
+      // way, so that whoever has just come can.
+      Host& first = *by_arrival_.begin()->second;
+      Host* const next = &first != &asker         ? &first
+                         : by_arrival_.size() > 1 ? std::next(by_arrival_.begin())->second
+                                                  : nullptr;
+      if (next) victim = oldest_of(*next);
     }
     if (!victim) return false;
     ++evicted_;

@@ -8,9 +8,11 @@
 // much. A client that signs in takes its shares out of the budget.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <unordered_map>
@@ -25,8 +27,13 @@ class StrangerShare;
 
 class Strangers {
  public:
+  // What an address may hold before another one's size counts against it: enough for a page that
+  // signs in, over TLS as well. A part of small budgets.
+  static constexpr size_t kFairShare = 256 * 1024;
+
   // `budget`: bytes of all strangers together.
-  explicit Strangers(size_t budget) : budget_(budget) {}
+  explicit Strangers(size_t budget)
+      : budget_(budget), fair_share_(std::min(kFairShare, budget / 8)) {}
   Strangers(const Strangers&) = delete;
   Strangers& operator=(const Strangers&) = delete;
 
@@ -41,6 +48,7 @@ class Strangers {
   struct Host {
     IpPrefix key;
     size_t bytes = 0;
+    uint64_t arrival = 0;  // grows from one to the next
     // Oldest first.
     std::list<StrangerShare*> idle;
     std::list<StrangerShare*> busy;
@@ -50,15 +58,20 @@ class Strangers {
   void add(Host& host, size_t bytes);
   void take(Host& host, size_t bytes);
   void forget_if_empty(Host& host);
+  // Of those that are idle, if there are any.
+  static StrangerShare* oldest_of(const Host& host);
   bool make_room(const Host& asker, const StrangerShare* share, size_t bytes);
 
   const size_t budget_;
+  const size_t fair_share_;
   size_t bytes_ = 0;
   size_t shares_ = 0;
   uint64_t evicted_ = 0;
   uint64_t refused_ = 0;
   std::unordered_map<IpPrefix, Host> hosts_;
   std::set<std::pair<size_t, Host*>> by_size_;
+  std::map<uint64_t, Host*> by_arrival_;
+  uint64_t arrivals_ = 0;
 };
 
 // What one connection or session holds. Gives it back when it goes.

@@ -52,6 +52,22 @@ TEST_F(StrangersTest, MakeRoomAtTheAddressThatHoldsMost) {
   EXPECT_FALSE(first.share.resize(1)) << "it has been ended";
 }
 
+// As many addresses as there is room for, each with less than a newcomer needs to sign in.
+TEST_F(StrangersTest, OfACrowdTheFirstGiveWay) {
+  const auto strangers = std::make_shared<Strangers>(800);
+  const auto client = [&](int i) -> Client& {
+    return clients_.emplace_back(strangers, ("192.0.2." + std::to_string(i)).c_str());
+  };
+  for (int i = 1; i <= 40; ++i) ASSERT_TRUE(client(i).share.resize(20));
+  Client& newcomer = client(200);
+  ASSERT_TRUE(newcomer.share.resize(60)) << "more than any of them holds";
+  EXPECT_EQ(std::ranges::count(clients_, true, &Client::gone), 3);
+  EXPECT_TRUE(clients_[0].gone && clients_[1].gone && clients_[2].gone);
+  for (int i = 41; i <= 70; ++i) ASSERT_TRUE(client(i).share.resize(20));
+  EXPECT_FALSE(newcomer.gone) << "there are older ones";
+  EXPECT_FALSE(newcomer.share.resize(101)) << "more than its share";
+}
+
 TEST_F(StrangersTest, EndTheIdleFirst) {
   Client& busy = client("192.0.2.2");
   Client& idle = client("192.0.2.2");
