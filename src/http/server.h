@@ -51,7 +51,7 @@ struct ServerOptions {
   std::function<Task<std::optional<Response>>(const Request& head, std::string token)> authenticate;
   std::function<bool(std::string_view token)> knows_token;
   // Bytes that all who have not signed in may make the server keep: see Strangers.
-  size_t stranger_budget = 32 << 20;
+  size_t stranger_budget = 28 << 20;
   // What somebody who has not signed in may send with a request: names and passwords.
   size_t max_stranger_body = 4 * 1024;
 
