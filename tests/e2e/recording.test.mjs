@@ -224,7 +224,9 @@ test('a recording of an earlier version plays in Firefox after the server was st
     assert.ok((await readFile(file)).includes('stz2'));
     await rm(path.join(data, 'recordings', '.plain-index'));
     own = await startServer({ data });
-    await until(async () => !(await readFile(file)).includes('stz2'), 'it stays as it was', 20_000);
+    // The old index is hidden behind a box, so that its bytes are there still.
+    const done = path.join(data, 'recordings', '.plain-index');
+    await until(() => readFile(done).then(() => true, () => false), 'it stays as it was', 20_000);
     const [again] = await mine(session, own);
     assert.deepEqual((await readable(file)).length > 40, true);
     await plays_in_firefox(again, session, own);
