@@ -108,8 +108,7 @@ void RecordingHub::give_up() {
 }
 
 void RecordingHub::stop() {
-  stopping_.store(true);
-  finish_again_.cancel();
+  give_up();
   writer_.stop();
   finisher_.stop();
   painter_.stop();
