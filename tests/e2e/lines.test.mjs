@@ -68,7 +68,6 @@ for (const mute of [false, true]) {
     const seen = () => fetch(`${server.url}/api/v2/people?q=${encodeURIComponent(ben.nickname)}`, {
       headers: { authorization: `Bearer ${anna.token}` } }).then((r) => r.json());
     await until(async () => (await seen()).people[0]?.state === 'online', 'the line', 20_000);
-    await viewer.mouse.click(300, 300);
     await plays(viewer, WATCH);
   });
 }

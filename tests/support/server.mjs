@@ -7,11 +7,12 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free_port.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const build = path.resolve(process.env.LOOPCAST_BUILD ?? path.join(root, 'build/release'));
 
-const READY = /Loopcast is ready: http:\/\/localhost:(\d+)/;
+const READY = /Loopcast is ready: http:\/\/[^ ]*:(\d+)/;
 const SECURE = /Loopcast is ready: https:\/\/[^ ]*:(\d+)/;
 const START_MS = 60_000;
 const STOP_MS = 30_000;
@@ -40,12 +41,14 @@ export function parseMetrics(text) {
 // register(nickname, password) }.
 export async function startServer({ args = [], env = {}, data, host = '127.0.0.1', https = false } = {}) {
   const folder = data ?? (await mkdtemp(path.join(tmpdir(), 'loopcast-test-')));
+  // Elsewhere than on loopback the metrics need an address of their own.
+  const metricsAt = host === '127.0.0.1' ? undefined : `127.0.0.1:${await freePort()}`;
   const web = process.env.LOOPCAST_WEB ? ['--web', path.resolve(process.env.LOOPCAST_WEB)] : [];
   const child = spawn(
     path.join(build, 'loopcast'),
     [
       ...['--http', `${host}:0`, '--https', https ? `${host}:0` : 'off', '--media-port', '0', '--announce', host],
-      ...['--workers', '1', '--data', folder, ...web, ...args],
+      ...['--workers', '1', '--data', folder, ...web, ...(metricsAt ? ['--metrics', metricsAt] : []), ...args],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnvironment(), ...env } },
   );
@@ -97,7 +100,7 @@ export async function startServer({ args = [], env = {}, data, host = '127.0.0.1
       if (code !== 0) throw new Error(`the server ended with ${code}\n${log}`);
     },
     async metrics() {
-      return parseMetrics(await (await fetch(`${url}/metrics`)).text());
+      return parseMetrics(await (await fetch(`${metricsAt ? `http://${metricsAt}` : url}/metrics`)).text());
     },
     // What the system says: resident memory in KiB, open descriptors, threads.
     async figures() {
