@@ -113,7 +113,7 @@ const { churn } = JSON.parse(report);
 answers.sort((a, b) => a - b);
 const share = (p) => answers[Math.max(0, Math.ceil(answers.length * p) - 1)] ?? 0;
 const figures = (f) => `${(f.rss / 1024).toFixed(1)} MB, ${f.fds} descriptors`;
-console.log(`${joins} joins in ${((performance.now() - started) / 60_000).toFixed(1)} min, ${processors} processors kept busy`);
+console.log(`${joins} joins in ${((performance.now() - started) / 60_000).toFixed(1)} min, ${busy.length} processors kept busy`);
 console.log(
   `WHEP: ${churn.answered} answered, p99 ${churn.answer_ms_p99.toFixed(0)} ms, at most ${churn.answer_ms_max.toFixed(0)} ms; ` +
     `${churn.refused} refused ${churn.refusal}; ${churn.no_picture} saw no picture within ${STAY_MS / 1000} s`,

@@ -6,7 +6,7 @@ import { goLive, LOOPBACK, plays, stopLive, waitForState, watch } from '../suppo
 import { accept, dial, hangUp, inCall, incoming, isListed, latest } from '../support/calls.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installSceneCamera } from '../support/scene.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 
 const LONG_PLACE = 'Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch, Wales';
 const LONG_TITLE = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft';
@@ -14,7 +14,7 @@ const LONG_TITLE = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunt
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  [browser, server] = await Promise.all([launchChromium(), startServer({ args: MANY_PEOPLE })]);
 });
 afterEach(() => closePages(browser));
 after(async () => {

@@ -9,7 +9,7 @@ import {
   seesAndHears, THEIRS,
 } from '../support/calls.mjs';
 import { crash, launchChromium, openPage } from '../support/chromium.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 import { sleep, until } from '../support/until.mjs';
 
 const SOCKET_IO_2 = path.join(
@@ -59,7 +59,7 @@ const nothingIsLeft = () =>
   }, 'a broadcast is left over');
 
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium({ consent: false }), startServer()]);
+  [browser, server] = await Promise.all([launchChromium({ consent: false }), startServer({ args: MANY_PEOPLE })]);
   await register('pat', 'ned');
   const pages = await Promise.all([open('pat'), open('ned')]);
   await isListed(pages[0], 'ned', 'online');

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { signUp, waitForState } from '../support/app.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium({ consent: false }), startServer()]);
+  [browser, server] = await Promise.all([launchChromium({ consent: false }), startServer({ args: MANY_PEOPLE })]);
 });
 afterEach(() => closePages(browser));
 after(async () => {

@@ -4,7 +4,7 @@ import { loadavg } from 'node:os';
 import { after, before, test } from 'node:test';
 import { launchChromium, openPage } from '../support/chromium.mjs';
 import { installBarcodeCamera } from '../support/probe.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 import { installWhip } from '../support/whip.mjs';
 
@@ -17,7 +17,7 @@ const SPARE_KIB = 4096;
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  [browser, server] = await Promise.all([launchChromium(), startServer({ args: MANY_PEOPLE })]);
 });
 after(async () => {
   await browser?.close();

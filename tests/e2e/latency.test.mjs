@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { goLive, LOOPBACK, plays, stopLive, waitForState, WATCH } from '../support/app.mjs';
 import { launchChromium, openPage } from '../support/chromium.mjs';
 import { installBarcodeCamera } from '../support/probe.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 
 const STARTS = 3;
 const JOINS = 5;
@@ -18,7 +18,7 @@ const MAX_AGE_MS = 1000;
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  [browser, server] = await Promise.all([launchChromium(), startServer({ args: MANY_PEOPLE })]);
 });
 after(async () => {
   await browser?.close();

@@ -6,7 +6,7 @@ import {
   goLive, grows, LOOPBACK, notices, plays, rtp, signUp, stopLive, waitForState, waitForViewers, watch, WATCH,
 } from '../support/app.mjs';
 import { closePages, crash, launchChromium, openPage } from '../support/chromium.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 
 let browser;
@@ -14,7 +14,7 @@ let server;
 const sessions = {};
 
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  [browser, server] = await Promise.all([launchChromium(), startServer({ args: MANY_PEOPLE })]);
   for (const name of ['paula', 'bob', 'carl', 'dora']) sessions[name] = await server.register(name);
 });
 afterEach(() => closePages(browser));

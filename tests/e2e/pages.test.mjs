@@ -9,7 +9,7 @@ import { goLive, LOOPBACK, plays, stopLive, waitForState, waitForViewers, watch,
 import { accept, dial, hangUp, inCall, incoming, isListed, latest, THEIRS } from '../support/calls.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installSceneCamera } from '../support/scene.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 
 const SCREENSHOTS = process.env.LOOPCAST_SCREENSHOTS;
 const DESKTOP = { width: 1280, height: 800 };
@@ -21,7 +21,7 @@ const MISSING_TEXT = /\b(app|call|nav|title|connection|auth|home|live|audience|w
 let browser;
 let server;
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  [browser, server] = await Promise.all([launchChromium(), startServer({ args: MANY_PEOPLE })]);
   if (SCREENSHOTS) await mkdir(SCREENSHOTS, { recursive: true });
 });
 afterEach(() => closePages(browser));

@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { goLive, LOOPBACK, plays, stateOf, stopLive, waitForState, watch, WATCH } from '../support/app.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { makeLine } from '../support/line.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 import { sleep, until } from '../support/until.mjs';
 
 let line;
@@ -15,8 +15,7 @@ let far;
 let near;
 before(async () => {
   line = await makeLine();
-  // Everybody is on this machine, so that all accounts are made from one address.
-  server = await startServer({ host: line.address, args: ['--max-registrations-per-ip', '100'] });
+  server = await startServer({ host: line.address, args: MANY_PEOPLE });
   const secure = [server.url];
   [far, near] = await Promise.all([launchChromium({ line, secure }), launchChromium({ secure })]);
 });

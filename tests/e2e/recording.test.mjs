@@ -10,7 +10,7 @@ import { installClapperCamera } from '../support/clapper.mjs';
 import { launchFirefox, openFirefoxPage } from '../support/firefox.mjs';
 import { apart, beeps, packets, pictures, probeFile } from '../support/media_file.mjs';
 import { sentStreams, tailOf, takenAt, wholeOf } from '../support/sent_media.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 import { sleep, until } from '../support/until.mjs';
 import { installWhip } from '../support/whip.mjs';
 
@@ -21,7 +21,7 @@ let folder;
 const log = () => path.join(folder, 'packets');
 before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'loopcast-test-'));
-  [browser, firefox, server] = await Promise.all([launchChromium({ packets: log() }), launchFirefox(), startServer()]);
+  [browser, firefox, server] = await Promise.all([launchChromium({ packets: log() }), launchFirefox(), startServer({ args: MANY_PEOPLE })]);
 });
 afterEach(() => closePages(browser));
 after(async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { goLive, stopLive, waitForState } from '../support/app.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 import { sleep, until } from '../support/until.mjs';
 
 let browser;
@@ -12,7 +12,7 @@ let server;
 const sessions = {};
 
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  [browser, server] = await Promise.all([launchChromium(), startServer({ args: MANY_PEOPLE })]);
   for (const name of ['paula', 'bob']) sessions[name] = await server.register(name);
 });
 afterEach(() => closePages(browser));

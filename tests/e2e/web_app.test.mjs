@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { goLive, plays, stopLive, waitForState, watch, WATCH } from '../support/app.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 
 let browser;
 let server;
 const sessions = {};
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  [browser, server] = await Promise.all([launchChromium(), startServer({ args: MANY_PEOPLE })]);
   for (const name of ['Ann', 'Bob']) sessions[name] = await server.register(name);
 });
 afterEach(() => closePages(browser));

@@ -4,7 +4,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { plays, waitForState, watch, WATCH } from '../support/app.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installBarcodeCamera } from '../support/probe.mjs';
-import { startServer } from '../support/server.mjs';
+import { MANY_PEOPLE, startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 import { installWhip } from '../support/whip.mjs';
 
@@ -12,7 +12,7 @@ let browser;
 let server;
 let session;
 before(async () => {
-  [browser, server] = await Promise.all([launchChromium(), startServer()]);
+  [browser, server] = await Promise.all([launchChromium(), startServer({ args: MANY_PEOPLE })]);
   session = await server.register('whip');
 });
 afterEach(() => closePages(browser));

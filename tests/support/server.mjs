@@ -14,6 +14,9 @@ const build = path.resolve(process.env.LOOPCAST_BUILD ?? path.join(root, 'build/
 
 const READY = /Loopcast is ready: http:\/\/[^ ]*:(\d+)/;
 const SECURE = /Loopcast is ready: https:\/\/[^ ]*:(\d+)/;
+// Everybody is on this machine, so that all accounts of a test are made from one address.
+export const MANY_PEOPLE = ['--max-registrations-per-ip', '1000'];
+
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 
