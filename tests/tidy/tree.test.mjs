@@ -82,3 +82,25 @@ test('every fuzz target has a corpus', () => {
     assert.ok(tracked.some((f) => f.startsWith(`tests/fuzz/corpus/${name}/`)), `${name} has no corpus`)
   }
 })
+
+// By suite and name (`Suite.Name`, a star for the rest), by file, or by the sentence that a test of Node.js is named by, or the
+// beginning of it.
+test('every test that a manual names is there', () => {
+  const texts = tracked.filter((f) => /^(docs\/[A-Z]+\.md|[A-Z]+\.md|tests\/README\.md)$/.test(f))
+  const units = cpp.flatMap((f) => [...read(f).matchAll(/^TEST(?:_F|_P)?\((\w+), (\w+)\)/gm)].map(([, suite, name]) => `${suite}.${name}`))
+  const scripts = tracked.filter((f) => /^tests\/(integration|e2e)\/.*\.mjs$/.test(f))
+  const sentences = scripts.map(read).join('\n')
+  const there = (name) => {
+    if (/^[A-Z]\w*\.[A-Z*][\w*]*$/.test(name)) {
+      const pattern = new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('*', '\\w*')}$`)
+      return units.some((unit) => pattern.test(unit))
+    }
+    if (/^[a-z_]+\.test\.mjs$/.test(name)) return scripts.some((f) => f.endsWith(`/${name}`))
+    // Four words and more, and no other signs: not a command, a type or a path.
+    if (/^[A-Za-z]+[,:]?( [A-Za-z]+[,:]?){3,}$/.test(name)) return sentences.includes(`'${name}`)
+    return true
+  }
+  const missing = texts.flatMap((text) =>
+    [...read(text).replace(/\s*\n\s*/g, ' ').matchAll(/`([^`]+)`/g)].map(([, name]) => name).filter((name) => !there(name)).map((name) => `${text}: ${name}`))
+  assert.deepEqual(missing, [])
+})
