@@ -1,4 +1,4 @@
-# Everything comes from Debian's packages: scripts/packages.sh has the list.
+# Everything comes from Debian's packages: scripts/setup.sh has the list.
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS url json)

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from './free_port.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const build = path.resolve(process.env.LOOPCAST_BUILD ?? path.join(root, 'build/release'));
+export const build = path.resolve(process.env.LOOPCAST_BUILD ?? path.join(root, 'build/release'));
 
 const READY = /Loopcast is ready: http:\/\/[^ ]*:(\d+)/;
 const SECURE = /Loopcast is ready: https:\/\/[^ ]*:(\d+)/;
@@ -37,18 +37,19 @@ export function parseMetrics(text) {
 }
 
 // options: `args` (added to the command line), `env`, `data` (a folder that is kept; a fresh one otherwise), `host` (the
-// address that it listens on and announces; loopback otherwise), `https` (true: on a free port as well).
+// address that it listens on and announces; loopback otherwise), `https` (true: on a free port as well), `program` (another
+// one than the build's, with the web app that it finds by itself).
 //
 // Answers { url, port, securePort, pid, data, log (all that it printed so far), exited (a promise of its exit code),
 // kill(signal), stop() (SIGTERM; throws unless it exits with 0 in time), metrics(), figures(),
 // register(nickname, password) }.
-export async function startServer({ args = [], env = {}, data, host = '127.0.0.1', https = false } = {}) {
+export async function startServer({ args = [], env = {}, data, host = '127.0.0.1', https = false, program } = {}) {
   const folder = data ?? (await mkdtemp(path.join(tmpdir(), 'loopcast-test-')));
   // Elsewhere than on loopback the metrics need an address of their own.
   const metricsAt = host === '127.0.0.1' ? undefined : `127.0.0.1:${await freePort()}`;
-  const web = process.env.LOOPCAST_WEB ? ['--web', path.resolve(process.env.LOOPCAST_WEB)] : [];
+  const web = process.env.LOOPCAST_WEB && !program ? ['--web', path.resolve(process.env.LOOPCAST_WEB)] : [];
   const child = spawn(
-    path.join(build, 'loopcast'),
+    program ?? path.join(build, 'loopcast'),
     [
       ...['--http', `${host}:0`, '--https', https ? `${host}:0` : 'off', '--media-port', '0', '--announce', host],
       ...['--workers', '1', '--data', folder, ...web, ...(metricsAt ? ['--metrics', metricsAt] : []), ...args],
