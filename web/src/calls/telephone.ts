@@ -123,6 +123,8 @@ export class Telephone {
   private told_shown_ = '';
   private presenter_: Presenter | null = null;
   private own_: PresenterState | null = null;
+  /** The ids of this page's broadcasts in this call. */
+  private readonly presented_ = new Set<string>();
   private viewer_: Viewer | null = null;
   private theirs_: ViewerState | null = null;
   /** The latest call that is over for this page: late news of it are nothing new. */
@@ -337,6 +339,8 @@ export class Telephone {
       this.link_id_ = call.link_id ?? this.link_id_;
       // Answered by another page of the same user.
       if (accepted) this.drop();
+    } else if (accepted && this.is_superseded_by_(call.own_id)) {
+      this.yield_();
     } else {
       if (call.state === 'ringing' && !this.rings_there_) {
         this.rings_there_ = true;
@@ -348,6 +352,24 @@ export class Telephone {
       this.remember_();
     }
     this.publish_();
+  }
+
+  /**
+   * The user's end of the call is the broadcast of another page. While this one comes back, it may be its own, of which
+   * it has not heard yet.
+   */
+  private is_superseded_by_(own_id: string | null): boolean {
+    if (own_id === null || this.presented_.has(own_id)) return false;
+    return this.stage_ === 'answering' || (this.stage_ === 'talking' && this.presenter_?.accepted === true);
+  }
+
+  /** The call goes on, on another page or device. */
+  private yield_(): void {
+    // A stop would be taken for the end of the call.
+    this.presenter_?.leave();
+    this.stop_media_();
+    this.environment_.memory.write(null);
+    this.begin_('elsewhere', this.user_, this.role_, this.call_id_);
   }
 
   /** The server tells of a call that this page knows nothing about. */
@@ -384,6 +406,7 @@ export class Telephone {
     this.rings_there_ = false;
     this.accepted_ = false;
     this.link_id_ = null;
+    this.presented_.clear();
     this.reason_ = null;
     this.ended_here_ = false;
     this.error_ = null;
@@ -463,6 +486,7 @@ export class Telephone {
   private on_own_(state: PresenterState): void {
     const before = this.own_;
     this.own_ = state;
+    if (state.broadcast_id !== null) this.presented_.add(state.broadcast_id);
     this.recording_id_ ??= state.recording?.id ?? null;
     this.tell_shown_(state);
     if (before?.microphone_on !== state.microphone_on || before.camera_on !== state.camera_on) this.remember_();

@@ -186,6 +186,11 @@ export class Presenter {
     return this.phase_ === 'connecting' || this.phase_ === 'live' || this.phase_ === 'reconnecting';
   }
 
+  /** The server has accepted the offer of now. */
+  get accepted(): boolean {
+    return this.accepted_;
+  }
+
   async start(choice: DeviceChoice, on?: Switches, options: StartOptions = {}): Promise<void> {
     if (this.on_air || this.phase_ === 'permission' || this.phase_ === 'signed_out') return;
     const run = ++this.run_;
