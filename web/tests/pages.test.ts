@@ -6,7 +6,7 @@ import { createMemoryHistory, createRouter } from 'vue-router';
 import AudienceList from '@/components/AudienceList.vue';
 import LiveNow from '@/components/LiveNow.vue';
 import SharePanel from '@/components/SharePanel.vue';
-import { ago_text, clock_time, duration_text } from '@/composables/time';
+import { ago_text, clock_time, duration_text, wait_text } from '@/composables/time';
 import { kRefreshMs } from '@/composables/broadcasts';
 import { i18n } from '@/i18n';
 import AuthPage from '@/pages/AuthPage.vue';
@@ -108,6 +108,21 @@ describe('sign in and register', () => {
     await page.find('form').trigger('submit');
     await flushPromises();
     expect(page.find(id('error-message')).text()).toBe('I am a teapot.');
+  });
+
+  it('says when another try makes sense, if the server said so', async () => {
+    vi.stubGlobal('fetch', async () => {
+      return new Response('{"code":"rate_limited"}', { status: 429, headers: { 'Retry-After': '42' } });
+    });
+    const page = await show(AuthPage, '/login');
+    await page.find(id('auth-nickname')).setValue('a');
+    await page.find(id('auth-password')).setValue('b');
+    await page.find('form').trigger('submit');
+    await flushPromises();
+    expect(page.find(id('error-message')).text()).toBe('Too many attempts. Please try again in 42 seconds.');
+    i18n.global.locale.value = 'zh';
+    await flushPromises();
+    expect(page.find(id('error-message')).text()).toBe('操作过于频繁，请在42秒钟后重试。');
   });
 
   it('reveals the password on request', async () => {
@@ -223,6 +238,12 @@ describe('parts', () => {
 
   it('writes times', () => {
     expect([0, 75_000, 3_675_000, -5].map(duration_text)).toEqual(['0:00', '1:15', '1:01:15', '0:00']);
+    expect([1, 89, 90, 5401].map((seconds) => wait_text(seconds, 'en'))).toEqual([
+      '1 second',
+      '89 seconds',
+      '2 minutes',
+      '2 hours',
+    ]);
     expect(ago_text(59_000, 'en')).toBeNull();
     expect(ago_text(120_000, 'en')).toBe('2 minutes ago');
     expect(ago_text(7_300_000, 'zh')).toBe('2小时前');

@@ -235,6 +235,12 @@ export const en = {
   time: {
     now: 'just now',
   },
+  /** The errors of the same names, where the server says when another try makes sense. */
+  errors_until: {
+    rate_limited: 'Too many attempts. Please try again in {time}.',
+    overloaded: 'The server is busy. Please try again in {time}.',
+    server_full: 'The server is full. Please try again in {time}.',
+  },
   errors: {
     nickname_taken: 'This nickname is taken. Please choose another one.',
     nickname_invalid:

@@ -233,6 +233,11 @@ export const zh: Messages = {
   time: {
     now: '刚刚',
   },
+  errors_until: {
+    rate_limited: '操作过于频繁，请在{time}后重试。',
+    overloaded: '服务器繁忙，请在{time}后重试。',
+    server_full: '服务器已满，请在{time}后重试。',
+  },
   errors: {
     nickname_taken: '这个昵称已被使用，请换一个。',
     nickname_invalid: '昵称须含有可见的字符，且不能含有控制字符或不可见字符，请修改。',
