@@ -131,7 +131,7 @@ describe('the page of a presenter', () => {
     expect(page.find(id('toggle-camera')).classes()).toContain('off');
     world.peer.ontrack?.({ streams: [{ id: 's' }] });
     await flushPromises();
-    expect(page.find(id('own-camera-off')).exists()).toBe(true);
+    expect(page.find(id('camera-off')).exists()).toBe(true);
   });
 });
 
