@@ -125,6 +125,26 @@ describe('sign in and register', () => {
     expect(page.find(id('error-message')).text()).toBe('操作过于频繁，请在42秒钟后重试。');
   });
 
+  it('asks once, however often the button is pressed, which keeps the focus', async () => {
+    let answer = (_: Response): void => {};
+    const fetch = vi.fn(() => new Promise<Response>((resolve) => (answer = resolve)));
+    vi.stubGlobal('fetch', fetch);
+    const page = await show(AuthPage, '/login');
+    await page.find(id('auth-nickname')).setValue('a');
+    await page.find(id('auth-password')).setValue('b');
+    const button = page.find<HTMLButtonElement>(id('auth-submit'));
+    button.element.focus();
+    for (let i = 0; i < 3; ++i) button.element.click();
+    await flushPromises();
+    expect(button.attributes()).toMatchObject({ 'aria-busy': 'true' });
+    expect(document.activeElement).toBe(button.element);
+    button.element.click();
+    answer(new Response('{"code":"bad_credentials"}', { status: 401 }));
+    await flushPromises();
+    expect(fetch).toHaveBeenCalledOnce();
+    expect(document.activeElement).toBe(button.element);
+  });
+
   it('reveals the password on request', async () => {
     const page = await show(AuthPage, '/login');
     expect(page.find(id('auth-password')).attributes('type')).toBe('password');
