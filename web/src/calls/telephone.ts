@@ -4,6 +4,7 @@ import type { LiveError } from '@/live/types';
 import { Viewer, type ViewerState } from '@/live/viewer';
 import { less_than, media_for, type DeviceUse } from './media';
 import type { Memory } from './memory';
+import type { CallPhase, CallState } from './state';
 import {
   read_call_id,
   read_ended_by,
@@ -41,47 +42,6 @@ export const kStateLimitMs = 35_000;
  * `ended` may be followed by any call.
  */
 type Stage = 'idle' | 'incoming' | 'outgoing' | 'answering' | 'talking' | 'ended' | 'elsewhere';
-
-/**
- * What a person sees: the stage, and how far the media are. `preparing`: the browser opens the devices;
- * `blocked`: it could not, and the user decides how to go on.
- */
-export type CallPhase =
-  | 'idle'
-  | 'incoming'
-  | 'preparing'
-  | 'blocked'
-  | 'calling'
-  | 'ringing'
-  | 'connecting'
-  | 'connected'
-  | 'reconnecting'
-  | 'ended'
-  | 'elsewhere';
-
-export interface CallState {
-  phase: CallPhase;
-  user: CallUser | null;
-  role: CallRole;
-  /** Both sides had agreed to talk, maybe long ago. */
-  accepted: boolean;
-  reason: EndReason | null;
-  /** This page's user ended it. */
-  ended_here: boolean;
-  /** Why it is `blocked`, or ended with the reason `error`. */
-  error: LiveError | null;
-  use: DeviceUse;
-  /** When both sides first saw each other, and when that ended; milliseconds since 1970. */
-  connected_at: number | null;
-  ended_at: number | null;
-  recording: Recording;
-  /** A recording of this call; null if none was begun. */
-  recording_id: string | null;
-  /** What the other side has on. */
-  shown: Shown;
-  own: PresenterState | null;
-  theirs: ViewerState | null;
-}
 
 export interface TelephoneEnvironment extends PresenterEnvironment {
   /** Speaks on the page's call line. */
