@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Component } from 'vue';
 import { createMemoryHistory, createRouter } from 'vue-router';
 import AudienceList from '@/components/AudienceList.vue';
+import ConnectionBanner from '@/components/ConnectionBanner.vue';
 import LiveNow from '@/components/LiveNow.vue';
 import SharePanel from '@/components/SharePanel.vue';
 import { ago_text, clock_time, duration_text, wait_text } from '@/composables/time';
@@ -11,6 +12,7 @@ import { kRefreshMs } from '@/composables/broadcasts';
 import { i18n } from '@/i18n';
 import AuthPage from '@/pages/AuthPage.vue';
 import { safe_next } from '@/router';
+import { useConnection } from '@/stores/connection';
 
 let pinia: Pinia;
 let mounted: VueWrapper | null = null;
@@ -245,6 +247,22 @@ describe('parts', () => {
     await page.setProps({ viewers: 5, over: true });
     expect(page.find(id('audience-unnamed')).exists()).toBe(false);
     expect(page.find('.count').exists()).toBe(false);
+  });
+
+  it('says that the network is away only while it is', async () => {
+    vi.useFakeTimers();
+    const online = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+    const banner = await show(ConnectionBanner);
+    useConnection().phase = 'reconnecting';
+    await vi.advanceTimersByTimeAsync(3000);
+    window.dispatchEvent(new Event('offline'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(banner.text()).toContain('You are offline');
+    online.mockReturnValue(true);
+    window.dispatchEvent(new Event('online'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(banner.text()).toContain('Connection to the server lost');
+    online.mockRestore();
   });
 
   it('selects the link when the browser cannot copy', async () => {
