@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { AXE, fitsNarrow, isAccessible } from '../support/accessible.mjs';
 import { goLive, LOOPBACK, plays, stopLive, waitForState, watch } from '../support/app.mjs';
-import { accept, dial, hangUp, inCall, incoming, isListed, latest } from '../support/calls.mjs';
+import { accept, dial, hangUp, inCall, incoming, isListed, latest, person } from '../support/calls.mjs';
 import { closePages, launchChromium, openPage } from '../support/chromium.mjs';
 import { installSceneCamera } from '../support/scene.mjs';
 import { MANY_PEOPLE, startServer } from '../support/server.mjs';
@@ -24,14 +24,15 @@ after(async () => {
 
 const open = (options = {}) => openPage(browser, server, { ...options, init: [AXE, ...(options.init ?? [])] });
 
-// What the server says of recordings, with the longest texts that there are.
+// What the server says of recordings, with the longest texts that there are, and each of a list thrice.
 async function withLongTexts(page) {
   const stretch = (recording) => ({ ...recording, title: LONG_TITLE, location: LONG_PLACE });
+  const several = (recording) => ['', '-2', '-3'].map((end) => stretch({ ...recording, id: recording.id + end }));
   await page.route('**/api/v2/recordings**', async (route) => {
     const response = await route.fetch();
     if (!response.ok() || route.request().url().includes('/usage')) return route.fulfill({ response });
     const body = await response.json();
-    return route.fulfill({ response, json: body.recordings ? { ...body, recordings: body.recordings.map(stretch) } : stretch(body) });
+    return route.fulfill({ response, json: body.recordings ? { ...body, recordings: body.recordings.flatMap(several) } : stretch(body) });
   });
 }
 
@@ -104,13 +105,13 @@ test('a broadcast and its recording', async () => {
   await viewer.getByTestId('newest-recordings').waitFor();
   await isAccessible(viewer, 'home-recordings');
   await viewer.goto(`${server.url}/recordings`);
-  await viewer.getByTestId('recording-card').waitFor();
+  await viewer.getByTestId('recording-card').first().waitFor();
   await isAccessible(viewer, 'recordings');
   await viewer.goto(`${server.url}/recordings/${recording}`);
   await viewer.getByTestId('player-start').waitFor();
   await isAccessible(viewer, 'recording');
   await presenter.goto(`${server.url}/recordings/mine`);
-  await presenter.getByTestId('my-recording').waitFor();
+  await presenter.getByTestId('my-recording').first().waitFor();
   await isAccessible(presenter, 'my-recordings');
   await presenter.goto(`${server.url}/recordings/${recording}`);
   await presenter.getByTestId('title-edit').click();
@@ -186,4 +187,20 @@ test('titles and names stand as their letters run', async () => {
   const page = await open({ session: await server.register('עברית') });
   await page.goto(server.url);
   assert.equal(await page.locator('[data-testid=user-menu] .nickname').evaluate((e) => getComputedStyle(e).direction), 'rtl');
+  // In a list they stand beside their picture all the same, and in a sentence they turn it.
+  const other = await open({ session: await server.register('Gil') });
+  await other.goto(`${server.url}/calls`);
+  await isListed(other, 'עברית', 'online');
+  const gap = await person(other, 'עברית').evaluate((row) => {
+    const name = document.createRange();
+    name.selectNodeContents(row.querySelector('strong'));
+    return name.getBoundingClientRect().left - row.querySelector('.state').getBoundingClientRect().left;
+  });
+  assert.ok(Math.abs(gap) < 2, `${gap} px`);
+  await page.goto(`${server.url}/calls`);
+  await isListed(page, 'Gil', 'online');
+  await dial(page, 'Gil');
+  await incoming(other).waitFor();
+  assert.equal(await incoming(other).locator('h2').evaluate((e) => getComputedStyle(e).direction), 'rtl');
+  await page.getByTestId('call-hang-up').click();
 });

@@ -184,6 +184,60 @@ test('a page that is loaded again goes on with its call', async () => {
   await nothingIsLeft();
 });
 
+test('a call by the keyboard alone: the focus is never lost', async () => {
+  const [ann, bob] = await two('ann', 'bob');
+  const focused = (page, selector) => page.locator(`${selector}:focus`).waitFor({ state: 'attached' });
+  await ann.locator('[data-testid=person][data-nickname=bob] [data-testid=person-call]').focus();
+  await ann.keyboard.press('Enter');
+  await focused(bob, '[data-testid=incoming-call]');
+  await bob.keyboard.press('Tab');
+  await bob.keyboard.press('Tab');
+  await bob.keyboard.press('Enter');
+  await Promise.all([inCall(ann, 'connected'), inCall(bob, 'connected')]);
+  await focused(bob, '[data-testid=call-state]');
+  await ann.getByTestId('call-minimise').focus();
+  await ann.keyboard.press('Enter');
+  await focused(ann, '[data-testid=call-restore]');
+  await ann.keyboard.press('Enter');
+  await focused(ann, '[data-testid=call-state]');
+  await ann.getByTestId('call-hang-up').focus();
+  await ann.keyboard.press('Enter');
+  for (const page of [ann, bob]) {
+    await inCall(page, 'ended', { reason: 'hung_up' });
+    await focused(page, '[data-testid=call-state]');
+    await page.getByTestId('call-close').focus();
+    await page.keyboard.press('Enter');
+  }
+  await focused(ann, '[data-testid=person-call]');
+  await focused(bob, 'main');
+  await nothingIsLeft();
+});
+
+test('a tab whose copy has taken the call over leaves it there', async () => {
+  const [ann, bob] = await two('ann', 'bob');
+  await talk(ann, bob, ['ann', 'bob']);
+  // As a browser duplicates a tab: what it remembers of the call is in both.
+  const remembered = await bob.evaluate(() => sessionStorage.getItem('loopcast.call'));
+  const copy = await openPage(browser, server, { context: bob.context() });
+  await copy.goto(`${server.url}/healthz`);
+  await copy.evaluate((text) => sessionStorage.setItem('loopcast.call', text), remembered);
+  await copy.goto(`${server.url}/calls`);
+  await copy.getByTestId('call-elsewhere').waitFor();
+  const attempts = () => bob.evaluate(() => window.probe.peers.length);
+  const before = await attempts();
+  // The media are lost, and the page has not noticed: the server says who has the call now.
+  await bob.evaluate(() => window.probe.peers.forEach((peer) => peer.close()));
+  await inCall(copy, 'connected');
+  await bob.getByTestId('call-elsewhere').waitFor();
+  await inCall(ann, 'connected');
+  await sleep(5000);
+  assert.equal(await attempts(), before, 'it has tried to take the call back');
+  assert.deepEqual([await inCall(ann, 'connected'), await inCall(copy, 'connected')], [undefined, undefined]);
+  await bob.getByTestId('call-elsewhere').getByRole('button').click();
+  await inCall(ann, 'ended', { reason: 'hung_up' });
+  await nothingIsLeft();
+});
+
 test('a tab that is closed ends the call; the other side is told', async () => {
   const [ann, bob] = await two('ann', 'bob');
   await talk(ann, bob, ['ann', 'bob']);

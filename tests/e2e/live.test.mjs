@@ -69,7 +69,7 @@ test('a double click on “Go live” goes live, and what is switched off is sai
   const bob = await open('bob');
   await watch(bob, server, link.split('/').at(-1));
   await presenter.getByTestId('toggle-camera').click();
-  await presenter.getByTestId('own-camera-off').waitFor();
+  await presenter.getByTestId('camera-off').waitFor();
   await bob.getByTestId('camera-off').waitFor();
   await presenter.getByTestId('toggle-microphone').click();
   await bob.getByTestId('microphone-off').waitFor();

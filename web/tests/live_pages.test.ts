@@ -102,6 +102,29 @@ describe('the page of a presenter', () => {
     expect(page.find(id('go-on')).exists()).toBe(false);
   });
 
+  it('says that it is recorded also after it was loaded again, and leads to that recording', async () => {
+    await show(LivePage);
+    await page.find(id('go-live')).trigger('click');
+    await answer('b1');
+    world.socket.receive('recording', { id: 'r1', state: 'recording' });
+    await flushPromises();
+    window.dispatchEvent(new Event('pagehide'));
+    page.unmount();
+    world.sockets.length = 0;
+    await show(LivePage);
+    await page.find(id('go-on')).trigger('click');
+    await answer('b2', 'b1');
+    expect(page.find(id('recording-sign')).attributes()).toMatchObject({ 'data-state': 'on', 'data-id': 'r1' });
+  });
+
+  it('keeps the keyboard at the button in the place of the one that was pressed', async () => {
+    await show(LivePage);
+    (page.find(id('go-live')).element as HTMLElement).focus();
+    await page.find(id('go-live')).trigger('click');
+    await answer('b1');
+    expect(document.activeElement).toBe(page.find(id('stop-live')).element);
+  });
+
   it('ends what was interrupted when the user says so, and offers nothing that is long over', async () => {
     const stored = { broadcast_id: 'b1', link_id: 'b1', live_since: 1, recorded: false, left_at: Date.now() };
     sessionStorage.setItem('loopcast.live', JSON.stringify(stored));
@@ -128,10 +151,12 @@ describe('the page of a presenter', () => {
     await page.find(id('go-live-without')).trigger('click');
     await answer('b1');
     expect(page.find(id('live-state')).attributes('data-state')).toBe('live');
+    // No picture is on its way.
+    expect(page.find('.stage').text()).toContain('Only your sound is on air');
     expect(page.find(id('toggle-camera')).classes()).toContain('off');
     world.peer.ontrack?.({ streams: [{ id: 's' }] });
     await flushPromises();
-    expect(page.find(id('own-camera-off')).exists()).toBe(true);
+    expect(page.find(id('camera-off')).exists()).toBe(true);
   });
 });
 
@@ -152,5 +177,20 @@ describe('the page of a viewer', () => {
     world.socket.receive('presentorgone');
     await flushPromises();
     expect(page.find(id('watch-state')).attributes('data-state')).toBe('ended');
+  });
+
+  it('waits for no picture that is not sent, and says how to copy the link where it cannot', async () => {
+    await show(WatchPage, { id: 'b1' });
+    world.socket.receive('startResponse', { sdpAnswer: 'the answer' });
+    await flushPromises();
+    world.peer.become('connected');
+    await flushPromises();
+    expect(page.text()).toContain('Joining the broadcast');
+    world.socket.receive('mediastate', { sound: true, picture: false });
+    await flushPromises();
+    expect(page.find(id('sound-only')).text()).toContain('sound only');
+    await page.find(id('watch-share')).trigger('click');
+    await flushPromises();
+    expect(page.find(id('watch-share')).text()).toBe('Copy it from the address bar');
   });
 });

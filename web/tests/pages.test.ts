@@ -4,13 +4,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Component } from 'vue';
 import { createMemoryHistory, createRouter } from 'vue-router';
 import AudienceList from '@/components/AudienceList.vue';
+import ConnectionBanner from '@/components/ConnectionBanner.vue';
 import LiveNow from '@/components/LiveNow.vue';
 import SharePanel from '@/components/SharePanel.vue';
-import { ago_text, clock_time, duration_text } from '@/composables/time';
+import { ago_text, clock_time, duration_text, wait_text } from '@/composables/time';
 import { kRefreshMs } from '@/composables/broadcasts';
 import { i18n } from '@/i18n';
 import AuthPage from '@/pages/AuthPage.vue';
 import { safe_next } from '@/router';
+import { useConnection } from '@/stores/connection';
 
 let pinia: Pinia;
 let mounted: VueWrapper | null = null;
@@ -108,6 +110,41 @@ describe('sign in and register', () => {
     await page.find('form').trigger('submit');
     await flushPromises();
     expect(page.find(id('error-message')).text()).toBe('I am a teapot.');
+  });
+
+  it('says when another try makes sense, if the server said so', async () => {
+    vi.stubGlobal('fetch', async () => {
+      return new Response('{"code":"rate_limited"}', { status: 429, headers: { 'Retry-After': '42' } });
+    });
+    const page = await show(AuthPage, '/login');
+    await page.find(id('auth-nickname')).setValue('a');
+    await page.find(id('auth-password')).setValue('b');
+    await page.find('form').trigger('submit');
+    await flushPromises();
+    expect(page.find(id('error-message')).text()).toBe('Too many attempts. Please try again in 42 seconds.');
+    i18n.global.locale.value = 'zh';
+    await flushPromises();
+    expect(page.find(id('error-message')).text()).toBe('操作过于频繁，请在42秒钟后重试。');
+  });
+
+  it('asks once, however often the button is pressed, which keeps the focus', async () => {
+    let answer = (_: Response): void => {};
+    const fetch = vi.fn(() => new Promise<Response>((resolve) => (answer = resolve)));
+    vi.stubGlobal('fetch', fetch);
+    const page = await show(AuthPage, '/login');
+    await page.find(id('auth-nickname')).setValue('a');
+    await page.find(id('auth-password')).setValue('b');
+    const button = page.find<HTMLButtonElement>(id('auth-submit'));
+    button.element.focus();
+    for (let i = 0; i < 3; ++i) button.element.click();
+    await flushPromises();
+    expect(button.attributes()).toMatchObject({ 'aria-busy': 'true' });
+    expect(document.activeElement).toBe(button.element);
+    button.element.click();
+    answer(new Response('{"code":"bad_credentials"}', { status: 401 }));
+    await flushPromises();
+    expect(fetch).toHaveBeenCalledOnce();
+    expect(document.activeElement).toBe(button.element);
   });
 
   it('reveals the password on request', async () => {
@@ -212,6 +249,22 @@ describe('parts', () => {
     expect(page.find('.count').exists()).toBe(false);
   });
 
+  it('says that the network is away only while it is', async () => {
+    vi.useFakeTimers();
+    const online = vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+    const banner = await show(ConnectionBanner);
+    useConnection().phase = 'reconnecting';
+    await vi.advanceTimersByTimeAsync(3000);
+    window.dispatchEvent(new Event('offline'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(banner.text()).toContain('You are offline');
+    online.mockReturnValue(true);
+    window.dispatchEvent(new Event('online'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(banner.text()).toContain('Connection to the server lost');
+    online.mockRestore();
+  });
+
   it('selects the link when the browser cannot copy', async () => {
     const page = await show(SharePanel, '/', { link: 'https://a.example/watch/b1', changed: true });
     await page.find(id('share-copy')).trigger('click');
@@ -223,6 +276,12 @@ describe('parts', () => {
 
   it('writes times', () => {
     expect([0, 75_000, 3_675_000, -5].map(duration_text)).toEqual(['0:00', '1:15', '1:01:15', '0:00']);
+    expect([1, 89, 90, 5401].map((seconds) => wait_text(seconds, 'en'))).toEqual([
+      '1 second',
+      '89 seconds',
+      '2 minutes',
+      '2 hours',
+    ]);
     expect(ago_text(59_000, 'en')).toBeNull();
     expect(ago_text(120_000, 'en')).toBe('2 minutes ago');
     expect(ago_text(7_300_000, 'zh')).toBe('2小时前');

@@ -187,6 +187,14 @@ describe('a recording', () => {
     expect(page.find(id('error-message')).text()).toContain('not allowed');
     expect(select.element.value).toBe('public');
     refuse.clear();
+    // By the arrow keys: the select keeps the focus, and the last choice is what is saved in the end.
+    select.element.focus();
+    await select.setValue('unlisted');
+    await select.setValue('private');
+    expect(document.activeElement).toBe(select.element);
+    await flushPromises();
+    expect(asked.filter((what) => what === 'PATCH /recordings/r1')).toHaveLength(4);
+    expect([all[0]?.visibility, select.element.value]).toEqual(['private', 'private']);
 
     await page.find(id('recording-delete')).trigger('click');
     await flushPromises();

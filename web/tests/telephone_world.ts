@@ -1,5 +1,6 @@
 import type { Memory, Remembered } from '@/calls/memory';
-import { Telephone, type CallState } from '@/calls/telephone';
+import type { CallState } from '@/calls/state';
+import { Telephone } from '@/calls/telephone';
 import { choice, FakeWorld, settle, type FakeSocket } from './fakes';
 
 export const kBob = { id: 'u2', nickname: 'bob', avatar: '/avatars/u2.svg' };

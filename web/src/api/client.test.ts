@@ -53,6 +53,14 @@ describe('Api', () => {
     expect(signed_out).not.toHaveBeenCalled();
   });
 
+  it('hears when another try makes sense', async () => {
+    const limited = (wait?: string): Response =>
+      new Response('{"code":"rate_limited"}', { status: 429, headers: wait === undefined ? {} : { 'Retry-After': wait } });
+    expect(await error_of(api_with(() => limited('42')).api.me())).toMatchObject({ retry_after: 42 });
+    for (const wait of [undefined, 'soon', '0', '-1'])
+      expect(await error_of(api_with(() => limited(wait)).api.me())).toMatchObject({ retry_after: null });
+  });
+
   it('ends the session when the server does not know it, but not for a wrong password', async () => {
     const known = api_with(() => json({ code: 'unauthorized' }, 401));
     await error_of(known.api.me());
@@ -114,7 +122,7 @@ describe('Api', () => {
       expect(await waits((api) => api.delete_recording('r1'), silent)).toEqual(['timeout', 30]);
     });
 
-    it('counts only the time in which an upload does not move', async () => {
+    it('counts only the time in which an upload does not move, and hears its refusal', async () => {
       let sent: FakeRequest | null = null;
       class FakeRequest {
         status = 200;
@@ -124,6 +132,9 @@ describe('Api', () => {
         onabort = (): void => {};
         open(): void {}
         setRequestHeader(): void {}
+        getResponseHeader(name: string): string | null {
+          return name === 'Retry-After' && this.status === 429 ? '7' : null;
+        }
         abort(): void {
           this.onabort();
         }
@@ -142,6 +153,10 @@ describe('Api', () => {
       }
       request().onload();
       expect(await slow).toMatchObject({ nickname: 'Ann' });
+
+      const limited = error_of(api.set_avatar(new Blob(['picture'])));
+      Object.assign(request(), { status: 429, responseText: '{"code":"rate_limited"}' }).onload();
+      expect(await limited).toMatchObject({ code: 'rate_limited', retry_after: 7 });
 
       const stuck = error_of(api.set_avatar(new Blob(['picture'])));
       await vi.advanceTimersByTimeAsync(30_000);

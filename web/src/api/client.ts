@@ -163,8 +163,14 @@ async function problem_of(response: Response): Promise<ApiError> {
   const problem: unknown = await response.json().catch(() => null);
   const { code, detail, title } = (problem ?? {}) as Record<string, unknown>;
   const message = typeof detail === 'string' ? detail : typeof title === 'string' ? title : '';
-  if (typeof code === 'string') return new ApiError(code, message, response.status);
+  if (typeof code === 'string') return new ApiError(code, message, response.status, retry_after(response));
   // A proxy in between answers without our codes.
   if (response.status === 401) return new ApiError('unauthorized', message, 401);
   return new ApiError(response.status >= 500 ? 'network' : 'unknown', message, response.status);
+}
+
+/** Only the number of seconds is understood: our server says nothing else. */
+function retry_after(response: Response): number | null {
+  const seconds = Number(response.headers.get('Retry-After') ?? '');
+  return Number.isInteger(seconds) && seconds > 0 ? seconds : null;
 }

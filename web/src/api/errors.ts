@@ -102,6 +102,8 @@ export class ApiError extends Error {
     message: string,
     /** HTTP status; 0 if there was no answer at all. */
     readonly status: number,
+    /** After how many seconds the server would have it tried again; null if it did not say. */
+    readonly retry_after: number | null = null,
   ) {
     super(message);
   }

@@ -15,7 +15,9 @@ export function upload(
     request.upload.onprogress = () => limit.extend();
     request.onload = () => {
       const empty = request.status === 204 || request.status === 304;
-      resolve(new Response(empty ? null : request.responseText, { status: request.status }));
+      const wait = request.getResponseHeader('Retry-After');
+      const headers: Record<string, string> = wait === null ? {} : { 'Retry-After': wait };
+      resolve(new Response(empty ? null : request.responseText, { status: request.status, headers }));
     };
     request.onerror = () => reject(new TypeError('The upload failed.'));
     request.onabort = () => reject(new TypeError('The upload was ended.'));

@@ -4,6 +4,7 @@ import type { LiveError } from '@/live/types';
 import { Viewer, type ViewerState } from '@/live/viewer';
 import { less_than, media_for, type DeviceUse } from './media';
 import type { Memory } from './memory';
+import type { CallPhase, CallState } from './state';
 import {
   read_call_id,
   read_ended_by,
@@ -41,47 +42,6 @@ export const kStateLimitMs = 35_000;
  * `ended` may be followed by any call.
  */
 type Stage = 'idle' | 'incoming' | 'outgoing' | 'answering' | 'talking' | 'ended' | 'elsewhere';
-
-/**
- * What a person sees: the stage, and how far the media are. `preparing`: the browser opens the devices;
- * `blocked`: it could not, and the user decides how to go on.
- */
-export type CallPhase =
-  | 'idle'
-  | 'incoming'
-  | 'preparing'
-  | 'blocked'
-  | 'calling'
-  | 'ringing'
-  | 'connecting'
-  | 'connected'
-  | 'reconnecting'
-  | 'ended'
-  | 'elsewhere';
-
-export interface CallState {
-  phase: CallPhase;
-  user: CallUser | null;
-  role: CallRole;
-  /** Both sides had agreed to talk, maybe long ago. */
-  accepted: boolean;
-  reason: EndReason | null;
-  /** This page's user ended it. */
-  ended_here: boolean;
-  /** Why it is `blocked`, or ended with the reason `error`. */
-  error: LiveError | null;
-  use: DeviceUse;
-  /** When both sides first saw each other, and when that ended; milliseconds since 1970. */
-  connected_at: number | null;
-  ended_at: number | null;
-  recording: Recording;
-  /** A recording of this call; null if none was begun. */
-  recording_id: string | null;
-  /** What the other side has on. */
-  shown: Shown;
-  own: PresenterState | null;
-  theirs: ViewerState | null;
-}
 
 export interface TelephoneEnvironment extends PresenterEnvironment {
   /** Speaks on the page's call line. */
@@ -123,6 +83,8 @@ export class Telephone {
   private told_shown_ = '';
   private presenter_: Presenter | null = null;
   private own_: PresenterState | null = null;
+  /** The ids of this page's broadcasts in this call. */
+  private readonly presented_ = new Set<string>();
   private viewer_: Viewer | null = null;
   private theirs_: ViewerState | null = null;
   /** The latest call that is over for this page: late news of it are nothing new. */
@@ -337,6 +299,8 @@ export class Telephone {
       this.link_id_ = call.link_id ?? this.link_id_;
       // Answered by another page of the same user.
       if (accepted) this.drop();
+    } else if (accepted && this.is_superseded_by_(call.own_id)) {
+      this.yield_();
     } else {
       if (call.state === 'ringing' && !this.rings_there_) {
         this.rings_there_ = true;
@@ -348,6 +312,24 @@ export class Telephone {
       this.remember_();
     }
     this.publish_();
+  }
+
+  /**
+   * The user's end of the call is the broadcast of another page. While this one comes back, it may be its own, of which
+   * it has not heard yet.
+   */
+  private is_superseded_by_(own_id: string | null): boolean {
+    if (own_id === null || this.presented_.has(own_id)) return false;
+    return this.stage_ === 'answering' || (this.stage_ === 'talking' && this.presenter_?.accepted === true);
+  }
+
+  /** The call goes on, on another page or device. */
+  private yield_(): void {
+    // A stop would be taken for the end of the call.
+    this.presenter_?.leave();
+    this.stop_media_();
+    this.environment_.memory.write(null);
+    this.begin_('elsewhere', this.user_, this.role_, this.call_id_);
   }
 
   /** The server tells of a call that this page knows nothing about. */
@@ -384,6 +366,7 @@ export class Telephone {
     this.rings_there_ = false;
     this.accepted_ = false;
     this.link_id_ = null;
+    this.presented_.clear();
     this.reason_ = null;
     this.ended_here_ = false;
     this.error_ = null;
@@ -463,6 +446,7 @@ export class Telephone {
   private on_own_(state: PresenterState): void {
     const before = this.own_;
     this.own_ = state;
+    if (state.broadcast_id !== null) this.presented_.add(state.broadcast_id);
     this.recording_id_ ??= state.recording?.id ?? null;
     this.tell_shown_(state);
     if (before?.microphone_on !== state.microphone_on || before.camera_on !== state.camera_on) this.remember_();

@@ -48,3 +48,11 @@ export function clock_time(at: number, language: string): string {
     hourCycle: 'h23',
   }).format(at);
 }
+
+/** "45 seconds", "3 minutes": how long to wait, never too short. */
+export function wait_text(seconds: number, language: string): string {
+  const minutes = Math.ceil(seconds / 60);
+  const [amount, unit] =
+    seconds < 90 ? [seconds, 'second'] : minutes < 90 ? [minutes, 'minute'] : [Math.ceil(minutes / 60), 'hour'];
+  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(amount);
+}

@@ -130,6 +130,7 @@ export const en = {
     ended_text_short: 'You are not on air any more.',
     error_title: 'You could not go live',
     sound_only: 'Only your sound is on air',
+    nothing_sent: 'Nothing is on air: camera and microphone are off',
     also_on_air: 'You are on air in another window or on another device, started {time}.',
     also_watch: 'Watch it',
     loopback: 'Your broadcast as it comes back from the server',
@@ -224,6 +225,7 @@ export const en = {
     picture_in_picture: 'Picture in picture',
     share: 'Copy link',
     copied: 'Link copied',
+    copy_failed: 'Copy it from the address bar',
     started: 'Started {time}',
   },
   account: account_en,
@@ -234,6 +236,12 @@ export const en = {
   },
   time: {
     now: 'just now',
+  },
+  /** The errors of the same names, where the server says when another try makes sense. */
+  errors_until: {
+    rate_limited: 'Too many attempts. Please try again in {time}.',
+    overloaded: 'The server is busy. Please try again in {time}.',
+    server_full: 'The server is full. Please try again in {time}.',
   },
   errors: {
     nickname_taken: 'This nickname is taken. Please choose another one.',

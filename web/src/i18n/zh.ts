@@ -128,6 +128,7 @@ export const zh: Messages = {
     ended_text_short: '你已不在直播中。',
     error_title: '开播失败',
     sound_only: '正在直播的只有声音',
+    nothing_sent: '没有画面和声音：摄像头和麦克风均已关闭',
     also_on_air: '你正在另一个窗口或设备上直播，开始于{time}。',
     also_watch: '去观看',
     loopback: '从服务器返回的直播画面',
@@ -222,6 +223,7 @@ export const zh: Messages = {
     picture_in_picture: '画中画',
     share: '复制链接',
     copied: '链接已复制',
+    copy_failed: '请从地址栏复制',
     started: '{time}开播',
   },
   account: account_zh,
@@ -232,6 +234,11 @@ export const zh: Messages = {
   },
   time: {
     now: '刚刚',
+  },
+  errors_until: {
+    rate_limited: '操作过于频繁，请在{time}后重试。',
+    overloaded: '服务器繁忙，请在{time}后重试。',
+    server_full: '服务器已满，请在{time}后重试。',
   },
   errors: {
     nickname_taken: '这个昵称已被使用，请换一个。',

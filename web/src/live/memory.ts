@@ -1,3 +1,4 @@
+import { recording_news } from '@/api/recordings';
 import type { Interrupted } from './presenter';
 
 /** The broadcast that this tab presents, for the page after a reload. */
@@ -21,6 +22,7 @@ export function read_broadcast(): Remembered | null {
       broadcast_id: stored.broadcast_id,
       link_id: typeof stored.link_id === 'string' ? stored.link_id : stored.broadcast_id,
       live_since: typeof stored.live_since === 'number' ? stored.live_since : Date.now(),
+      recording: recording_news(stored.recording),
       recorded: stored.recorded !== false,
       left_at: typeof stored.left_at === 'number' ? stored.left_at : null,
     };

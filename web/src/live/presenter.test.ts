@@ -76,9 +76,23 @@ describe('going live', () => {
     await answer('b2');
     expect(world.socket.request('createPresentor').payload).toMatchObject({ record: true });
     expect(presenter.state.recording).toBeNull();
+    world.socket.receive('recording', { id: 'r1', state: 'processing' });
+    expect(presenter.state.recording).toBeNull();
     world.socket.receive('recording', { id: 'r2', state: 'recording' });
     world.socket.receive('recording', 'nonsense');
+    world.socket.receive('recording', { id: 'r1', state: 'ready' });
+    world.socket.receive('recording', { id: 'of another broadcast', state: 'recording' });
     expect(presenter.state.recording).toEqual({ id: 'r2', state: 'recording' });
+    const trouble = { code: 'disk_full', message: '' };
+    world.socket.receive('recording', { id: 'r2', state: 'recording', trouble });
+    expect(presenter.state.recording).toEqual({ id: 'r2', state: 'recording', trouble });
+  });
+
+  it('hears why there is no recording', async () => {
+    await go_live();
+    const trouble = { code: 'quota_reached', message: '' };
+    world.socket.receive('recording', { id: 'r1', state: 'removed', trouble });
+    expect(presenter.state.recording).toEqual({ id: 'r1', state: 'removed', trouble });
   });
 
   it.each([true, false])('offers nothing before the camera is open, allowed before: %s', async (allowed) => {
@@ -444,16 +458,17 @@ describe('reconnecting', () => {
   });
 
   it('goes on with what the page before presented', async () => {
-    const goes_on = { broadcast_id: 'b1', link_id: 'b0', live_since: 5 };
+    const recording = { id: 'r1', state: 'recording' as const };
+    const goes_on = { broadcast_id: 'b1', link_id: 'b0', live_since: 5, recording };
     void presenter.start(choice(), undefined, { goes_on });
     await answer('b2', 'b1');
     expect(world.socket.request('createPresentor').payload).toMatchObject({ replaces: 'b1' });
-    expect(presenter.state).toMatchObject({ link_id: 'b0', live_since: 5, link_changed: false });
+    expect(presenter.state).toMatchObject({ link_id: 'b0', live_since: 5, link_changed: false, recording });
   });
 
   it('keeps what the page before presented waiting while the camera is busy', async () => {
     world.media.open.mockRejectedValueOnce(named('NotReadableError'));
-    await presenter.start(choice(), undefined, { goes_on: { broadcast_id: 'b1', link_id: 'b1', live_since: 5 } });
+    await presenter.start(choice(), undefined, { goes_on: { broadcast_id: 'b1', link_id: 'b1', live_since: 5, recording: null } });
     expect(presenter.state.phase).toBe('error');
     expect(world.sockets.flatMap((socket) => socket.events())).not.toContain('stopPresentor');
   });

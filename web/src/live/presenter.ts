@@ -80,6 +80,8 @@ export interface Interrupted {
   broadcast_id: string;
   link_id: string;
   live_since: number;
+  /** The last word about its recording, which goes on as well. */
+  recording: RecordingNews | null;
 }
 
 export interface StartOptions {
@@ -114,6 +116,8 @@ interface Attempt {
 export class Presenter {
   private phase_: PresenterPhase = 'idle';
   private recording_: RecordingNews | null = null;
+  /** The offer of now may begin a recording, of which nothing was heard yet. */
+  private recording_due_ = false;
   private error_: LiveError | null = null;
   private device_error_: LiveError | null = null;
   private broadcast_id_: string | null = null;
@@ -184,6 +188,11 @@ export class Presenter {
 
   get on_air(): boolean {
     return this.phase_ === 'connecting' || this.phase_ === 'live' || this.phase_ === 'reconnecting';
+  }
+
+  /** The server has accepted the offer of now. */
+  get accepted(): boolean {
+    return this.accepted_;
   }
 
   async start(choice: DeviceChoice, on?: Switches, options: StartOptions = {}): Promise<void> {
@@ -339,10 +348,7 @@ export class Presenter {
       },
       signed_out: () => this.finish_('signed_out', null),
       gone: () => this.finish_('ended', null),
-      recording: (news) => {
-        this.recording_ = news;
-        this.publish_();
-      },
+      recording: (news) => this.on_recording_(news),
       notice: (notice) => {
         this.audience_.add(notice, this.environment_.now());
         this.publish_();
@@ -354,7 +360,17 @@ export class Presenter {
       accepted: (what) => this.on_accepted_(what, link),
     });
     this.accepted_ = false;
+    this.recording_due_ = true;
     return { link, audio, video };
+  }
+
+  /** Every page of a user hears of all of the user's recordings, those of broadcasts before this one among them. */
+  private on_recording_(news: RecordingNews): void {
+    const begins = news.state === 'recording' || (news.state === 'removed' && news.trouble !== undefined);
+    if (news.id !== this.recording_?.id && !(begins && this.recording_due_)) return;
+    this.recording_due_ = false;
+    this.recording_ = news;
+    this.publish_();
   }
 
   private on_accepted_(what: Accepted, link: MediaLink): void {
@@ -413,7 +429,7 @@ export class Presenter {
   private reset_(goes_on: Interrupted | null): void {
     this.error_ = null;
     this.device_error_ = null;
-    this.recording_ = null;
+    this.recording_ = goes_on?.recording ?? null;
     this.broadcast_id_ = goes_on?.broadcast_id ?? null;
     this.link_id_ = goes_on?.link_id ?? null;
     this.link_changed_ = false;

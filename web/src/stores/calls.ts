@@ -3,7 +3,8 @@ import { computed, markRaw, ref, shallowReactive, shallowRef, watch } from 'vue'
 import type { PresenceState, User } from '@/api/types';
 import type { DeviceUse } from '@/calls/media';
 import { tab_memory } from '@/calls/memory';
-import { Telephone, type CallPhase, type CallState } from '@/calls/telephone';
+import type { CallPhase, CallState } from '@/calls/state';
+import { Telephone } from '@/calls/telephone';
 import { read_count, read_presence } from '@/calls/wire';
 import { environment as live_environment, on_better_times } from '@/composables/live';
 import { missing_webrtc } from '@/live/support';
