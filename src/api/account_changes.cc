@@ -49,7 +49,7 @@ Task<Expected<app::User>> AccountChanges::changed(Expected<app::User> user) {
 
 Task<Expected<app::User>> AccountChanges::rename(Caller caller, std::string nickname) {
   const auto permit = nickname_limit_.take(clocks_.now(), caller.user.id);
-  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
+  if (!permit.allowed) co_return app::make_error(app::Code::kRateLimited, permit.retry_after);
   auto work = [this, id = caller.user.id, nickname] { return accounts_.rename(id, nickname); };
   auto user = co_await offload(database_, std::move(work));
   // Under the nickname of before, with the new one beside it.
@@ -59,7 +59,7 @@ Task<Expected<app::User>> AccountChanges::rename(Caller caller, std::string nick
 
 Task<Expected<app::User>> AccountChanges::set_avatar(Caller caller, std::string upload) {
   const auto permit = picture_limit_.take(clocks_.now(), caller.user.id);
-  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
+  if (!permit.allowed) co_return app::make_error(app::Code::kRateLimited, permit.retry_after);
   if (pictures_ >= kMaxPictures) {
     ++overloaded_;
     co_return make_error(Code::kOverloaded);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,7 @@ namespace loopcast::api {
 
 // Where a request comes from.
 struct Origin {
-  IpAddress address = {};
+  IpAddress address = {};    // none: what the server did by itself
   std::string request = {};  // what a proxy calls it (X-Request-ID); empty: nothing
 };
 Origin origin_of(const http::Request& request);
@@ -32,9 +33,16 @@ struct AuditEntry {
   std::string detail = {};    // "POST /api/v2/…", the id of a recording
 };
 
+// Of what was refused to somebody who is signed in, or says so; nullopt for other answers. Sign-ins
+// and passwords have lines of their own.
+std::optional<AuditEntry> refusal_of(const http::Request& request, const http::Response& response);
+// Whether this was refused because there was too much of it.
+bool is_limit(const Error& error);
+
 class AuditLog {
  public:
-  using Sink = std::function<void(const std::string& line)>;
+  // False: the line could not be taken.
+  using Sink = std::function<bool(const std::string& line)>;
   struct Clocks {
     std::function<Instant()> now;
     std::function<WallTime()> wall_now;

@@ -22,7 +22,12 @@ class AuditLogTest : public testing::Test {
 
   Instant now = Instant::from_us(1'000'000'000);
   std::vector<std::string> lines;
-  AuditLog log{[this](const std::string& line) { lines.push_back(line); },
+  bool full = false;  // the file takes none
+  AuditLog log{[this](const std::string& line) {
+                 if (full) return false;
+                 lines.push_back(line);
+                 return true;
+               },
                {[this] { return now; }, [] { return WallTime{1'700'000'000'000'000}; }},
                Random::Seed{5}};
 };
@@ -48,6 +53,30 @@ TEST_F(AuditLogTest, AnAttackerFillsNoDiskAndHidesNobody) {
   EXPECT_EQ(boost::json::parse(lines.back()).at("left_out"), 100'000 - AuditLog::kRefusals.burst);
   log.write({"sign_in", ok(), {IpAddress::v4(10, 0, 0, 1), ""}, "u1"});
   EXPECT_EQ(lines.size(), AuditLog::kRefusals.burst + 2) << "what was done is told all the same";
+}
+
+TEST_F(AuditLogTest, WhatTheFileDoesNotTakeIsCountedAndTold) {
+  full = true;
+  log.write({"sign_out"});
+  log.write({"sign_out"});
+  EXPECT_EQ(log.left_out(), 2u);
+  EXPECT_EQ(log.written(), 0u);
+  full = false;
+  log.write({"sign_out"});
+  log.write({"sign_out"});
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(boost::json::parse(lines[0]).at("left_out"), 2);
+  EXPECT_FALSE(boost::json::parse(lines[1]).as_object().contains("left_out"));
+}
+
+TEST_F(AuditLogTest, WhatTheServerDoesByItselfHasNoAddressAndHidesNothing) {
+  for (int i = 0; i < 100; ++i)
+    log.write({.what = "recording_quota",
+               .result = app::make_error(app::Code::kQuotaReached),
+               .user_id = "u",
+               .detail = "r"});
+  EXPECT_EQ(lines.size(), 100u);
+  EXPECT_FALSE(boost::json::parse(lines[0]).as_object().contains("address"));
 }
 
 TEST_F(AuditLogTest, ManyAddressesTogetherAreLimitedToo) {

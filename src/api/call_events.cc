@@ -76,6 +76,7 @@ Task<Expected<app::CallPermit>> CallEvents::dial(LiveLine& line, std::string nic
 }
 
 void CallEvents::refuse_dial(LiveLine& line, const Ack& ack, const Error& error) {
+  if (is_limit(error)) parts_.sign_in.audit().write(line.refusal(error, "call"));
   const json::object what = line.describe(error);
   const auto& lines = parts_.presence.lines_of(line.user.id);
   for (const auto& open : lines) {
@@ -193,7 +194,9 @@ Task<> CallEvents::go_online(LiveLine& line, const Ack& ack) {
   const bool known = parts_.presence.is_open(line.client);
   const app::CallLine opened{line.client, line.device()};
   if (!parts_.presence.open_line(clocks_.now(), line.user, opened)) {
-    line.fail(ack, make_error(Code::kTooManyStreams));
+    const Error error = make_error(Code::kTooManyStreams);
+    parts_.sign_in.audit().write(line.refusal(error, "online"));
+    line.fail(ack, error);
     co_return;
   }
   const json::object done{{"ok", true}, {"time", clocks_.wall_now().us / 1000}};

@@ -1,7 +1,7 @@
 #include "api/call_history.h"
 
-#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "app/messages.h"
 #include "app/nickname.h"
@@ -57,45 +57,28 @@ Task<Expected<bool>> CallHistory::blocks(std::string user_id, std::string other_
   co_return co_await offload(database_, std::move(work));
 }
 
-Task<Expected<PeoplePage>> CallHistory::people(Instant now, std::string user_id, std::string part,
-                                               uint64_t offset, uint32_t limit) {
-  if (!searches_.take(now, user_id).allowed) co_return app::make_error(app::Code::kRateLimited);
-  PeoplePage page;
+Task<Expected<app::PresencePage>> CallHistory::people(Instant now, std::string user_id,
+                                                      PeopleQuery query) {
+  const auto permit = searches_.take(now, user_id);
+  if (!permit.allowed) co_return app::make_error(app::Code::kRateLimited, permit.retry_after);
+  app::PresencePage page;
   std::string key;
-  if (part.find_first_not_of(' ') != std::string::npos) {
-    const auto asked = app::parse_nickname(part);
+  if (query.part.find_first_not_of(' ') != std::string::npos) {
+    const auto asked = app::parse_nickname(query.part);
     if (!asked) co_return page;  // a part of no nickname
     key = asked->key;
   }
-  struct Here {
-    std::string key;
-    app::PresenceChange person;
-  };
-  std::vector<Here> here;
-  std::vector<std::string> except{user_id};
-  for (auto& person : presence_.present()) {
-    if (person.user.id == user_id) continue;
-    const auto nickname = app::parse_nickname(person.user.nickname);
-    if (!nickname || nickname->key.find(key) == std::string::npos) continue;
-    except.push_back(person.user.id);
-    here.push_back({nickname->key, std::move(person)});
+  if (query.here) {
+    page = presence_.present(key, query.after, query.size);
+  } else {
+    auto work = [this, key, query] { return store_.find_users(key, query.after, query.size); };
+    auto found = co_await offload(database_, std::move(work));
+    if (!found) co_return found.error();
+    for (const app::User& user : found->users)
+      page.people.push_back({app::public_user(user), presence_.state(user.id)});
+    page.next = std::move(found->next);
   }
-  std::sort(here.begin(), here.end(), [](const Here& a, const Here& b) {
-    return a.key != b.key ? a.key < b.key : a.person.user.id < b.person.user.id;
-  });
-
-  for (uint64_t i = offset; i < here.size() && page.people.size() < limit; ++i)
-    page.people.push_back(std::move(here[i].person));
-  const uint64_t skip = offset > here.size() ? offset - here.size() : 0;
-  const uint32_t rest = limit - static_cast<uint32_t>(page.people.size());
-  auto work = [this, key, except = std::move(except), skip, rest] {
-    return store_.find_users(key, except, skip, rest);
-  };
-  const auto away = co_await offload(database_, std::move(work));
-  if (!away) co_return away.error();
-  for (const app::User& user : away->users)
-    page.people.push_back({app::public_user(user), app::PresenceState::kOffline});
-  page.total = here.size() + away->total;
+  std::erase_if(page.people, [&](const auto& person) { return person.user.id == user_id; });
   co_return page;
 }
 

@@ -17,9 +17,11 @@
 
 namespace loopcast::api {
 
-struct PeoplePage {
-  std::vector<app::PresenceChange> people;
-  uint64_t total = 0;
+struct PeopleQuery {
+  std::string part;   // of the nickname, as typed; empty: everybody
+  std::string after;  // the `next` of the page before; empty: the first page
+  uint32_t size = 0;  // not 0
+  bool here = false;  // only those who are not offline
 };
 
 class CallHistory {
@@ -32,9 +34,9 @@ class CallHistory {
         database_(database),
         searches_(kSearches, 65'536, seed) {}
 
-  // Searches of one user: a page asks for each pause in typing, and for all that it shows each half
-  // minute. Each looks at every user.
-  static constexpr app::RateLimit kSearches{60, Duration::millis(500)};
+  // Searches of one user: a page asks twice for each pause in typing, and for all that it shows
+  // each half minute. Each may look at every nickname.
+  static constexpr app::RateLimit kSearches{120, Duration::millis(250)};
 
   http::Task<Status> add(app::CallOver over);
   http::Task<Expected<app::CallPage>> list(std::string user_id, uint64_t offset, uint32_t limit);
@@ -46,10 +48,11 @@ class CallHistory {
   // By nickname.
   http::Task<Expected<std::vector<app::User>>> blocked_by(std::string user_id);
   http::Task<Expected<bool>> blocks(std::string user_id, std::string other_id);
-  // Everybody but `user_id` whose nickname contains `part`; those who are here first. Error:
+  // By nickname, without `user_id`, for which a page may have one fewer. The order has to do with
+  // nothing that changes while somebody turns pages: nobody is told twice, nor left out. Error:
   // rate_limited.
-  http::Task<Expected<PeoplePage>> people(Instant now, std::string user_id, std::string part,
-                                          uint64_t offset, uint32_t limit);
+  http::Task<Expected<app::PresencePage>> people(Instant now, std::string user_id,
+                                                 PeopleQuery query);
 
   uint64_t rate_limited() const { return searches_.refused(); }
 

@@ -130,6 +130,11 @@ void Library::pump() {
       ports_.log(fmt::format("recording {}: {}: {}", notice.id, notice.trouble->code,
                              notice.trouble->message));
       ports_.tell(notice);  // at once: the database may be in the same trouble
+      if (notice.trouble->code == app::name_of(Code::kQuotaReached))
+        ports_.audit({.what = "recording_quota",
+                      .result = *notice.trouble,
+                      .user_id = notice.owners.empty() ? std::string() : notice.owners.front(),
+                      .detail = notice.id});
     } else {
       held_.push_back(std::move(notice));
     }
@@ -340,6 +345,8 @@ Task<> Library::expire() {
     auto mark = [this, id = recording.id] { return library_.begin_expiry(id); };
     const Status begun = co_await offload(database_, std::move(mark));
     if (!begun) continue;  // somebody else was faster, or the database fails
+    ports_.audit(
+        {.what = "recording_expiry", .user_id = recording.owner_id, .detail = recording.id});
     recordings_.remove(recording.id);
     pump();
   }

@@ -11,6 +11,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include "api/audit_log.h"
 #include "app/broadcasts.h"
 #include "app/call.h"
 #include "app/media_link.h"
@@ -39,6 +40,8 @@ struct LibraryPorts {
   // Whether this session (of app::session_id()) of this user goes on. On the database thread.
   std::function<Expected<bool>(const app::LinkHolder&)> session_holds;
   std::function<void(const app::RecordingNotice&)> tell;
+  // What retention and quotas do, which nobody asked for.
+  std::function<void(const AuditEntry&)> audit;
   std::function<void(const std::string&)> log;          // errors, for the operator
   std::function<void(const std::string&)> log_expired;  // what retention deletes
 };

@@ -98,6 +98,7 @@ class LibraryTest : public testing::Test {
     sqlite_ = std::move(*opened);
     EXPECT_TRUE(sqlite_->add_user({{"alice", "Alice", {}}, "alice", "hash"}));
     EXPECT_TRUE(sqlite_->add_user({{"bob", "Bob", {}}, "bob", "hash"}));
+    options_.retention.age = Duration::seconds(86'400);
     options_.quota = {10'000, Duration::seconds(100)};
     store_ = std::make_unique<StubbornStore>(sqlite_->recordings());
     LibraryPorts ports;
@@ -114,6 +115,9 @@ class LibraryTest : public testing::Test {
       const bool told_first = !row || name_of(row->state) != notice.state;
       told_.push_back(notice.state + (notice.trouble ? " " + notice.trouble->code : "") +
                       (told_first && notice.state != "removed" ? " early" : ""));
+    };
+    ports.audit = [this](const AuditEntry& entry) {
+      audited_.push_back(std::string(entry.what) + " " + entry.user_id + " " + entry.detail);
     };
     ports.log = [this](const std::string& text) { log_ += text + "\n"; };
     ports.log_expired = [this](const std::string& text) { expired_ += text + "\n"; };
@@ -192,7 +196,7 @@ class LibraryTest : public testing::Test {
   std::unique_ptr<Library> library_;
   std::map<std::string, uint64_t> written_;
   std::string session_ = "phone";
-  std::vector<std::string> told_;
+  std::vector<std::string> told_, audited_;
   std::string log_, expired_;
 };
 
@@ -268,6 +272,7 @@ TEST_F(LibraryTest, ARecordingEndsWhenItsOwnersRoomIsUsedUp) {
   look(10'000);
   EXPECT_THAT(told_, testing::Contains(HasSubstr("quota_reached")));
   EXPECT_THAT(recorder_.finishing, ElementsAre(id));
+  EXPECT_THAT(audited_, ElementsAre("recording_quota alice " + id));
   written_.clear();
   library_->handle(finished(id, 10'000));
   run();
@@ -348,6 +353,16 @@ TEST_F(LibraryTest, WhatIsMarkedAndForgottenGoesWithTheNextRound) {
   library_->handle(app::RecordingRemoved{id, ok()});
   run();
   EXPECT_FALSE(store_->find_recording(id));
+}
+
+TEST_F(LibraryTest, WhatRetentionDeletesIsWrittenDown) {
+  const std::string id = record("b1");
+  now_ = now_ + Duration::seconds(86'500);
+  record("b2");
+  http::asio::co_spawn(context_, library_->expire(), http::asio::detached);
+  run();
+  EXPECT_THAT(recorder_.removing, ElementsAre(id));
+  EXPECT_THAT(audited_, ElementsAre("recording_expiry alice " + id));
 }
 
 TEST_F(LibraryTest, LinksLeadToWhatTheirUserMaySee) {

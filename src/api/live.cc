@@ -17,8 +17,9 @@ void Live::remove(app::ClientId client) {
 }
 
 Status Live::may_present(Instant now, const std::string& user_id) {
-  if (going_live_.take(now, user_id).allowed) return ok();
-  return app::make_error(app::Code::kRateLimited);
+  const auto permit = going_live_.take(now, user_id);
+  if (permit.allowed) return ok();
+  return app::make_error(app::Code::kRateLimited, permit.retry_after);
 }
 
 void Live::present(app::ClientId client, const app::PublicUser& user, app::PresentOptions options) {

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "api/audit_log.h"
+#include "app/accounts.h"
 #include "app/broadcasts.h"
 #include "app/messages.h"
 #include "app/store.h"
@@ -30,6 +32,16 @@ struct LiveLine {
     uint64_t value;
     std::memcpy(&value, token.data(), sizeof value);
     return value;
+  }
+
+  // What is written down of an error that a limit is the reason of.
+  AuditEntry refusal(const Error& error, std::string_view event) const {
+    return {.what = "refusal",
+            .result = error,
+            .origin = {socket->remote().ip},
+            .user_id = user.id,
+            .nickname = user.nickname,
+            .detail = "socket " + std::string(event) + " session " + app::session_id(token)};
   }
 
   boost::json::object describe(const Error& error) const {

@@ -60,16 +60,23 @@ Task<> LiveSockets::connect(SocketPtr socket) {
   auto token = text_member(socket->auth(), "token").value_or(std::string(socket->query("token")));
   const auto user = co_await sign_in_.authenticate(token);
   if (!user) co_return refuse(*socket, user.error());
+  std::optional<Code> refusal;
   const auto opened = sockets_of_user_.find(user->id);
   if (opened != sockets_of_user_.end() && opened->second >= kMaxSocketsPerUser)
-    co_return refuse(*socket, make_error(Code::kTooManyStreams));
-  if (!socket->connected()) co_return;
-  if (!socket->admit()) {
-    const auto language = language_of(socket->header("accept-language"));
-    socket->error(json::object{{"message", app::message(Code::kServerFull, language)},
-                               {"code", app::name_of(Code::kServerFull)}});
-    socket->disconnect();
+    refusal = Code::kTooManyStreams;
+  else if (!socket->connected())
     co_return;
+  else if (!socket->admit())
+    refusal = Code::kServerFull;
+  if (refusal) {
+    const Error error = make_error(*refusal);
+    sign_in_.audit().write({.what = "refusal",
+                            .result = error,
+                            .origin = {socket->remote().ip},
+                            .user_id = user->id,
+                            .nickname = user->nickname,
+                            .detail = "socket"});
+    co_return refuse(*socket, error);
   }
   const auto line = std::make_shared<Line>();
   line->socket = socket.get();
@@ -172,6 +179,7 @@ Task<> LiveSockets::create_presenter(Line& line, const json::value& request, Ack
     co_return;
   }
   if (const Status may = live_.may_present(sign_in_.now(), line.user.id); !may) {
+    note_limit(line, may.error(), "createPresentor");
     line.fail(ack, may.error());
     co_return;
   }
@@ -237,6 +245,12 @@ void LiveSockets::on_notice(Line& line, app::Notice& notice) {
       response["replaces"] = answer->replaces;
       done["replaces"] = answer->replaces;
     }
+    // From then on such a page is told who comes and goes.
+    if (!answer->presenter && !line.first_generation()) {
+      json::array watching;
+      for (const auto& user : answer->watching) watching.push_back(to_json(user));
+      response["watching"] = std::move(watching);
+    }
     socket.emit("startResponse", {std::move(response)});
     std::exchange(line.pending, {})({std::move(done)});
     if (!answer->presenter) return;
@@ -278,8 +292,13 @@ void LiveSockets::on_closed(Line& line, const app::Closed& closed) {
 }
 
 void LiveSockets::on_failure(Line& line, const Error& error, app::PresentingEnd how) {
+  note_limit(line, error, line.presenter_id.empty() ? "createPresentor" : "createViewer");
   line.fail(std::exchange(line.pending, {}), error);
   calls_.presenting_ended(line, how);
+}
+
+void LiveSockets::note_limit(const Line& line, const Error& error, std::string_view event) {
+  if (is_limit(error)) sign_in_.audit().write(line.refusal(error, event));
 }
 
 }  // namespace loopcast::api

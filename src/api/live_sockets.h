@@ -52,6 +52,8 @@ class LiveSockets {
   void add_candidate(Line& line, const boost::json::value& request);
   void on_notice(Line& line, app::Notice& notice);
   void on_closed(Line& line, const app::Closed& closed);
+  // Writes down what a limit refused; nothing of other errors.
+  void note_limit(const Line& line, const Error& error, std::string_view event);
   void on_failure(Line& line, const Error& error, app::PresentingEnd how);
 
   SignIn& sign_in_;

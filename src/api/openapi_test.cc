@@ -53,8 +53,8 @@ TEST(OpenApi, DescribesEveryRoute) {
   app::Accounts accounts(**store, hasher, random.fork());
   http::asio::thread_pool database(1), hashing(1), pictures(1);
   const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
-  AuditLog audit([](const std::string&) {}, {[] { return Instant(); }, [] { return WallTime(); }},
-                 random.fork());
+  AuditLog audit([](const std::string&) { return true; },
+                 {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());
   SignIn sign_in(accounts, hasher, database, hashing, clocks, {}, audit, random.fork());
   AccountChanges changes(sign_in, accounts, database, pictures, clocks, {}, random.fork());
   add_rest_v2(router, sign_in, live);

@@ -140,10 +140,11 @@ http::Response problem(const http::Request& request, const Error& error) {
                               explained ? std::string_view(error.message) : std::string_view());
   if (status == 401) response.set("www-authenticate", "Bearer");
   // Where the limit is no rate, a place may be free at any time.
-  constexpr int64_t kTryAgain = 30;
-  if (status == 429)
-    response.set("retry-after",
-                 std::to_string(app::retry_after_seconds(error).value_or(kTryAgain)));
+  constexpr Duration kTryAgain = Duration::seconds(30);
+  Duration later = error.retry_after;
+  if (status == 429 && later == Duration()) later = kTryAgain;
+  if (later > Duration())
+    response.set("retry-after", std::to_string((later.us() + 999'999) / 1'000'000));
   return response;
 }
 

@@ -29,18 +29,18 @@ Paging paging_of(const Request& request) {
 Task<Response> list_people(SignIn& sign_in, CallHistory& history, Request request) {
   const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
   if (!user) co_return problem(request, user.error());
-  const Paging paging = paging_of(request);
+  PeopleQuery query;
   // One that is longer than any nickname is a part of none.
-  std::string part(request.query.get("q"));
-  const auto found = co_await history.people(sign_in.now(), user->id, std::move(part),
-                                             paging.offset(), static_cast<uint32_t>(paging.size));
+  query.part = std::string(request.query.get("q"));
+  query.after = std::string(request.query.get("after"));
+  query.size = static_cast<uint32_t>(positive(request.query.get("size"), kDefaultSize, kMaxSize));
+  query.here = request.query.get("here") == "true";
+  const auto found = co_await history.people(sign_in.now(), user->id, std::move(query));
   if (!found) co_return problem(request, found.error());
   json::array people;
   for (const auto& person : found->people) people.push_back(person_json(person));
-  co_return Response::json({{"people", std::move(people)},
-                            {"page", paging.page},
-                            {"size", paging.size},
-                            {"total", found->total}});
+  const json::value next = found->next.empty() ? json::value() : json::value(found->next);
+  co_return Response::json({{"people", std::move(people)}, {"next", next}});
 }
 
 Task<Response> list_calls(SignIn& sign_in, CallHistory& history, Request request) {

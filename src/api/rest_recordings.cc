@@ -7,6 +7,7 @@
 #include "api/present.h"
 #include "api/time_text.h"
 #include "app/media_link.h"
+#include "app/messages.h"
 #include "app/utf8.h"
 #include "app/visible_text.h"
 #include "http/static_files.h"
@@ -162,9 +163,17 @@ Task<Response> edit(SignIn& sign_in, Library& library, Request request) {
   if (!body) co_return problem(request, make_error(Code::kBadJson));
   auto change = edit_of(*body);
   if (!change) co_return problem(request, make_error(Code::kBadRequest));
+  const bool publishes = change->visibility.has_value();
   const auto recording =
       co_await library.edit(user->id, std::string(request.param("id")), std::move(*change));
   if (!recording) co_return problem(request, recording.error());
+  if (publishes)
+    sign_in.audit().write(
+        {.what = "recording_visibility",
+         .origin = origin_of(request),
+         .user_id = user->id,
+         .nickname = user->nickname,
+         .detail = fmt::format("{} {}", recording->id, name_of(recording->visibility))});
   co_return Response::json(recording_json(library, *recording, holder_of(request, *user)));
 }
 
@@ -172,6 +181,15 @@ Task<Response> remove(SignIn& sign_in, Library& library, Request request) {
   const auto user = co_await sign_in.authenticate(std::string(request.bearer_token()));
   if (!user) co_return problem(request, user.error());
   const auto removed = co_await library.remove(user->id, std::string(request.param("id")));
+  // What was not even tried is a refusal, or nothing.
+  const auto code = removed ? Code::kCount : app::code_of(removed.error().code);
+  if (removed || code == Code::kTimeout || code == Code::kRecordingStorage)
+    sign_in.audit().write({.what = "recording_removal",
+                           .result = removed,
+                           .origin = origin_of(request),
+                           .user_id = user->id,
+                           .nickname = user->nickname,
+                           .detail = std::string(request.param("id"))});
   if (!removed) co_return problem(request, removed.error());
   co_return Response::empty(204);
 }

@@ -4,6 +4,7 @@
 
 #include "api/present.h"
 #include "api/time_text.h"
+#include "http/request_rules.h"
 
 namespace loopcast::api {
 namespace {
@@ -32,7 +33,13 @@ Response refused(const Request& request, const Error& error) {
   return Response::json({{"status", status}, {"msg", text}, {"data", nullptr}});
 }
 
+// A page of another site would register and try passwords with the addresses of its visitors. What
+// it sends as text or as a form needs no preflight, so that CORS alone does not keep it out; pages
+// of this site may send their JSON as whatever they like, as they always did.
+bool from_elsewhere(const Request& request) { return !http::is_same_site(request).value_or(true); }
+
 Task<Response> register_user(SignIn& sign_in, Request request) {
+  if (from_elsewhere(request)) co_return refused(request, app::make_error(app::Code::kForbidden));
   const auto asked = credentials_of(request);
   if (!asked) co_return refused(request, app::make_error(app::Code::kBadJson));
   const auto user =
@@ -42,6 +49,7 @@ Task<Response> register_user(SignIn& sign_in, Request request) {
 }
 
 Task<Response> log_in(SignIn& sign_in, Request request) {
+  if (from_elsewhere(request)) co_return refused(request, app::make_error(app::Code::kForbidden));
   const auto asked = credentials_of(request);
   if (!asked) co_return refused(request, app::make_error(app::Code::kBadJson));
   const auto login = co_await sign_in.log_in(asked->nickname, asked->password, origin_of(request),
@@ -112,7 +120,8 @@ Task<Response> list_videos(SignIn& sign_in, Library& library, Request request) {
 }  // namespace
 
 void add_rest_v1(http::Router& router, SignIn& sign_in, Live& live, Library& library) {
-  const http::RouteOptions credentials{.max_body = kMaxCredentials};
+  const http::RouteOptions credentials{.max_body = kMaxCredentials,
+                                       .pages = http::Pages::kSameSite};
   router.add(
       "POST", "/api/v1/user/register",
       [&](Request r) { return register_user(sign_in, std::move(r)); }, credentials);

@@ -93,7 +93,8 @@ Task<Response> show_openapi(Request) {
 void add_rest_v2(http::Router& router, SignIn& sign_in, Live& live) {
   // Not for pages of other origins, which would register and try passwords with the addresses of
   // their visitors.
-  const http::RouteOptions credentials{kMaxCredentials, std::string(kJson), true};
+  const http::RouteOptions credentials{kMaxCredentials, std::string(kJson),
+                                       http::Pages::kSameOrigin};
   router.add(
       "POST", "/api/v2/users", [&](Request r) { return create_user(sign_in, std::move(r)); },
       credentials);

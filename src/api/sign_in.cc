@@ -59,7 +59,7 @@ Task<Expected<app::Credentials>> SignIn::try_register(std::string nickname, std:
   const auto checked = app::check_registration(nickname, password);
   if (!checked) co_return checked.error();
   const auto permit = limiter_.registration(clocks_.now(), from.address);
-  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
+  if (!permit.allowed) co_return app::make_error(app::Code::kRateLimited, permit.retry_after);
   const auto hash = co_await hash_password(password);
   if (!hash) co_return hash.error();
   auto add_work = [this, name = *checked, hash = *hash, at = clocks_.wall_now()] {
@@ -82,7 +82,7 @@ Task<Expected<app::Login>> SignIn::try_log_in(std::string nickname, std::string 
                                               const Origin& from, std::string user_agent,
                                               app::User& who) {
   const auto attempt = limiter_.attempt(clocks_.now(), from.address);
-  if (!attempt.allowed) co_return app::rate_limited(attempt.retry_after);
+  if (!attempt.allowed) co_return app::make_error(app::Code::kRateLimited, attempt.retry_after);
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
   auto find_work = [this, nickname, host = app::host_key(from.address)] {
@@ -93,7 +93,7 @@ Task<Expected<app::Login>> SignIn::try_log_in(std::string nickname, std::string 
   who = credentials->user;
   const auto permit =
       limiter_.login(clocks_.now(), nickname, from.address, credentials->known_place);
-  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
+  if (!permit.allowed) co_return app::make_error(app::Code::kRateLimited, permit.retry_after);
   auto verify_work = [this, known = *credentials, password] {
     return app::verify_password(hasher_, known, password);
   };
@@ -127,7 +127,7 @@ Task<Expected<app::User>> SignIn::authenticate(std::string token) {
 Task<Expected<app::Credentials>> SignIn::confirm_password(app::User user, std::string password,
                                                           app::TokenHash session) {
   const auto permit = limiter_.confirmation(clocks_.now(), as_text(Bytes(session)));
-  if (!permit.allowed) co_return app::rate_limited(permit.retry_after);
+  if (!permit.allowed) co_return app::make_error(app::Code::kRateLimited, permit.retry_after);
   const HashingPlace place(*this);
   if (!place) co_return make_error(Code::kOverloaded);
   auto find_work = [this, id = user.id] { return accounts_.find_credentials_of(id); };

@@ -25,6 +25,8 @@ constexpr std::string_view kFragment = "application/trickle-ice-sdpfrag";
 
 // How often it is looked whether a broadcast is silent now.
 constexpr std::chrono::milliseconds kSilencePoll{50};
+// When a player asks again whose presenter was lost: most are back within some seconds.
+constexpr Duration kPresenterMayBeBack = Duration::seconds(5);
 
 Response answer(unsigned status, std::string_view type, std::string body) {
   auto response = Response::text(std::move(body), status);
@@ -114,8 +116,8 @@ void Whip::on_notice(Resource& resource, app::Notice& notice) {
     reply(std::move(failed->error));
   } else if (auto* closed = std::get_if<app::Closed>(&notice.what)) {
     over(closed->error);
-  } else if (std::holds_alternative<app::PresenterGone>(notice.what)) {
-    over(make_error(Code::kPublisherGone));
+  } else if (const auto* gone = std::get_if<app::PresenterGone>(&notice.what)) {
+    over(make_error(Code::kPublisherGone, gone->may_return ? kPresenterMayBeBack : Duration()));
   }
 }
 

@@ -53,7 +53,7 @@ void Broadcasts::watch(ClientId id, const PublicUser& user, const std::string& b
   // One answer for both, so that nobody learns of a call that is not theirs.
   if (!there || !may_watch(*broadcast, user.id)) {
     ++counters_.presenter_not_found;
-    return notify(id, PresenterGone{});
+    return notify(id, PresenterGone{broadcast != nullptr && broadcast->is_away()});
   }
   if (broadcast->viewers.size() >= limits_.viewers_per_broadcast)
     return refuse(id, Code::kBroadcastFull);
@@ -237,13 +237,17 @@ void Broadcasts::on(const Moment& at, MediaAnswered& event, ClientId id, Client&
     change.replaces = broadcast.replaces;
     return;
   }
-  notify(id, Answer{std::move(event.sdp), broadcast.id, false, {}});
+  client.in_circle = broadcast.circle.size() < kNoticeAudience;
+  notify(id, Answer{std::move(event.sdp),
+                    broadcast.id,
+                    false,
+                    {},
+                    client.in_circle ? watching(broadcast) : std::vector<PublicUser>()});
   if (client.follows && broadcast.sending != Sending{})
     notify(id, PresenterSends{broadcast.sending});
   ++broadcast.entered;
   ++entered_;
   ++counters_.viewers_entered;
-  client.in_circle = broadcast.circle.size() < kNoticeAudience;
   tell_others(broadcast, id, client, ViewerEntered{client.user, at.wall});
   if (client.in_circle) broadcast.circle.push_back(id);
 }
@@ -294,55 +298,6 @@ void Broadcasts::on(const Moment& at, MediaEnded& event, ClientId id, Client& cl
                        !broadcasts_.find(client.broadcast)->comes_back;
   end(at, id, client, stopped ? Ending::kStopped : Ending::kLost);
   notify(id, Closed{make_error(Code::kMediaLost, event.reason), event.goodbye});
-}
-
-// What others want to know.
-
-std::string Broadcasts::lost_program(const std::string& user_id) const {
-  const Broadcast* last = nullptr;
-  broadcasts_.for_each([&](SlabId, const Broadcast& broadcast) {
-    if (!broadcast.whip || !broadcast.silent_since || broadcast.user.id != user_id) return;
-    if (last == nullptr || *broadcast.silent_since > *last->silent_since) last = &broadcast;
-  });
-  return last == nullptr ? std::string() : last->id;
-}
-
-bool Broadcasts::silence_unknown(const std::string& user_id) const {
-  bool any = false, silent = false;
-  broadcasts_.for_each([&](SlabId, const Broadcast& broadcast) {
-    if (!broadcast.whip || broadcast.user.id != user_id) return;
-    any = true;
-    silent = silent || broadcast.silent_since;
-  });
-  return any && !silent;
-}
-
-Expected<BroadcastInfo> Broadcasts::find(const std::string& broadcast_id) const {
-  const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
-  if (broadcast == nullptr) return make_error(Code::kNotFound);
-  return describe(*broadcast);
-}
-
-bool Broadcasts::may_watch(const std::string& broadcast_id, const std::string& user_id) const {
-  const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
-  return broadcast != nullptr && may_watch(*broadcast, user_id);
-}
-
-BroadcastPage Broadcasts::list(size_t page, size_t size) const {
-  BroadcastPage result;
-  result.total = listed_.size();
-  if (size == 0 || page > listed_.size() / size) return result;
-  const size_t first = page * size;
-  const size_t last = first + std::min(size, listed_.size() - first);
-  for (size_t i = first; i < last; ++i)
-    result.broadcasts.push_back(describe(*broadcasts_.find(listed_[listed_.size() - 1 - i])));
-  return result;
-}
-
-bool Broadcasts::empty() const {
-  return broadcasts_.size() == 0 && broadcasts_by_id_.empty() && listed_.empty() &&
-         clients_.empty() && clients_by_media_.empty() && usage_.empty() && on_air_ == 0 &&
-         entered_ == 0 && away_ == 0;
 }
 
 // The steps.
@@ -425,7 +380,7 @@ void Broadcasts::end_broadcast(const Moment& at, SlabId key, Ending how) {
       notify(id, PresenterAway{});
     } else {
       reset(viewer);
-      notify(id, PresenterGone{});
+      notify(id, PresenterGone{waits});
     }
   }
   broadcast.viewers = std::move(waiting);
@@ -566,28 +521,6 @@ void Broadcasts::tell_others(const Broadcast& broadcast, ClientId about, const C
   if (!viewer.in_circle) return;
   for (const ClientId id : broadcast.circle)
     if (id != about) notify(id, what);
-}
-
-SlabId Broadcasts::find_any(const std::string& broadcast_id) const {
-  const auto found = broadcasts_by_id_.find(broadcast_id);
-  return found == broadcasts_by_id_.end() ? SlabId{} : found->second;
-}
-
-SlabId Broadcasts::find_on_air(const std::string& broadcast_id) const {
-  const SlabId key = find_any(broadcast_id);
-  const Broadcast* broadcast = broadcasts_.find(key);
-  return broadcast != nullptr && broadcast->on_air ? key : SlabId{};
-}
-
-bool Broadcasts::may_watch(const Broadcast& broadcast, const std::string& user_id) {
-  if (!broadcast.visible_to || broadcast.user.id == user_id) return true;
-  const auto& named = *broadcast.visible_to;
-  return std::find(named.begin(), named.end(), user_id) != named.end();
-}
-
-BroadcastInfo Broadcasts::describe(const Broadcast& broadcast) const {
-  return {broadcast.id,      broadcast.user,   broadcast.started_at,
-          broadcast.entered, broadcast.record, !broadcast.visible_to.has_value()};
 }
 
 }  // namespace loopcast::app

@@ -38,6 +38,8 @@ using ClientId = uint64_t;
 // are told to the presenter only, and hear of nobody. Within it every entry that somebody hears of
 // is followed by its leave.
 inline constexpr size_t kNoticeAudience = 200;
+// Of those who are here already, who enters among them is told of so many, the newest.
+inline constexpr size_t kMaxNamed = 50;
 // Candidates of one offer, kept or passed on. A browser with many networks has about 30; the server
 // needs none of them, since it learns addresses from checks.
 inline constexpr size_t kMaxCandidates = 64;
@@ -115,6 +117,8 @@ struct Answer {  // to an offer; for a presenter the broadcast is on air from he
   std::string broadcast_id;
   bool presenter = false;     // to who presents it
   std::string replaces = {};  // the broadcast whose viewers it has taken over; empty: none
+  // To a viewer who will be told of others: those who watch now, newest last. At most kMaxNamed.
+  std::vector<PublicUser> watching = {};
 };
 struct Restarted {
   std::string fragment;
@@ -128,7 +132,11 @@ struct Closed {
   Error error;
   bool goodbye = false;
 };
-struct PresenterGone {};  // to a viewer: the broadcast is over, or there is none that he may see
+// To a viewer: the broadcast is over, or there is none that he may see. `may_return`: its presenter
+// was lost and is waited for, so that the same id may be good again within kReconnectTime.
+struct PresenterGone {
+  bool may_return = false;
+};
 // To a viewer who follows: the presenter was lost and may come back. The viewer's media is gone.
 // → PresenterBack or PresenterGone, within kReconnectTime.
 struct PresenterAway {};
@@ -348,6 +356,7 @@ class Broadcasts {
   // No id if there is none on air.
   SlabId find_on_air(const std::string& broadcast_id) const;
   static bool may_watch(const Broadcast& broadcast, const std::string& user_id);
+  std::vector<PublicUser> watching(const Broadcast& broadcast) const;
   BroadcastInfo describe(const Broadcast& broadcast) const;
   AirChange& note_air_change(const Broadcast& broadcast);
   template <typename What>

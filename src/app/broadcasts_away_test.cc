@@ -36,8 +36,8 @@ class BroadcastsAwayTest : public testing::Test {
         what = "back " + back->broadcast_id;
       else if (std::holds_alternative<PresenterAway>(notice.what))
         what = "away";
-      else if (std::holds_alternative<PresenterGone>(notice.what))
-        what = "gone";
+      else if (const auto* gone = std::get_if<PresenterGone>(&notice.what))
+        what = gone->may_return ? "gone for now" : "gone";
       else
         continue;
       all.push_back(std::to_string(notice.to) + ":" + what);
@@ -119,7 +119,7 @@ TEST_F(BroadcastsAwayTest, ViewersWaitAndFollowToWhatReplacesTheBroadcast) {
   notices();
   changes();
   broadcasts.client_gone(at(5), 1);
-  EXPECT_THAT(notices(), ElementsAre("2:away", "3:gone", "4:away"));
+  EXPECT_THAT(notices(), ElementsAre("2:away", "3:gone for now", "4:away"));
   EXPECT_THAT(changes(), ElementsAre("-" + first.id + " lost"));
   EXPECT_FALSE(broadcasts.find(first.id));
   EXPECT_EQ(broadcasts.list(0, 10).total, 0u);
@@ -129,7 +129,7 @@ TEST_F(BroadcastsAwayTest, ViewersWaitAndFollowToWhatReplacesTheBroadcast) {
   // Who comes meanwhile waits as well, if he can.
   watch(5, first.id);
   watch(6, first.id, false);
-  EXPECT_THAT(notices(), ElementsAre("5:away", "6:gone"));
+  EXPECT_THAT(notices(), ElementsAre("5:away", "6:gone for now"));
   broadcasts.stop(at(6), 4);
   EXPECT_THAT(notices(), IsEmpty());
 

@@ -100,6 +100,34 @@ TEST_F(BroadcastsTest, TellsPresenterAndOtherViewersOfEachEntryAndLeave) {
   EXPECT_EQ(broadcasts.find(id)->viewers, 1u);
 }
 
+TEST_F(BroadcastsTest, WhoEntersHearsOfThoseWhoAreHereAndOfNobodyHeWillNotHearOf) {
+  const std::string id = on_air();
+  // Who the viewer is told of, newest last.
+  const auto watching = [&](ClientId client) {
+    notices();
+    enter(client, "v" + std::to_string(client), id);
+    std::vector<std::string> names;
+    Notice notice;
+    while (broadcasts.poll_notice(notice))
+      if (const auto* answer = std::get_if<Answer>(&notice.what))
+        for (const PublicUser& user : answer->watching) names.push_back(user.nickname);
+    return names;
+  };
+  EXPECT_THAT(watching(2), IsEmpty());
+  EXPECT_THAT(watching(3), ElementsAre("v2"));
+  broadcasts.watch(4, test_user("waits"), id, {"offer"});  // has not entered
+  broadcasts.stop(kNow, 2);
+  EXPECT_THAT(watching(5), ElementsAre("v3"));
+  for (ClientId client = 6; client < 70; ++client) watching(client);
+  const auto many = watching(70);
+  ASSERT_EQ(many.size(), kMaxNamed);
+  EXPECT_EQ(many.front(), "v20");
+  EXPECT_EQ(many.back(), "v69");
+  ClientId last = 70;
+  while (broadcasts.find(id)->viewers < kNoticeAudience) watching(++last);
+  EXPECT_THAT(watching(last + 1), IsEmpty()) << "he is told of nobody";
+}
+
 TEST_F(BroadcastsTest, ALostViewerLeavesLikeAnyOther) {
   const std::string id = on_air();
   enter(2, "ben", id);

@@ -56,7 +56,7 @@ struct CallPage {
 
 struct UserPage {
   std::vector<User> users;
-  uint64_t total = 0;
+  std::string next;  // behind which the next page begins; empty: there is none
 };
 
 // Every call may also fail with store_unavailable, and has then changed nothing.
@@ -81,9 +81,9 @@ class CallStore {
   // By nickname.
   virtual Expected<std::vector<User>> blocked_by(const std::string& user_id) = 0;
 
-  // Whose nickname_key contains `part`, by nickname, without those whose ids are in `except`.
-  virtual Expected<UserPage> find_users(const std::string& part,
-                                        const std::vector<std::string>& except, uint64_t offset,
+  // Whose nickname_key contains `part`, in the order of the keys; the first `limit` (not 0) behind
+  // `after`, which is a page's `next` or empty.
+  virtual Expected<UserPage> find_users(const std::string& part, const std::string& after,
                                         uint32_t limit) = 0;
 };
 

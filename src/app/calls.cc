@@ -32,9 +32,10 @@ Calls::Calls(Presence& presence, const CallLimits& limits, const Random::Seed& s
 // Calling.
 
 Status Calls::may_dial(Instant now, const std::string& caller_id) {
-  if (dialling_.take(now, caller_id).allowed) return ok();
+  const auto permit = dialling_.take(now, caller_id);
+  if (permit.allowed) return ok();
   ++counters_.rate_limited;
-  return make_error(Code::kRateLimited);
+  return make_error(Code::kRateLimited, permit.retry_after);
 }
 
 Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const PublicUser& caller,
@@ -67,9 +68,10 @@ Expected<CallPermit> Calls::dial(const Moment& at, ClientId client, const Public
     return unreachable_at_once(at, caller, *callee, EndReason::kOffline, Code::kCannotBeReached);
   if (in_call(callee->id))
     return unreachable_at_once(at, caller, *callee, EndReason::kBusy, Code::kBusy);
-  if (!redialling_.take(at.now, pair_key(caller, *callee)).allowed) {
+  const auto redial = redialling_.take(at.now, pair_key(caller, *callee));
+  if (!redial.allowed) {
     ++counters_.rate_limited;
-    return make_error(Code::kRateLimited);
+    return make_error(Code::kRateLimited, redial.retry_after);
   }
 
   const SlabId key = calls_.emplace();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -15,9 +14,6 @@ struct Entry {
   std::string_view chinese;
   std::string_view english;
 };
-
-// What precedes the seconds in the detail of rate_limited().
-constexpr std::string_view kRetryAfter = "retry after, in seconds: ";
 
 constexpr size_t kCodes = static_cast<size_t>(Code::kCount);
 
@@ -248,18 +244,10 @@ Error make_error(Code code, std::string_view detail) {
   return {std::string(entry.name), fmt::format("{} ({})", entry.english, detail)};
 }
 
-Error rate_limited(Duration retry_after) {
-  const int64_t seconds = std::max<int64_t>((retry_after.us() + 999'999) / 1'000'000, 1);
-  return make_error(Code::kRateLimited, fmt::format("{}{}", kRetryAfter, seconds));
-}
-
-std::optional<int64_t> retry_after_seconds(const Error& error) {
-  const size_t at = error.message.rfind(kRetryAfter);
-  if (error.code != name_of(Code::kRateLimited) || at == std::string::npos) return std::nullopt;
-  const char* digits = error.message.data() + at + kRetryAfter.size();
-  int64_t seconds = 0;
-  std::from_chars(digits, error.message.data() + error.message.size(), seconds);
-  return seconds;
+Error make_error(Code code, Duration retry_after) {
+  Error error = make_error(code);
+  error.retry_after = retry_after;
+  return error;
 }
 
 Language choose_language(std::string_view accept_language, Language otherwise) {

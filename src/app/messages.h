@@ -29,10 +29,8 @@ Error make_error(Code code);
 // The same with a detail for the operator's log: users are shown message(code), never the detail.
 Error make_error(Code code, std::string_view detail);
 
-// rate_limited, with the time after which the next attempt is allowed: it stands in the detail.
-Error rate_limited(Duration retry_after);
-// That time in whole seconds, rounded up and at least one; nullopt for every other error.
-std::optional<int64_t> retry_after_seconds(const Error& error);
+// The error of what may succeed after this long.
+Error make_error(Code code, Duration retry_after);
 
 // The best of the two languages for an Accept-Language header (RFC 9110, section 12.5.4);
 // `otherwise` if it names neither.

@@ -57,12 +57,12 @@ TEST(Language, IsChosenByWeight) {
   EXPECT_EQ(choose_language(";;,,q=,=;q=", kEn), kEn);
 }
 
-TEST(RateLimited, SaysWhenItIsAllowedAgain) {
-  EXPECT_EQ(retry_after_seconds(rate_limited(Duration::millis(5'001))), 6);
-  EXPECT_EQ(retry_after_seconds(rate_limited(Duration())), 1);
-  EXPECT_EQ(rate_limited(Duration::seconds(1)).code, "rate_limited");
-  EXPECT_FALSE(retry_after_seconds(make_error(Code::kRateLimited)));
-  EXPECT_FALSE(retry_after_seconds(make_error(Code::kNotFound, "retry after, in seconds: 5")));
+TEST(Messages, WhatMaySucceedLaterSaysWhen) {
+  const Error error = make_error(Code::kRateLimited, Duration::millis(5'001));
+  EXPECT_EQ(error.code, "rate_limited");
+  EXPECT_EQ(error.message, message(Code::kRateLimited, Language::kEnglish));
+  EXPECT_EQ(error.retry_after, Duration::millis(5'001));
+  EXPECT_EQ(make_error(Code::kRateLimited).retry_after, Duration());
 }
 
 }  // namespace

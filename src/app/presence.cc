@@ -3,7 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/nickname.h"
+
 namespace loopcast::app {
+namespace {
+
+constexpr char kKeyEnd = '\n';
+
+}  // namespace
 
 bool Presence::open_line(Instant now, const PublicUser& user, const CallLine& line) {
   if (users_of_lines_.contains(line.id)) return true;
@@ -12,7 +19,7 @@ bool Presence::open_line(Instant now, const PublicUser& user, const CallLine& li
     ++counters_.lines_refused;
     return false;
   }
-  entry.user = user;
+  set_user(entry, user);
   entry.lines.push_back(line);
   set_grace(entry, &Entry::online_until, Instant::never());
   users_of_lines_.emplace(line.id, user.id);
@@ -55,7 +62,7 @@ void Presence::left_air(Instant now, const std::string& user_id) {
 void Presence::update(Instant now, const PublicUser& user) {
   const auto found = users_.find(user.id);
   if (found == users_.end() || found->second.user == user) return;
-  found->second.user = user;
+  set_user(found->second, user);
   found->second.renamed = true;
   changed(now, found->second);
 }
@@ -77,12 +84,24 @@ PresenceState Presence::state(const std::string& user_id) const {
   return found == users_.end() ? PresenceState::kOffline : state_of(found->second);
 }
 
-std::vector<PresenceChange> Presence::present() const {
-  std::vector<PresenceChange> all;
-  for (const auto& [id, entry] : users_)
-    if (const auto state = state_of(entry); state != PresenceState::kOffline)
-      all.push_back({entry.user, state});
-  return all;
+PresencePage Presence::present(const std::string& part, const std::string& after,
+                               size_t limit) const {
+  PresencePage page;
+  const std::string* last = nullptr;
+  for (auto it = by_nickname_.upper_bound(after); it != by_nickname_.end(); ++it) {
+    const size_t end = it->rfind(kKeyEnd);
+    if (std::string_view(*it).substr(0, end).find(part) == std::string_view::npos) continue;
+    const Entry& entry = users_.find(it->substr(end + 1))->second;
+    const PresenceState state = state_of(entry);
+    if (state == PresenceState::kOffline) continue;
+    if (page.people.size() == limit) {
+      page.next = *last;
+      break;
+    }
+    page.people.push_back({entry.user, state});
+    last = &*it;
+  }
+  return page;
 }
 
 Instant Presence::next_timeout() const {
@@ -112,8 +131,18 @@ bool Presence::poll_unreachable(std::string& user_id) {
 
 Presence::Entry& Presence::entry_of(const PublicUser& user) {
   Entry& entry = users_[user.id];
-  if (entry.user.id.empty()) entry.user = user;
+  if (entry.user.id.empty()) set_user(entry, user);
   return entry;
+}
+
+void Presence::set_user(Entry& entry, const PublicUser& user) {
+  if (entry.place.empty() || entry.user.nickname != user.nickname) {
+    const auto nickname = parse_nickname(user.nickname);
+    by_nickname_.erase(entry.place);
+    entry.place = (nickname ? nickname->key : user.nickname) + kKeyEnd + user.id;
+    by_nickname_.insert(entry.place);
+  }
+  entry.user = user;
 }
 
 PresenceState Presence::state_of(const Entry& entry) {
@@ -136,8 +165,10 @@ void Presence::forget_if_idle(const std::string& user_id) {
   const Entry& entry = found->second;
   // Nothing of it is left, and nobody believes otherwise.
   if (!entry.queued && entry.told == PresenceState::kOffline &&
-      state_of(entry) == PresenceState::kOffline)
+      state_of(entry) == PresenceState::kOffline) {
+    by_nickname_.erase(entry.place);
     users_.erase(found);
+  }
 }
 
 void Presence::set_grace(Entry& entry, Instant Entry::*until, Instant at) {

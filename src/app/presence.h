@@ -34,6 +34,11 @@ struct PresenceChange {
   PresenceState state = PresenceState::kOffline;
 };
 
+struct PresencePage {
+  std::vector<PresenceChange> people;
+  std::string next;  // empty: there is no further page
+};
+
 struct PresenceLimits {
   size_t lines_per_user = 32;
   // A page that is loaded again has its new line within this time.
@@ -74,8 +79,9 @@ class Presence {
   const std::vector<CallLine>& lines_of(const std::string& user_id) const;
   // As others have been, or are about to be told.
   PresenceState state(const std::string& user_id) const;
-  // Everybody who is not offline, in no order.
-  std::vector<PresenceChange> present() const;
+  // Who is not offline and whose nickname's key contains `part`, in the order of the keys: the
+  // first `limit` behind `after`, which is a page's `next` or empty.
+  PresencePage present(const std::string& part, const std::string& after, size_t limit) const;
 
   Instant next_timeout() const;
   void handle_timeout(Instant now);
@@ -88,11 +94,12 @@ class Presence {
   size_t lines() const { return users_of_lines_.size(); }
   size_t users() const { return users_.size(); }
   // For tests: nothing is left behind.
-  bool empty() const { return users_.empty() && users_of_lines_.empty(); }
+  bool empty() const { return users_.empty() && users_of_lines_.empty() && by_nickname_.empty(); }
 
  private:
   struct Entry {
     PublicUser user;
+    std::string place;  // among by_nickname_
     std::vector<CallLine> lines;
     bool busy = false;
     size_t broadcasts = 0;
@@ -106,6 +113,7 @@ class Presence {
   };
 
   Entry& entry_of(const PublicUser& user);
+  void set_user(Entry& entry, const PublicUser& user);
   static PresenceState state_of(const Entry& entry);
   void changed(Instant now, Entry& entry);
   void set_grace(Entry& entry, Instant Entry::*until, Instant at);
@@ -117,6 +125,8 @@ class Presence {
   Counters counters_;
   std::unordered_map<std::string, Entry> users_;
   std::unordered_map<LineId, std::string> users_of_lines_;
+  // The key of the nickname, a line break, which no key has, and the id.
+  std::set<std::string> by_nickname_;
   std::set<std::pair<Instant, std::string>> graces_;  // when users are due, at most one entry each
   std::deque<std::string> queue_;                     // users whose state has to be told
   Instant next_round_ = Instant::from_us(0);

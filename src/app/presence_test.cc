@@ -142,7 +142,45 @@ TEST_F(PresenceTest, ANewNicknameIsTold) {
   presence_.update(now_, bob_);
   advance(Duration::seconds(1));
   EXPECT_THAT(told(), ElementsAre("alicia online"));
-  EXPECT_EQ(presence_.present().size(), 1u);
+  const auto here = presence_.present("", "", 10);
+  ASSERT_EQ(here.people.size(), 1u);
+  EXPECT_EQ(here.people[0].user.nickname, "alicia");
+}
+
+TEST_F(PresenceTest, WhoIsHereIsFoundPageByPageWhoeverComesAndGoes) {
+  LineId next = 100;
+  const auto come = [&](const std::string& name) {
+    presence_.open_line(now_, test_user(name), {++next, next});
+    return next;
+  };
+  std::vector<LineId> leaving;
+  for (int i = 10; i < 40; ++i) {
+    come("Stays" + std::to_string(i));
+    leaving.push_back(come("leaves" + std::to_string(i)));
+  }
+  come("other");
+  std::vector<std::string> told;
+  PresencePage page;
+  do {
+    page = presence_.present("s", page.next, 4);
+    for (const auto& person : page.people) {
+      EXPECT_EQ(person.state, PresenceState::kOnline);
+      told.push_back(person.user.nickname);
+    }
+    if (!leaving.empty()) {
+      presence_.close_line(now_, leaving.back());
+      leaving.pop_back();
+    }
+    come("as" + std::to_string(next));
+    come("stays" + std::to_string(next) + "x");
+    advance(Duration::seconds(6));
+  } while (!page.next.empty());
+  for (int i = 10; i < 40; ++i)
+    EXPECT_THAT(told, testing::Contains("Stays" + std::to_string(i)).Times(1));
+  EXPECT_THAT(told, testing::Not(testing::Contains("other")));
+  for (LineId line = 1; line <= next; ++line) presence_.close_line(now_, line);
+  advance(Duration::seconds(100));
+  EXPECT_TRUE(presence_.empty());
 }
 
 // 1,000 people who all arrive at once: rounds stay bounded, and in the end everybody is told of.

@@ -55,11 +55,18 @@ void RateLimiter::forgive(std::string_view key) {
   index_.erase(found);
 }
 
-std::string host_key(const IpAddress& address) {
-  const size_t length = address.is_v4() ? 4 : address.is_v6() ? 8 : 0;
-  std::string key(1, static_cast<char>(address.family));
-  key.append(as_text(Bytes(address.octets).first(length)));
+namespace {
+
+std::string key_of(const IpPrefix& network) {
+  std::string key(1, static_cast<char>(network.ip.family));
+  key.append(as_text(Bytes(network.ip.octets).first((network.length + 7) / 8)));
   return key;
+}
+
+}  // namespace
+
+std::string host_key(const IpAddress& address) {
+  return key_of(ClientNetworks(address).begin()->prefix);
 }
 
 AddressLimiter::AddressLimiter(RateLimit per_host, size_t capacity, const Random::Seed& seed)
@@ -75,11 +82,7 @@ RateLimiter::Decision AddressLimiter::take(Instant now, const IpAddress& from) {
   size_t next = 0;
   RateLimiter::Decision decision;
   for (const ClientNetwork& network : ClientNetworks(from)) {
-    const IpPrefix& p = network.prefix;
-    const size_t length = (p.length + 7) / 8;
-    std::string key(1, static_cast<char>(p.ip.family));
-    key.append(as_text(Bytes(p.ip.octets).first(length)));
-    decision = networks_[next++].take(now, key);
+    decision = networks_[next++].take(now, key_of(network.prefix));
     if (!decision.allowed) return decision;
   }
   return decision;

@@ -5,13 +5,17 @@
 #include <utility>
 #include <variant>
 
+#include "base/time.h"
+
 namespace loopcast {
 
 // What a program and a person need to know of a failure. `code` is stable, in snake_case, and the
 // key of the translated sentence that users read; `message` is a complete English sentence.
+// `retry_after`: when the same may succeed; zero if that is not known.
 struct Error {
   std::string code;
   std::string message;
+  Duration retry_after = {};
   bool operator==(const Error&) const = default;
 };
 

@@ -32,6 +32,7 @@ struct HttpCounters {
   uint64_t responses_4xx = 0;
   uint64_t responses_5xx = 0;
   uint64_t handler_exceptions = 0;
+  uint64_t access_lines_left_out = 0;  // of the access log
   uint64_t bytes_sent = 0;
   uint64_t bytes_sent_by_kernel = 0;  // of them, by sendfile()
   uint64_t engine_sessions_opened = 0;

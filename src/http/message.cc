@@ -89,8 +89,8 @@ Request Request::brief() const {
   brief.remote = remote;
   brief.secure = secure;
   for (const std::string_view name :
-       {"accept-language", "origin", "user-agent", "access-control-request-method",
-        "access-control-request-headers"})
+       {"accept-language", "origin", "user-agent", "host", "sec-fetch-site",
+        "access-control-request-method", "access-control-request-headers"})
     if (headers.has(name)) brief.headers.add(std::string(name), headers.list(name));
   return brief;
 }

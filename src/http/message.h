@@ -75,8 +75,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> params;
 
   // This without its body and without what only its handler needs: for what is told about it while
-  // and after it is answered. Keeps Accept-Language, Origin, User-Agent and the two headers of a
-  // CORS preflight.
+  // and after it is answered. Keeps Accept-Language, User-Agent and what CORS depends on.
   Request brief() const;
 
   // The first value of the header `name`; empty if it is absent.

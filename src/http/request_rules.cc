@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/address.h"
+#include "http/client_address.h"
 
 namespace loopcast::http {
 namespace {
@@ -84,6 +85,25 @@ bool is_host(std::string_view text) {
   const size_t colon = std::min(text.find(':'), text.size());
   return is_registered_name(text.substr(0, colon)) &&
          std::ranges::all_of(text.substr(std::min(colon + 1, text.size())), is_digit);
+}
+
+std::string_view host_name(std::string_view host) {
+  const size_t colon = host.rfind(':');
+  return colon == std::string_view::npos || host.back() == ']' ? host : host.substr(0, colon);
+}
+
+std::optional<bool> is_same_site(const Request& request) {
+  const std::string_view site = request.header("sec-fetch-site");
+  if (!site.empty()) return site != "cross-site";
+  // Browsers tell it to servers that they reach by HTTPS only.
+  std::string_view origin = request.header("origin");
+  if (origin.empty()) return std::nullopt;
+  if (const size_t scheme = origin.find("://"); scheme != std::string_view::npos)
+    origin.remove_prefix(scheme + 3);
+  if (equals_ignoring_case(host_name(origin), host_name(request.header("host")))) return true;
+  // The proxy may have written another Host.
+  if (is_forwarded(request.headers)) return std::nullopt;
+  return false;
 }
 
 bool expects_continue(const Request& request, unsigned version) {

@@ -23,6 +23,13 @@ std::optional<RequestFault> find_fault(const Request& request, unsigned version)
 // 7.2; RFC 3986, section 3.2). Empty is valid.
 bool is_host(std::string_view text);
 
+// That without its port.
+std::string_view host_name(std::string_view host);
+
+// Whether a page of this site sent the request: by Sec-Fetch-Site (W3C Fetch Metadata), or where a
+// browser leaves that out, by Origin. nullopt: no page did, or it cannot be told.
+std::optional<bool> is_same_site(const Request& request);
+
 // Whether the client waits for 100 Continue: only since HTTP/1.1 (RFC 9110, section 10.1.1).
 bool expects_continue(const Request& request, unsigned version);
 

@@ -85,5 +85,31 @@ TEST(RequestRules, TakeOneAuthorizationOnly) {
       400u);
 }
 
+std::optional<bool> same_site(const Fields& fields) {
+  Request request;
+  for (const auto& [name, value] : fields) request.headers.add(name, value);
+  return is_same_site(request);
+}
+
+TEST(RequestRules, TellPagesOfOtherSites) {
+  const Headers::Field host{"Host", "live.example:8080"};
+  const Headers::Field other{"Origin", "https://other.example"};
+  for (const char* site : {"same-origin", "same-site", "none"})
+    EXPECT_EQ(same_site({host, other, {"Sec-Fetch-Site", site}}), true) << site;
+  EXPECT_EQ(same_site({host, {"Origin", "http://live.example"}, {"Sec-Fetch-Site", "cross-site"}}),
+            false);
+  // A browser that does not say it.
+  for (const char* origin :
+       {"http://live.example:8080", "https://LIVE.example", "http://live.example"})
+    EXPECT_EQ(same_site({host, {"Origin", origin}}), true) << origin;
+  for (const char* origin : {"null", "https://other.example", "http://live.example.other.example"})
+    EXPECT_EQ(same_site({host, {"Origin", origin}}), false) << origin;
+  EXPECT_EQ(same_site({{"Host", "[::1]:80"}, {"Origin", "http://[::1]"}}), true);
+  // A program, and a proxy that writes a Host of its own.
+  EXPECT_EQ(same_site({host}), std::nullopt);
+  EXPECT_EQ(same_site({{"Host", "10.0.0.5"}, other, {"X-Forwarded-For", "192.0.2.1"}}),
+            std::nullopt);
+}
+
 }  // namespace
 }  // namespace loopcast::http

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <stdexcept>
 
+#include "http/request_rules.h"
+
 namespace loopcast::http {
 namespace {
 
@@ -186,7 +188,10 @@ void Router::add_cors(const Request& request, Response& response) const {
   const std::string_view asked = request.header("access-control-request-method");
   const bool options = request.method == "OPTIONS";
   const Match meant = match(options && !asked.empty() ? asked : request.method, request.path);
-  if (meant.route && meant.route->options.same_origin) return;
+  const Pages pages = meant.route ? meant.route->options.pages : Pages::kAll;
+  if (pages == Pages::kSameOrigin ||
+      (pages == Pages::kSameSite && !is_same_site(request).value_or(false)))
+    return;
   response.set("Access-Control-Allow-Origin", origin);
   response.set("Access-Control-Expose-Headers", rule->expose_headers);
   if (!options) return;

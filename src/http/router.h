@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -18,13 +19,15 @@ using Handler = std::function<Task<Response>(Request)>;
 // Larger bodies get 413 before they are read. 64 kB: an SDP offer of 32 kB in JSON fits with room.
 inline constexpr size_t kDefaultMaxBody = 64 * 1024;
 
+// Of which pages a route is for, whatever the CORS rule of its path says.
+enum class Pages : uint8_t { kAll, kSameSite, kSameOrigin };
+
 struct RouteOptions {
   size_t max_body = kDefaultMaxBody;
   // The media type of its bodies, told to OPTIONS: Accept-Post (W3C LDP, section 7.1) for POST,
   // Accept-Patch (RFC 5789, section 3.1) for PATCH. Empty: not told.
   std::string accepts = {};
-  // Pages of other origins are not for it, whatever the rule of its path says.
-  bool same_origin = false;
+  Pages pages = Pages::kAll;
 };
 
 // The sentence for an error code of ours ("not_found", "method_not_allowed", "too_large",

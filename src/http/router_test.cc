@@ -135,7 +135,7 @@ TEST_F(RouterTest, OptionsTellWhatABodyMayBe) {
 }
 
 TEST_F(RouterTest, SomeRoutesAreForNoOtherOrigin) {
-  router_.add("POST", "/api/users", answering("ok"), {.same_origin = true});
+  router_.add("POST", "/api/users", answering("ok"), {.pages = Pages::kSameOrigin});
   router_.add("GET", "/api/users", answering("ok"));
   router_.add_cors({.prefix = "/api/", .origins = {"*"}});
   const Headers::Field origin{"Origin", "https://a.example"};

@@ -2,6 +2,7 @@
 // is in here takes half a minute to compile.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -22,6 +23,8 @@ namespace loopcast::http {
 
 // RFC 6455, section 7.4.2: beyond it there are no close codes.
 inline constexpr uint16_t kLastCloseCode = 4999;
+// A frame that says that it is larger is refused by its header alone.
+inline constexpr size_t kAbsurdFrame = 16 * 1024 * 1024;
 // For the WebSocket handshake, and for the closing handshake.
 inline constexpr std::chrono::seconds kWebSocketHandshakeTimeout{10};
 
@@ -31,14 +34,15 @@ class LayerWebSocket final : public WebSocket {
   // No permessage-deflate: it costs memory per client and has a bug in Boost 1.81.
   using Beast = boost::beast::websocket::stream<Layer, false>;
 
-  LayerWebSocket(Layer layer, size_t max_message) : beast_(std::move(layer)) {
+  LayerWebSocket(Layer layer, size_t max_message)
+      : beast_(std::move(layer)), max_message_(max_message) {
     using boost::beast::websocket::stream_base;
     stream_base::timeout timeouts{};
     timeouts.handshake_timeout = kWebSocketHandshakeTimeout;
     timeouts.idle_timeout = stream_base::none();  // Engine.IO looks after that
     timeouts.keep_alive_pings = false;
     beast_.set_option(timeouts);
-    beast_.read_message_max(max_message);
+    beast_.read_message_max(kAbsurdFrame);
     beast_.auto_fragment(false);
     // Beast would send a close code that nobody may send back (RFC 6455, section 7.4.2): the
     // connection ends without an answer instead (section 7.1.7).
@@ -50,7 +54,7 @@ class LayerWebSocket final : public WebSocket {
         });
   }
 
-  void limit_messages(size_t bytes) override { beast_.read_message_max(bytes); }
+  void limit_messages(size_t bytes) override { max_message_ = bytes; }
 
   Task<bool> accept(const Request& request) {
     boost::beast::http::request<boost::beast::http::empty_body> handshake;
@@ -66,11 +70,21 @@ class LayerWebSocket final : public WebSocket {
   }
 
   Task<std::optional<WebSocketMessage>> read() override {
-    error_code error;
-    co_await beast_.async_read(
-        buffer_,
-        asio::bind_cancellation_slot(reading_.slot(), asio::redirect_error(use_task, error)));
-    if (error) co_return std::nullopt;
+    do {
+      // One byte more than may be, to see that there is one.
+      const size_t room = max_message_ + 1 - std::min(max_message_, buffer_.size());
+      error_code error;
+      co_await beast_.async_read_some(
+          buffer_, room,
+          asio::bind_cancellation_slot(reading_.slot(), asio::redirect_error(use_task, error)));
+      if (error) co_return std::nullopt;
+      if (buffer_.size() > max_message_) {
+        // Beast's own refusal closes the connection over what the peer has sent meanwhile, and the
+        // reset that this is takes the reason with it.
+        co_await close_for(boost::beast::websocket::close_code::too_big);
+        co_return std::nullopt;
+      }
+    } while (!beast_.is_message_done());
     const auto data = buffer_.cdata();
     WebSocketMessage message;
     message.data.assign(static_cast<const char*>(data.data()), data.size());
@@ -88,13 +102,7 @@ class LayerWebSocket final : public WebSocket {
     co_return !error;
   }
 
-  Task<> close() override {
-    error_code ignored;
-    const boost::beast::websocket::close_reason reason(boost::beast::websocket::close_code::normal);
-    co_await beast_.async_close(
-        reason,
-        asio::bind_cancellation_slot(closing_.slot(), asio::redirect_error(use_task, ignored)));
-  }
+  Task<> close() override { return close_for(boost::beast::websocket::close_code::normal); }
 
   void abort() override {
     error_code ignored;
@@ -107,7 +115,19 @@ class LayerWebSocket final : public WebSocket {
   }
 
  private:
+  Task<> close_for(boost::beast::websocket::close_code code) {
+    // Whoever reads may be at it.
+    if (std::exchange(is_closing_, true)) co_return;
+    error_code ignored;
+    const boost::beast::websocket::close_reason reason(code);
+    co_await beast_.async_close(
+        reason,
+        asio::bind_cancellation_slot(closing_.slot(), asio::redirect_error(use_task, ignored)));
+  }
+
   Beast beast_;
+  size_t max_message_;
+  bool is_closing_ = false;
   boost::beast::flat_buffer buffer_;
   asio::cancellation_signal reading_, closing_;
 };

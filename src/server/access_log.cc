@@ -3,16 +3,12 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/async_logger.h>
-#include <spdlog/details/thread_pool.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/spdlog.h>
+
+#include "api/present.h"
 
 namespace loopcast::server {
 namespace {
 
-// Lines that wait for the disk, about 300 bytes each.
-constexpr size_t kQueue = 4096;
 constexpr size_t kMaxText = 256;
 constexpr size_t kStartLength = 6;
 
@@ -28,6 +24,12 @@ std::string escaped(std::string_view text, bool spaces) {
   }
   if (text.size() > kMaxText) out += "...";
   return out;
+}
+
+std::string to_milliseconds(WallTime time) {
+  std::string text = api::iso_time(time);
+  text.pop_back();
+  return fmt::format("{}.{:03}Z", text, time.us / 1000 % 1000);
 }
 
 }  // namespace
@@ -50,57 +52,24 @@ std::string loggable_target(std::string_view target) {
   return out;
 }
 
-struct AccessLog::Writer {
-  // Goes after the logger, and writes what waits before that.
-  std::shared_ptr<spdlog::details::thread_pool> thread;
-  std::shared_ptr<spdlog::async_logger> logger;
-};
+AccessLog::AccessLog(JobThread& thread, Random& random)
+    : file_(thread), start_(random.token(kStartLength)) {}
 
-AccessLog::AccessLog(std::string path, std::string start)
-    : path_(std::move(path)), start_(std::move(start)) {}
-
-AccessLog::~AccessLog() = default;
-
-Expected<std::unique_ptr<AccessLog::Writer>> AccessLog::open_file(const std::string& path) {
-  auto writer = std::make_unique<Writer>();
-  try {
-    const auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
-    writer->thread = std::make_shared<spdlog::details::thread_pool>(kQueue, 1);
-    writer->logger = std::make_shared<spdlog::async_logger>(
-        "access", sink, writer->thread, spdlog::async_overflow_policy::overrun_oldest);
-  } catch (const spdlog::spdlog_ex& e) {
-    return Error{"access_log", fmt::format("The access log {} cannot be written: {}. Name another "
-                                           "with --access-log.",
-                                           path, e.what())};
-  }
-  writer->logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
-  writer->logger->flush_on(spdlog::level::info);
-  return writer;
+Status AccessLog::open(const std::string& path) {
+  const Status opened = file_.open(path);
+  if (opened) return opened;
+  return Error{"access_log",
+               "The access log " + opened.error().message + " Name another with --access-log."};
 }
 
-Expected<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path, Random& random) {
-  auto writer = open_file(path);
-  if (!writer) return writer.error();
-  std::unique_ptr<AccessLog> log(new AccessLog(path, random.token(kStartLength)));
-  log->writer_ = std::move(*writer);
-  return log;
-}
-
-void AccessLog::write(const http::AccessEntry& entry) {
+bool AccessLog::write(WallTime now, const http::AccessEntry& entry) {
   const http::Request& request = entry.request;
-  writer_->logger->info("{}-{} {} {} {} {} {}{} {} ms \"{}\"", start_, next_++,
-                        request.remote.ip.to_string(), escaped(request.method, false),
-                        loggable_target(request.target), entry.status, entry.bytes,
-                        entry.complete ? "" : " (cut off)", entry.time.us() / 1000,
-                        escaped(request.header("user-agent"), true));
-}
-
-void AccessLog::reopen() {
-  auto writer = open_file(path_);
-  if (writer)
-    writer_ = std::move(*writer);
-  else
-    spdlog::error("{}", writer.error().message);
+  return file_.write(fmt::format("{} {}-{} {} {} {} {} {}{} {} ms \"{}\"", to_milliseconds(now),
+                                 start_, next_++, request.remote.ip.to_string(),
+                                 escaped(request.method, false), loggable_target(request.target),
+                                 entry.status, entry.bytes, entry.complete ? "" : " (cut off)",
+                                 entry.time.us() / 1000,
+                                 escaped(request.header("user-agent"), true)));
 }
 
 }  // namespace loopcast::server

@@ -2,34 +2,31 @@
 // milliseconds, user agent.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "base/expected.h"
 #include "base/random.h"
+#include "base/time.h"
 #include "http/server.h"
+#include "server/log_file.h"
 
 namespace loopcast::server {
 
-// Written by a thread of its own: a slow disk holds up nobody, and lines that it cannot take are
-// left out. Values in query strings are not written, since some of them are secrets.
+// Values in query strings are not written, since some of them are secrets.
 class AccessLog {
  public:
-  // Appends to the file, which only its owner can read. Error: "access_log".
-  static Expected<std::unique_ptr<AccessLog>> open(const std::string& path, Random& random);
-  ~AccessLog();
+  // `thread` outlives this.
+  AccessLog(JobThread& thread, Random& random);
 
-  void write(const http::AccessEntry& entry);
+  // Appends to the file, which only its owner can read. Error: "access_log".
+  Status open(const std::string& path);
+  // False: the disk does not keep up, and the line is left out.
+  bool write(WallTime now, const http::AccessEntry& entry);
   // Opens the file again by its name, after it was moved away.
-  void reopen();
+  void reopen() { file_.reopen(); }
 
  private:
-  struct Writer;
-  AccessLog(std::string path, std::string start);
-  static Expected<std::unique_ptr<Writer>> open_file(const std::string& path);
-
-  std::string path_;
-  std::unique_ptr<Writer> writer_;
+  LogFile file_;
   // Ids begin with what tells this run from others, and go on with a number.
   std::string start_;
   uint64_t next_ = 0;

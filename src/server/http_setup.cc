@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "http/client_address.h"
+#include "http/request_rules.h"
 #include "http/tls.h"
 
 namespace loopcast::server {
@@ -96,10 +97,8 @@ http::StaticOptions web_options(const Options& options) {
 
 bool is_local(const http::Request& request) {
   if (!request.remote.ip.is_loopback() || http::is_forwarded(request.headers)) return false;
-  std::string_view host = request.header("host");
+  const std::string_view host = http::host_name(request.header("host"));
   if (host.empty()) return true;
-  const size_t colon = host.rfind(':');
-  if (colon != std::string_view::npos && host.back() != ']') host = host.substr(0, colon);
   if (http::equals_ignoring_case(host, "localhost")) return true;
   const auto ip = http::parse_forwarded(host);
   return ip && ip->is_loopback();

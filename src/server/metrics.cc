@@ -148,6 +148,7 @@ void add_http(Families& out, const http::HttpCounters& c, const http::Strangers&
       {"account_overloaded", changes.overloaded()},
       {"picture_refused", changes.pictures_refused()},
       {"people_search_rate_limited", history.rate_limited()},
+      {"access_line_left_out", c.access_lines_left_out},
       {"audit_line_written", sign_in.audit().written()},
       {"audit_line_left_out", sign_in.audit().left_out()},
   };

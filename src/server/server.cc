@@ -47,9 +47,10 @@
 #include "http/static_files.h"
 #include "net/clock.h"
 #include "server/access_log.h"
-#include "server/audit_file.h"
 #include "server/geoip.h"
 #include "server/http_setup.h"
+#include "server/job_thread.h"
+#include "server/log_file.h"
 #include "server/media_hub.h"
 #include "server/metrics.h"
 #include "server/part_options.h"
@@ -222,42 +223,20 @@ class Server {
 
   // A file of its own, or lines of the ordinary log.
   Status open_audit_log() {
-    api::AuditLog::Sink sink = [](const std::string& line) { spdlog::info("audit: {}", line); };
+    api::AuditLog::Sink sink = [](const std::string& line) {
+      spdlog::info("audit: {}", line);
+      return true;
+    };
     if (!options_.audit_log.empty()) {
-      if (auto opened = audit_file_.open(options_.audit_log); !opened) return opened;
-      sink = [this](const std::string& line) { audit_file_.write(line); };
+      if (auto opened = audit_file_.open(options_.audit_log); !opened)
+        return Error{"audit_log", "The audit log " + opened.error().message};
+      sink = [this](const std::string& line) { return audit_file_.write(line); };
     }
     audit_ = std::make_unique<api::AuditLog>(
         std::move(sink),
         api::AuditLog::Clocks{[] { return net::now(); }, [] { return net::wall_now(); }},
         random_.fork());
     return ok();
-  }
-
-  // What was refused to somebody who is signed in, or says so. Sign-ins and passwords have lines of
-  // their own.
-  void audit_refusal(const Request& request, const Response& response) {
-    const bool own_lines = (request.method == "POST" && (request.path.ends_with("/users") ||
-                                                         request.path.ends_with("/sessions"))) ||
-                           request.path.ends_with("/me/password") ||
-                           (request.method == "DELETE" && request.path.ends_with("/me"));
-    const bool refused = response.status == 403 || response.status == 429 ||
-                         (response.status == 401 && !request.bearer_token().empty());
-    if (!refused || own_lines) return;
-    const auto code = response.status == 403   ? app::Code::kForbidden
-                      : response.status == 429 ? app::Code::kRateLimited
-                                               : app::Code::kUnauthorized;
-    // The session as lists of sessions call it, which is no secret.
-    const std::string session =
-        request.bearer_token().empty()
-            ? std::string()
-            : " session " + app::session_id(app::hash_token(request.bearer_token()));
-    audit_->write({"refusal",
-                   app::make_error(code),
-                   api::origin_of(request),
-                   {},
-                   {},
-                   request.method + " " + request.path + session});
   }
 
   static api::SignIn::Clocks clocks() {
@@ -281,6 +260,7 @@ class Server {
     ports.tell = [this](const app::RecordingNotice& notice) {
       if (sockets_) sockets_->tell(notice);
     };
+    ports.audit = [this](const api::AuditEntry& entry) { audit_->write(entry); };
     ports.log = [](const std::string& text) { spdlog::error("{}", text); };
     ports.log_expired = [](const std::string& text) { spdlog::info("{}", text); };
     return ports;
@@ -300,10 +280,10 @@ class Server {
     sign_in_->on_authenticated(
         [this](std::string_view token) { known_tokens_.remember(net::now(), token); });
     if (!options_.access_log.empty()) {
-      auto opened = AccessLog::open(options_.access_log, random_);
-      if (!opened) return opened.error();
-      access_log_ = std::move(*opened);
-      http.access_log = [this](const http::AccessEntry& entry) { access_log_->write(entry); };
+      if (auto opened = access_log_.open(options_.access_log); !opened) return opened;
+      http.access_log = [this](const http::AccessEntry& entry) {
+        if (!access_log_.write(net::wall_now(), entry)) ++counters_.access_lines_left_out;
+      };
     }
 
     http::SocketIoOptions socketio;
@@ -318,6 +298,10 @@ class Server {
     socketio.engine.handshake_limit = [this](const IpAddress& from) -> std::optional<Duration> {
       const auto decision = handshakes_.take(net::now(), from);
       if (decision.allowed) return std::nullopt;
+      audit_->write({.what = "refusal",
+                     .result = app::make_error(app::Code::kRateLimited),
+                     .origin = {from},
+                     .detail = "socket handshake"});
       return decision.retry_after;
     };
     socketio.connect_timeout = kSignInTime;
@@ -367,7 +351,7 @@ class Server {
       return std::string(app::message(code, api::language_of(accept_language)));
     });
     router_.set_observer([this](const Request& request, const Response& response) {
-      audit_refusal(request, response);
+      if (const auto refusal = api::refusal_of(request, response)) audit_->write(*refusal);
     });
     // Files too: links to them are signed, and pictures are as public as names.
     for (const char* prefix : {"/whip", "/whep", "/api/", "/media/", "/avatars/"})
@@ -440,15 +424,13 @@ class Server {
   void reload_on_hangup() {
     hangup_.async_wait([this](const boost::system::error_code& error, int) {
       if (error || stopping_) return;
-      if (access_log_) access_log_->reopen();
       if (const auto reloaded = http_->reload_tls(); !reloaded)
         spdlog::error("certificate: {}", reloaded.error().message);
       else
         spdlog::info("certificate: read again");
-      // What rotates logs has moved the file.
-      if (!options_.audit_log.empty())
-        if (const auto opened = audit_file_.open(options_.audit_log); !opened)
-          spdlog::error("audit log: {}", opened.error().message);
+      // What rotates logs has moved the files.
+      if (!options_.access_log.empty()) access_log_.reopen();
+      if (!options_.audit_log.empty()) audit_file_.reopen();
       reload_on_hangup();
     });
   }
@@ -552,7 +534,9 @@ class Server {
   asio::thread_pool database_{1};
   asio::thread_pool hashing_{kHashingThreads};
   asio::thread_pool pictures_{kPictureThreads};
-  AuditFile audit_file_;
+  JobThread logs_{"logs", Priority::kNormal};
+  LogFile audit_file_{logs_};
+  AccessLog access_log_{logs_, random_};
   std::unique_ptr<api::AuditLog> audit_;
   std::unique_ptr<api::SignIn> sign_in_;
   std::unique_ptr<api::AccountChanges> changes_;
@@ -566,7 +550,6 @@ class Server {
   std::unique_ptr<api::Whip> whip_;
   http::KnownTokens known_tokens_{kKnownTokens, kTokenKnown, random_.fork()};
   app::AddressLimiter handshakes_{kHandshakes, kHandshakeHosts, random_.fork()};
-  std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<http::Server> http_;
   http::HttpCounters metrics_counters_;
   http::Router metrics_router_;

@@ -31,23 +31,9 @@ constexpr char kCountBlocked[] = "SELECT COUNT(*) FROM blocked WHERE user_id = ?
 constexpr char kListBlocked[] =
     "SELECT u.id, u.nickname, u.created_at, u.avatar FROM blocked b JOIN users u ON u.id = "
     "b.other_id WHERE b.user_id = ? ORDER BY u.nickname_key";
-// Along the index of the keys, which is their order and has all that is looked at: rows are read
-// for those who are found only.
-constexpr char kFindUsers[] =
-    "SELECT nickname_key FROM users WHERE instr(nickname_key, ?) > 0 "
-    "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY nickname_key";
+constexpr char kKeys[] = "SELECT nickname_key FROM users ORDER BY nickname_key";
 constexpr char kFoundUser[] =
     "SELECT id, nickname, created_at, avatar FROM users WHERE nickname_key = ?";
-
-// Ids are of characters that need no escaping.
-std::string json_list(const std::vector<std::string>& ids) {
-  std::string list = "[";
-  for (const std::string& id : ids) {
-    if (list.size() > 1) list += ',';
-    list += '"' + id + '"';
-  }
-  return list + ']';
-}
 
 }  // namespace
 
@@ -147,24 +133,47 @@ Expected<std::vector<app::User>> SqliteCalls::blocked_by(const std::string& user
   return users;
 }
 
-Expected<app::UserPage> SqliteCalls::find_users(const std::string& part,
-                                                const std::vector<std::string>& except,
-                                                uint64_t offset, uint32_t limit) {
+Expected<app::UserPage> SqliteCalls::find_users(const std::string& part, const std::string& after,
+                                                uint32_t limit) {
+  if (const Status read = read_keys(); !read) return read.error();
+  std::vector<std::string> found = keys_.find(part, after, size_t{limit} + 1);
   app::UserPage page;
-  const std::string excluded = json_list(except);
-  Query list = db_.query(kFindUsers);
-  list.bind(part).bind(excluded);
-  int rc = list.step();
-  for (; rc == SQLITE_ROW; rc = list.step()) {
-    const uint64_t place = page.total++;
-    if (place < offset || place - offset >= limit) continue;
-    const std::string key = list.text(0);
+  if (found.size() > limit) {
+    found.pop_back();
+    page.next = found.back();
+  }
+  for (const std::string& key : found) {
     Query user = db_.query(kFoundUser);
-    if (user.bind(key).step() != SQLITE_ROW) return db_.error();
+    const int rc = user.bind(key).step();
+    if (rc == SQLITE_DONE) continue;  // gone by another connection
+    if (rc != SQLITE_ROW) return db_.error();
     page.users.push_back({user.text(0), user.text(1), WallTime{user.number(2)}, user.text(3)});
   }
-  if (rc != SQLITE_DONE) return db_.error();
   return page;
+}
+
+void SqliteCalls::nickname_changed(std::string_view before, std::string_view now) {
+  if (data_version_ == -1) return;
+  keys_.remove(before);
+  if (!now.empty()) keys_.add(now);
+}
+
+Status SqliteCalls::read_keys() {
+  int64_t version = 0;
+  {
+    Query query = db_.query("PRAGMA data_version");
+    if (query.step() != SQLITE_ROW) return db_.error();
+    version = query.number(0);
+  }
+  if (version == data_version_) return ok();
+  data_version_ = -1;
+  keys_.clear();
+  Query query = db_.query(kKeys);
+  int rc = query.step();
+  for (; rc == SQLITE_ROW; rc = query.step()) keys_.add(query.text(0));
+  if (rc != SQLITE_DONE) return db_.error();
+  data_version_ = version;
+  return ok();
 }
 
 Status SqliteCalls::run(const char* sql, const std::string& user_id) {

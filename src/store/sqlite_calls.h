@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/call_store.h"
+#include "store/nickname_keys.h"
 #include "store/sqlite_connection.h"
 
 namespace loopcast::store {
@@ -22,9 +23,14 @@ class SqliteCalls final : public app::CallStore {
   Status unblock(const std::string& user_id, const std::string& other_id) override;
   Expected<bool> blocks(const std::string& user_id, const std::string& other_id) override;
   Expected<std::vector<app::User>> blocked_by(const std::string& user_id) override;
-  Expected<app::UserPage> find_users(const std::string& part,
-                                     const std::vector<std::string>& except, uint64_t offset,
+  Expected<app::UserPage> find_users(const std::string& part, const std::string& after,
                                      uint32_t limit) override;
+
+  // The keys of nicknames, from which people are found; again if another connection has written to
+  // the database.
+  Status read_keys();
+  // Through this connection a user has come, has another key, or is gone (empty: no such key).
+  void nickname_changed(std::string_view before, std::string_view now);
 
  private:
   Status add(const app::CallRecord& record);
@@ -32,6 +38,8 @@ class SqliteCalls final : public app::CallStore {
   Expected<uint64_t> count(const char* sql, const std::string& user_id);
 
   SqliteConnection& db_;
+  NicknameKeys keys_;
+  int64_t data_version_ = -1;  // of the database, when the keys were read
 };
 
 }  // namespace loopcast::store

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include <gmock/gmock.h>
@@ -56,6 +57,15 @@ class SqliteCallsTest : public testing::Test {
     for (const auto& call : page->calls) all.push_back(call.outcome);
     EXPECT_EQ(page->total, all.size());
     return all;
+  }
+
+  // Everybody whose nickname has this part.
+  std::vector<std::string> found(const std::string& part) {
+    std::vector<std::string> names;
+    const auto page = calls_->find_users(part, "", 100);
+    EXPECT_TRUE(page);
+    for (const auto& user : page->users) names.push_back(user.nickname);
+    return names;
   }
 
   std::filesystem::path folder_;
@@ -180,23 +190,63 @@ TEST_F(SqliteCallsTest, OfWhoIsGoneNothingIsKept) {
 }
 
 TEST_F(SqliteCallsTest, FindsPeopleByAPartOfTheirNickname) {
-  const auto names = [&](const std::string& part, const std::vector<std::string>& except = {}) {
-    std::vector<std::string> all;
-    const auto page = calls_->find_users(part, except, 0, 10);
-    EXPECT_TRUE(page);
-    for (const auto& found : page->users) all.push_back(found.nickname);
-    EXPECT_EQ(page->total, all.size());
-    return all;
-  };
-  EXPECT_THAT(names(""), ElementsAre("alice", "bob", "carol", "播主"));
-  EXPECT_THAT(names("", {id("alice"), id("bob")}), ElementsAre("carol", "播主"));
-  EXPECT_THAT(names("ro"), ElementsAre("carol"));
-  EXPECT_THAT(names("播"), ElementsAre("播主"));
-  EXPECT_TRUE(names("%").empty()) << "a letter like any other";
-  const auto second = calls_->find_users("", {}, 1, 2);
+  EXPECT_THAT(found(""), ElementsAre("alice", "bob", "carol", "播主"));
+  EXPECT_THAT(found("ro"), ElementsAre("carol"));
+  EXPECT_THAT(found("播"), ElementsAre("播主"));
+  EXPECT_TRUE(found("%").empty()) << "a letter like any other";
+  EXPECT_TRUE(found("alicebob").empty());
+  const auto second = calls_->find_users("", "alice", 2);
   ASSERT_EQ(second->users.size(), 2u);
   EXPECT_EQ(second->users[0].nickname, "bob");
-  EXPECT_EQ(second->total, 4u);
+  EXPECT_EQ(second->next, "carol");
+  EXPECT_EQ(calls_->find_users("", "carol", 2)->next, "");
+}
+
+TEST_F(SqliteCallsTest, FindsWhoCameOrHasAnotherNameAndNotWhoIsGone) {
+  ASSERT_TRUE(store_->add_user({{id("dora"), "dora", WallTime{5}}, "dora", "hash"}));
+  EXPECT_THAT(found("do"), ElementsAre("dora"));
+  ASSERT_TRUE(store_->set_nickname(id("dora"), {"Zoe", "zoe", "zoe"}));
+  EXPECT_TRUE(found("do").empty());
+  EXPECT_THAT(found("o"), ElementsAre("bob", "carol", "Zoe"));
+  EXPECT_FALSE(store_->set_nickname(id("dora"), {"bob", "bob", "bob"}));
+  EXPECT_THAT(found("b"), ElementsAre("bob"));
+  remove("bob");
+  EXPECT_THAT(found("o"), ElementsAre("carol", "Zoe"));
+  // Another program that has the file open.
+  auto other = SqliteStore::open((folder_ / "test.db").string());
+  ASSERT_TRUE(other);
+  ASSERT_TRUE((*other)->add_user({{id("eve"), "eve", WallTime{5}}, "eve", "hash"}));
+  EXPECT_THAT(found("eve"), ElementsAre("eve"));
+}
+
+// Those who are there all the time are told once each, whoever comes and goes between two pages.
+TEST_F(SqliteCallsTest, PagesOfPeopleRepeatAndSkipNobody) {
+  const auto add = [&](const std::string& name) {
+    ASSERT_TRUE(store_->add_user({{id(name), name, WallTime{5}}, name, "hash"}));
+  };
+  for (int i = 10; i < 50; ++i) {
+    add("stays" + std::to_string(i));
+    add("leaves" + std::to_string(i));
+  }
+  std::vector<std::string> told;
+  std::string after;
+  int page = 0;
+  do {
+    const auto people = calls_->find_users("s", after, 7);
+    ASSERT_TRUE(people);
+    for (const auto& user : people->users) told.push_back(user.nickname);
+    after = people->next;
+    remove("leaves" + std::to_string(10 + page));
+    remove("leaves" + std::to_string(49 - page));
+    add("as" + std::to_string(page));
+    add("stays" + std::to_string(page) + "x");
+    ++page;
+  } while (!after.empty());
+  EXPECT_GT(page, 5);
+  EXPECT_TRUE(std::ranges::is_sorted(told));
+  EXPECT_EQ(std::ranges::adjacent_find(told), told.end()) << "nobody twice";
+  for (int i = 10; i < 50; ++i)
+    EXPECT_EQ(std::ranges::count(told, "stays" + std::to_string(i)), 1) << i;
 }
 
 }  // namespace

@@ -152,6 +152,8 @@ Expected<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path
   if (const Status migrated = (*connection)->migrate(migrations()); !migrated)
     return about(migrated.error());
   auto impl = std::make_unique<Impl>(std::move(*connection));
+  // Now, and not while the first who searches waits.
+  if (const Status read = impl->calls.read_keys(); !read) return about(read.error());
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
 }
 
@@ -173,7 +175,9 @@ Status SqliteStore::add_user(const app::UserRecord& record) {
     if (rc == SQLITE_CONSTRAINT_UNIQUE) return make_error(Code::kNicknameTaken);
     if (rc != SQLITE_DONE) return impl_->db->error();
   }
-  return transaction.commit();
+  if (const Status done = transaction.commit(); !done) return done;
+  impl_->calls.nickname_changed({}, record.nickname_key);
+  return ok();
 }
 
 Expected<app::UserRecord> SqliteStore::find_user(const std::string& id) {
@@ -187,6 +191,8 @@ Expected<app::UserRecord> SqliteStore::find_user_by_nickname(const std::string& 
 Status SqliteStore::set_nickname(const std::string& user_id, const app::Nickname& nickname) {
   Transaction transaction(*impl_->db);
   if (!transaction.begun()) return transaction.begun();
+  const auto before = find_user(user_id);
+  if (!before) return before.error();
   const Status looks = impl_->check_shape(user_id, nickname.key, nickname.shape);
   if (!looks) return looks;
   {
@@ -194,7 +200,9 @@ Status SqliteStore::set_nickname(const std::string& user_id, const app::Nickname
     query.bind(nickname.shown).bind(nickname.key).bind(nickname.shape).bind(user_id);
     if (const Status set = impl_->finish_of_user(query); !set) return set;
   }
-  return transaction.commit();
+  if (const Status done = transaction.commit(); !done) return done;
+  impl_->calls.nickname_changed(before->nickname_key, nickname.key);
+  return ok();
 }
 
 Status SqliteStore::set_password_hash(const std::string& user_id, const std::string& password_hash,
@@ -236,13 +244,17 @@ Status SqliteStore::remove_user(const std::string& user_id, const app::PasswordP
                                 const app::TokenHash& session) {
   Transaction transaction(*impl_->db);
   if (!transaction.begun()) return transaction.begun();
+  const auto before = find_user(user_id);
+  if (!before) return before.error();
   if (const Status holds = impl_->check_proof(user_id, proof, session); !holds) return holds;
   {
     Query query = impl_->db->query(kRemoveUser);
     query.bind(user_id);
     if (const Status removed = impl_->finish_of_user(query); !removed) return removed;
   }
-  return transaction.commit();
+  if (const Status done = transaction.commit(); !done) return done;
+  impl_->calls.nickname_changed(before->nickname_key, {});
+  return ok();
 }
 
 Expected<app::Avatar> SqliteStore::find_avatar(const std::string& user_id) {

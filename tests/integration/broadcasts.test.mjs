@@ -222,6 +222,26 @@ describe('a presenter who is lost', { concurrency: false }, () => {
   });
 });
 
+test('who comes late is told who watches already, newest last', async () => {
+  const kind = GENERATIONS['second generation'];
+  const { page: presenter, id } = await present(server, host, kind);
+  keep(presenter);
+  const told = async (who, of = kind) => {
+    const page = keep(new Page(server, who.token, of, { presentorId: id }));
+    page.emit('createViewer', { sdpOffer: offer('chromium_viewer') });
+    const [{ watching }] = await page.next('startResponse');
+    return { page, watching };
+  };
+  assert.deepEqual((await told(other)).watching, []);
+  const second = await told(guest);
+  assert.deepEqual(second.watching, [other.user]);
+  second.page.emit('stopViewer');
+  await second.page.next('disconnect');
+  await told(guest);
+  assert.deepEqual((await told(guest)).watching, [other.user, guest.user]);
+  assert.equal((await told(guest, GENERATIONS['first generation'])).watching, undefined);
+});
+
 test('several pages of one user: each is a viewer, and ends alone', async () => {
   const kind = GENERATIONS['first generation'];
   const { page: presenter, id } = await present(server, host, kind);

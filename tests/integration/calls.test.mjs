@@ -401,22 +401,35 @@ describe('people and history', () => {
     return response.json();
   };
 
-  test('people: by a part of the nickname, those who are here first, without oneself', async () => {
+  test('people: by a part of the nickname, page by page, without oneself', async () => {
     const tag = `t${process.pid}`;
     const accounts = [];
     for (const name of ['cc', 'AA', 'bb', '直播']) accounts.push(await account(server, `${tag} ${name}`));
     const me = await person(NEW, accounts[1]);
     await person(NEW, accounts[0]);
-    const found = await get(me, `/api/v2/people?q=${tag.toUpperCase()}`);
+    const people = (query) => get(me, `/api/v2/people?${new URLSearchParams(query)}`);
+    const found = await people({ q: tag.toUpperCase() });
     assert.deepEqual(found.people.map((p) => [p.nickname, p.state]),
-      [[`${tag} cc`, 'online'], [`${tag} bb`, 'offline'], [`${tag} 直播`, 'offline']]);
+      [[`${tag} bb`, 'offline'], [`${tag} cc`, 'online'], [`${tag} 直播`, 'offline']]);
     assert.deepEqual(Object.keys(found.people[0]).sort(), ['avatar', 'id', 'nickname', 'state']);
-    assert.equal(found.total, 3);
-    const second = await get(me, `/api/v2/people?q=${tag}&size=1&page=2`);
-    assert.deepEqual(second.people.map((p) => p.nickname), [`${tag} bb`]);
-    assert.equal((await get(me, `/api/v2/people?q=${encodeURIComponent(`${tag} 直`)}`)).total, 1);
-    for (const q of ['%25', '%00', '_nobody_', '%E2%80%AE'])
-      assert.equal((await get(me, `/api/v2/people?q=${tag}${q}`)).total, 0);
+    assert.equal(found.next, null);
+    const here = await people({ q: tag, here: true });
+    assert.deepEqual(here.people.map((p) => p.nickname), [`${tag} cc`]);
+    // One of the first page is the one who asks.
+    for (const [only, all] of [[{ here: true }, ['cc']], [{}, ['bb', 'cc', '直播']]]) {
+      const names = [];
+      let page = { next: '' };
+      do {
+        page = await people({ q: tag, size: 1, after: page.next, ...only });
+        names.push(...page.people.map((p) => p.nickname));
+        // Coming and going is no matter of the order.
+        if (names.length === 1) await person(NEW, accounts[2]);
+      } while (page.next !== null);
+      assert.deepEqual(names, all.map((name) => `${tag} ${name}`));
+    }
+    assert.equal((await people({ q: `${tag} 直` })).people.length, 1);
+    for (const q of ['%', '\0', '_nobody_', '\u202e'])
+      assert.deepEqual(await people({ q: `${tag}${q}` }), { people: [], next: null });
     assert.equal((await fetch(`${server.url}/api/v2/people`)).status, 401);
   });
 

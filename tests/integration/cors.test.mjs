@@ -84,6 +84,46 @@ test('pages of other origins neither register nor sign in', async () => {
   assert.equal(listed.headers.get('access-control-allow-origin'), '*', 'what needs a token is for every page');
 });
 
+test('pages of other sites neither register nor sign in by version 1, and those of this site do', async () => {
+  const here = new URL(server.url);
+  const elsewhere = [
+    ORIGIN, { origin: 'null' }, { ...ORIGIN, 'sec-fetch-site': 'cross-site' },
+    { origin: here.origin, 'sec-fetch-site': 'cross-site' }];
+  const own = [
+    {}, { origin: here.origin }, { origin: here.origin, 'sec-fetch-site': 'same-origin' },
+    { origin: `http://${here.hostname}:1` }, { ...ORIGIN, 'sec-fetch-site': 'same-site' }];
+  const types = ['application/json;charset=utf-8', 'text/plain;charset=UTF-8', 'application/x-www-form-urlencoded', undefined];
+  const send = (headers, type, where, credentials) =>
+    fetch(`${server.url}/api/v1/user/${where}`, {
+      method: 'POST', headers: { ...headers, ...(type && { 'content-type': type }) },
+      body: new TextEncoder().encode(JSON.stringify(credentials)) });
+  const known = { nickname: user.user.nickname, password: user.password };
+  for (const type of types) {
+    for (const headers of elsewhere)
+      for (const where of ['login', 'register']) {
+        const response = await send(headers, type, where, known);
+        assert.equal(response.headers.get('access-control-allow-origin'), null);
+        const { status, data } = await response.json();
+        assert.equal(status, 400, `${where} ${type} ${JSON.stringify(headers)}`);
+        assert.equal(data, null);
+      }
+    const response = await send({ origin: here.origin }, type, 'login', known);
+    assert.equal((await response.json()).status, 1, `${type}`);
+  }
+  for (const headers of own) {
+    const response = await send(headers, types[0], 'login', known);
+    assert.equal((await response.json()).status, 1, JSON.stringify(headers));
+  }
+  for (const headers of elsewhere) {
+    const asked = await fetch(`${server.url}/api/v1/user/login`, { method: 'OPTIONS', headers: {
+      ...headers, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' } });
+    assert.equal(asked.headers.get('access-control-allow-origin'), null);
+  }
+  const sibling = await preflight('/api/v1/user/login', 'POST', 'content-type');
+  assert.equal(sibling.headers.get('access-control-allow-origin'), null);
+  assert.equal((await ask('GET', '/api/v1/presentors', { token: user.token })).headers.get('access-control-allow-origin'), '*');
+});
+
 test('If-Match of several tags, in one line and in two', async () => {
   const headers = { authorization: `Bearer ${user.token}`, 'content-type': 'application/sdp' };
   const made = await ask('POST', '/whip', headers, offer('obs_whip'));

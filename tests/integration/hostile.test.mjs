@@ -186,6 +186,21 @@ test('WebSocket frames that are none', async () => {
   });
 });
 
+test('a message in many frames is one, and one that is too large is told so whatever is on its way', async () => {
+  const frame = (first, text = '') => {
+    const size = text.length < 126 ? [0x80 | text.length] : [0xfe, text.length >> 8, text.length & 255];
+    return Buffer.concat([Buffer.from([first, ...size, 0, 0, 0, 0]), Buffer.from(text)]);
+  };
+  const message = (first, count, part) =>
+    Buffer.concat([frame(0x01, first), ...Array.from({ length: count }, () => frame(0x00, part)), frame(0x80)]);
+  const PONG = '\x81\x01' + '3';
+  const TOO_BIG = '\x88\x02\x03\xf1';
+  const told = async (sent) => (await raw([handshake(3), sent], { greeted: true, ms: 2000 })).answer;
+  assert.ok((await told(message('2', 100_000, ''))).endsWith(PONG));
+  for (const [count, size] of [[200_000, 1], [20_000, 100], [50, 60_000]])
+    assert.ok((await told(message('4', count, 'x'.repeat(size)))).endsWith(TOO_BIG), `${count} of ${size}`);
+});
+
 test('messages of a megabyte', async () => {
   for (const kind of Object.values(GENERATIONS)) {
     const page = new Page(server, user.token, kind);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { GENERATIONS, MANY_ADDRESSES, Page, account, offer, present, watch } from '../support/pages.mjs';
 import { startServer } from '../support/server.mjs';
+import { until } from '../support/until.mjs';
 
 let server;
 let user;
@@ -258,6 +259,25 @@ test('WHIP and WHEP: an answer with everything, and the end', async () => {
   await problem(await post(`/whep/${id}`, offer('chromium_viewer')), 404, 'publisher_gone');
   await problem(await post('/whip', 'v=0', 'text/plain'), 415, 'unsupported_media_type');
   await problem(await post('/whip', 'v=0'), 400, 'bad_sdp');
+});
+
+test('WHEP: who comes while the presenter is away is told to come back', async () => {
+  const { page, id } = await present(server, user, GENERATIONS['second generation']);
+  const post = () => call('POST', `/whep/${id}`, { body: offer('chromium_viewer'), token: user.token, type: 'application/sdp' });
+  page.close();
+  let refused;
+  await until(async () => {
+    refused = await post();
+    return refused.status === 404;
+  }, 'the loss to be noticed');
+  assert.equal(refused.headers.get('retry-after'), '5');
+  await problem(refused, 404, 'publisher_gone');
+  const stopping = new Page(server, user.token, GENERATIONS['second generation']);
+  await stopping.ask('stopPresentor', { presentorId: id });
+  stopping.close();
+  const over = await post();
+  assert.equal(over.headers.get('retry-after'), null, 'nobody waits any more');
+  await problem(over, 404, 'publisher_gone');
 });
 
 test('WHIP: what is wrong with an offer, in English for a program that names no language', async () => {

@@ -220,6 +220,7 @@ describe('parts', () => {
     const at = Date.now();
     const page = await show(AudienceList, '/', {
       viewers: 1,
+      unnamed: 0,
       notices: [
         { key: 2, kind: 'leave', at, person: { nickname: 'B', avatar: '' } },
         { key: 1, kind: 'entry', at, person: { nickname: 'A', avatar: '' } },
@@ -230,21 +231,19 @@ describe('parts', () => {
     expect(page.find(id('notice-leave')).text()).toMatch(/B.*left/s);
   });
 
-  it('says how many more are watching than it can name', async () => {
-    const at = Date.UTC(2026, 0, 1);
+  it('names who was here before, and says how many more are watching than it can name', async () => {
     const person = (name: string): object => ({ id: name, nickname: name, avatar: '' });
-    const notices = [
-      { key: 4, kind: 'entry', at, person: person('B') },
-      { key: 3, kind: 'leave', at, person: person('somebody from before') },
-      { key: 2, kind: 'leave', at, person: person('A') },
-      { key: 1, kind: 'entry', at, person: person('A') },
-    ];
-    // This page, B, and three who were here before both.
-    const page = await show(AudienceList, '/', { viewers: 5, notices, watching: true });
-    expect(page.find(id('audience-unnamed')).text()).toBe('3 more people are watching.');
-    await page.setProps({ viewers: 2 });
+    const page = await show(AudienceList, '/', { viewers: 5, notices: [], here: [person('B'), person('A')], unnamed: 2 });
+    expect(page.find(id('here-list')).findAll('li').map((row) => row.find('.who').text())).toEqual(['B', 'A']);
+    expect(page.find(id('here-list')).attributes('aria-live')).toBeUndefined();
+    expect(page.find('.empty').exists()).toBe(false);
+    expect(page.find(id('audience-unnamed')).text()).toBe('2 more people are watching.');
+    await page.setProps({ here: [], unnamed: 0 });
+    expect(page.find(id('here-list')).exists()).toBe(false);
+    expect(page.find('.empty').exists()).toBe(true);
     expect(page.find(id('audience-unnamed')).exists()).toBe(false);
-    await page.setProps({ viewers: 5, over: true });
+    await page.setProps({ here: [person('B')], unnamed: 2, over: true });
+    expect(page.find(id('here-list')).exists()).toBe(false);
     expect(page.find(id('audience-unnamed')).exists()).toBe(false);
     expect(page.find('.count').exists()).toBe(false);
   });

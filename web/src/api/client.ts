@@ -79,8 +79,9 @@ export class Api {
   }
 
   /** Those whose nickname contains `part`; who can be reached comes first. */
-  people(part: string, page: number, size: number): Promise<PeoplePage> {
-    return this.call_('GET', `/people?q=${encodeURIComponent(part)}&page=${page}&size=${size}`);
+  /** By nickname. `here`: only those who are not offline; `after`: the `next` of the page before. */
+  people(part: string, here: boolean, after: string, size: number): Promise<PeoplePage> {
+    return this.call_('GET', `/people?${new URLSearchParams({ q: part, here: `${here}`, after, size: `${size}` })}`);
   }
 
   calls(page: number, size: number): Promise<CallPage> {

@@ -32,9 +32,8 @@ export interface PersonPresence extends User {
 
 export interface PeoplePage {
   people: PersonPresence[];
-  page: number;
-  size: number;
-  total: number;
+  /** Behind which the next page begins; null if there is none. */
+  next: string | null;
 }
 
 export interface CallRecord {

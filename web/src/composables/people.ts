@@ -15,38 +15,73 @@ const kMaxCharacters = 32;
 export interface People {
   /** Null until the first answer. */
   people: ShallowRef<PersonPresence[] | null>;
-  total: Ref<number>;
+  /** There are people who have not been asked for. */
+  has_more: Ref<boolean>;
   error: ShallowRef<ApiError | null>;
   refresh(): Promise<void>;
   more(): Promise<void>;
 }
 
-/** Those whose nickname contains `part`, asked for again when it changes. `know` gets each one's state. */
+/** As many pages of one list as were asked for. `next`: where it goes on; null: nowhere. */
+interface Pages {
+  people: PersonPresence[];
+  count: number;
+  next: string | null;
+}
+
+/**
+ * Those whose nickname contains `part`, asked for again when it changes: first who is here, then
+ * everybody, each by nickname. `know` gets each one's state.
+ */
 export function usePeople(
   api: Pick<Api, 'people'>,
   part: Ref<string>,
   know: (id: string, state: PresenceState, asked_at: number) => void,
 ): People {
   const people = shallowRef<PersonPresence[] | null>(null);
-  const total = ref(0);
+  const has_more = ref(false);
   const error = shallowRef<ApiError | null>(null);
-  let pages = 1;
+  let here: Pages = { people: [], count: 1, next: null };
+  let all: Pages = { people: [], count: 1, next: null };
   let request = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  async function load(): Promise<void> {
+  const wanted = (): string => first_characters(part.value.trim(), kMaxCharacters);
+
+  /** `known` and the pages behind it, `count` in all. */
+  async function read(only_here: boolean, count: number, known: Pages): Promise<Pages> {
+    const found: Pages = { ...known, people: [...known.people] };
+    while (found.count < count && found.next !== null) {
+      const answer = await api.people(wanted(), only_here, found.next, kPeoplePageSize);
+      found.people.push(...answer.people);
+      found.next = answer.next;
+      found.count += 1;
+    }
+    return { ...found, count };
+  }
+
+  /** `more`: what is known stays, and one page is added to it. */
+  async function load(more: boolean): Promise<void> {
     const mine = ++request;
     const asked_at = performance.now();
     try {
-      const wanted = first_characters(part.value.trim(), kMaxCharacters);
-      const answers = await Promise.all(
-        Array.from({ length: pages }, (_, i) => api.people(wanted, i + 1, kPeoplePageSize)),
-      );
+      const none: Pages = { people: [], count: 0, next: '' };
+      const more_here = more && here.next !== null;
+      const more_of_all = more && !more_here && all.next !== null;
+      const next_here = await read(true, here.count + (more_here ? 1 : 0), more ? here : none);
+      // Everybody begins where those who are here end.
+      let next_all = all;
+      if (next_here.next === null) {
+        const known = more && all.people.length > 0 ? all : none;
+        next_all = await read(false, all.count + (more_of_all ? 1 : 0), known);
+      }
       if (mine !== request) return;
-      // Somebody may move from one page to the next between two answers.
-      const all = new Map(answers.flatMap((answer) => answer.people).map((person) => [person.id, person]));
-      people.value = [...all.values()];
-      total.value = answers[0]?.total ?? 0;
+      here = next_here;
+      all = next_all;
+      const shown = here.next === null ? [...here.people, ...all.people] : here.people;
+      // Who is here is somebody of everybody as well.
+      people.value = [...new Map(shown.map((person) => [person.id, person])).values()];
+      has_more.value = here.next !== null || all.next !== null;
       error.value = null;
       for (const person of people.value) know(person.id, person.state, asked_at);
     } catch (cause) {
@@ -54,24 +89,23 @@ export function usePeople(
     }
   }
 
-  async function more(): Promise<void> {
-    pages += 1;
-    await load();
-  }
+  const refresh = (): Promise<void> => load(false);
+  const more = (): Promise<void> => load(true);
 
   watch(part, () => {
-    pages = 1;
+    here = { ...here, count: 1 };
+    all = { ...all, count: 1 };
     clearTimeout(timer);
-    timer = setTimeout(() => void load(), kPauseMs);
+    timer = setTimeout(() => void refresh(), kPauseMs);
   });
   const interval = setInterval(() => {
-    if (document.visibilityState === 'visible') void load();
+    if (document.visibilityState === 'visible') void refresh();
   }, kRefreshMs);
   onBeforeUnmount(() => {
     clearInterval(interval);
     request += 1;
     clearTimeout(timer);
   });
-  void load();
-  return { people, total, error, refresh: load, more };
+  void refresh();
+  return { people, has_more, error, refresh, more };
 }

@@ -183,6 +183,8 @@ export const en = {
     unnamed: 'Nobody else is watching. | 1 more person is watching. | {n} more people are watching.',
     entry: 'joined',
     leave: 'left',
+    here: 'Watching',
+    here_title: 'People who were watching before you came',
   },
   watch: {
     title: 'Live with {nickname}',

@@ -181,6 +181,8 @@ export const zh: Messages = {
     unnamed: '没有其他人在观看。 | 还有 {n} 人在观看。 | 还有 {n} 人在观看。',
     entry: '进入直播',
     leave: '离开直播',
+    here: '正在观看',
+    here_title: '您进入前已在观看的人',
   },
   watch: {
     title: '{nickname} 的直播',

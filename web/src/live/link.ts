@@ -1,6 +1,6 @@
 import { recording_news, type RecordingNews } from '@/api/recordings';
 import type { SignallingSocket } from './signalling';
-import { live_error, type LiveError, type Notice } from './types';
+import { live_error, type LiveError, type Notice, type Person } from './types';
 
 /** From the first packet to a media path. Covers a slow TLS handshake and a slow ICE. */
 export const kConnectTimeoutMs = 12_000;
@@ -56,6 +56,8 @@ export interface LinkHandlers {
   /** The broadcast is over, or never was; the link is closed. */
   gone(): void;
   notice(notice: Omit<Notice, 'key' | 'at'>): void;
+  /** Who watches already, newest last, when a viewer comes; notices tell of everybody after that. */
+  watching?(people: Person[]): void;
   stream(stream: MediaStream): void;
   /** The server accepted a presenter's offer. */
   accepted(what: Accepted): void;
@@ -69,6 +71,12 @@ const kFinal = new Set(['replaced']);
 const kGone = new Set(['not_found', 'publisher_gone']);
 
 type Request = 'createPresentor' | 'createViewer';
+
+function read_person(data: any): Person | null {
+  if (typeof data?.nickname !== 'string') return null;
+  const { id, nickname, avatar } = data;
+  return { id, nickname, avatar: typeof avatar === 'string' ? avatar : '' };
+}
 
 /**
  * One attempt: one socket and one peer connection that live and die together. It ends at most once,
@@ -152,7 +160,11 @@ export class MediaLink {
         if (!this.closed_) listener(...args);
       });
     };
-    on('startResponse', (data) => void this.on_answer_(data?.sdpAnswer));
+    on('startResponse', (data) => {
+      if (Array.isArray(data?.watching))
+        this.handlers_.watching?.(data.watching.map(read_person).filter((person: Person | null) => person !== null));
+      void this.on_answer_(data?.sdpAnswer);
+    });
     on('iceCandidate', (data) => this.on_candidate_(data?.candidate));
     on('message', (data) => this.on_message_(data));
     on('recording', (data) => {
@@ -263,9 +275,8 @@ export class MediaLink {
 
   private on_message_(data: any): void {
     const kind = data?.type === 'viewer-entry' ? 'entry' : data?.type === 'viewer-leave' ? 'leave' : null;
-    if (kind === null || typeof data.from?.nickname !== 'string') return;
-    const { id, nickname, avatar } = data.from;
-    this.handlers_.notice({ kind, person: { id, nickname, avatar: typeof avatar === 'string' ? avatar : '' } });
+    const person = read_person(data?.from);
+    if (kind !== null && person !== null) this.handlers_.notice({ kind, person });
   }
 
   private refuse_(reason: any): void {

@@ -56,6 +56,8 @@ export interface PresenterState {
   attempt: number;
   viewers: number;
   notices: readonly Notice[];
+  /** Those who watch besides, without being named. */
+  unnamed: number;
 }
 
 /** A broadcast for everybody, or one of a call's two. */
@@ -178,6 +180,7 @@ export class Presenter {
       attempt: this.connected_at_ === null ? this.retry_.attempt : 0,
       viewers: this.audience_.count,
       notices: this.audience_.notices,
+      unnamed: this.audience_.unnamed(false),
     };
   }
 

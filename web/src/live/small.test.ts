@@ -38,6 +38,66 @@ describe('Audience', () => {
   });
 });
 
+describe('who is not named', () => {
+  it('was here before this page and those who came later', () => {
+    const audience = new Audience();
+    const person = (id: string): { id: string; nickname: string; avatar: string } => ({ id, nickname: id, avatar: '' });
+    audience.add({ kind: 'entry', person: person('A') }, 1);
+    audience.add({ kind: 'leave', person: person('A') }, 2);
+    audience.add({ kind: 'leave', person: person('somebody from before') }, 3);
+    audience.add({ kind: 'entry', person: person('B') }, 4);
+    // This page, B, and three more.
+    audience.correct(5);
+    expect(audience.unnamed(true)).toBe(3);
+    audience.correct(2);
+    expect(audience.unnamed(true)).toBe(0);
+    audience.correct(0);
+    expect(audience.unnamed(true)).toBe(0);
+  });
+});
+
+describe('who was here before', () => {
+  const people = ['a', 'b', 'c'].map((id) => ({ id, nickname: id.toUpperCase(), avatar: '' }));
+  const [a, b, c] = people as [(typeof people)[0], (typeof people)[0], (typeof people)[0]];
+
+  it('is named, newest first, until they leave', () => {
+    const audience = new Audience();
+    audience.begin(people);
+    audience.correct(5);
+    expect(audience.here.map(({ id }) => id)).toEqual(['c', 'b', 'a']);
+    expect(audience.unnamed(true)).toBe(1);
+    audience.add({ kind: 'leave', person: b }, 1);
+    expect(audience.here.map(({ id }) => id)).toEqual(['c', 'a']);
+    expect(audience.unnamed(true)).toBe(1);
+    audience.add({ kind: 'entry', person: b }, 2);
+    expect(audience.here).toHaveLength(2);
+    expect(audience.unnamed(true)).toBe(1);
+  });
+
+  it('may watch on several devices, of which some came later', () => {
+    const audience = new Audience();
+    audience.begin([a, a]);
+    audience.correct(2);
+    audience.add({ kind: 'entry', person: a }, 1);
+    for (const left of [2, 1, 0]) {
+      audience.add({ kind: 'leave', person: a }, 2);
+      expect(audience.count).toBe(left);
+      expect(audience.unnamed(false)).toBe(0);
+    }
+    expect(audience.here).toEqual([]);
+  });
+
+  it('is found anew by a page that comes again', () => {
+    const audience = new Audience();
+    audience.begin([a, b]);
+    audience.add({ kind: 'entry', person: c }, 1);
+    audience.begin(people);
+    expect(audience.notices).toEqual([]);
+    audience.correct(4);
+    expect(audience.unnamed(true)).toBe(0);
+  });
+});
+
 describe('device constraints', () => {
   it('ask for a chosen device exactly, and for sizes only as a wish', () => {
     const choice = { camera: 'c', microphone: '', resolution: '360p' as const };

@@ -19,6 +19,8 @@ export interface Notice {
   kind: 'entry' | 'leave';
   at: number;
   person: Person;
+  /** Who leaves was here before this page was. */
+  from_before?: boolean;
 }
 
 export function live_error(code: string, message = ''): LiveError {

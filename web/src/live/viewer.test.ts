@@ -48,6 +48,21 @@ describe('joining', () => {
     expect(phases()).toEqual(['connecting', 'live']);
   });
 
+  it('knows who was here before, and follows who comes and goes', async () => {
+    viewer.start();
+    await settle();
+    const watching = [{ id: 'a', nickname: 'Ada', avatar: '/a' }, { id: 'b', nickname: 'Ben' }, { id: 'c' }, null];
+    world.socket.receive('startResponse', { sdpAnswer: 'the answer', watching });
+    await settle();
+    world.peer.become('connected');
+    viewer.correct_viewers(3);
+    expect(viewer.state.here.map(({ nickname }) => nickname)).toEqual(['Ben', 'Ada']);
+    expect(viewer.state.unnamed).toBe(0);
+    world.socket.receive('message', { type: 'viewer-leave', from: { id: 'a', nickname: 'Ada' } });
+    expect(viewer.state.here.map(({ nickname }) => nickname)).toEqual(['Ben']);
+    expect(viewer.state.notices.map(({ kind }) => kind)).toEqual(['leave']);
+  });
+
   it('sends its candidates and keeps early ones of the server until the answer', async () => {
     viewer.start();
     await settle();

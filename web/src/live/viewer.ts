@@ -2,7 +2,7 @@ import { Audience } from './audience';
 import { Retry } from './backoff';
 import { kEverything, MediaLink, type Received } from './link';
 import type { SocketFactory } from './signalling';
-import type { LiveError, Notice } from './types';
+import type { LiveError, Notice, Person } from './types';
 
 /**
  * idle → connecting → live ⇄ reconnecting, and live ⇄ away while the presenter's connection is lost.
@@ -30,6 +30,10 @@ export interface ViewerState {
   sending: Received;
   viewers: number;
   notices: readonly Notice[];
+  /** Those who were here before this page and still are, newest first. */
+  here: readonly Person[];
+  /** Those who watch besides, without being named. */
+  unnamed: number;
 }
 
 /** When the presenter is back, so much is spread over the audience. */
@@ -76,6 +80,8 @@ export class Viewer {
       sending: this.sending_,
       viewers: this.audience_.count,
       notices: this.audience_.notices,
+      here: this.audience_.here,
+      unnamed: this.audience_.unnamed(this.phase_ === 'live'),
     };
   }
 
@@ -149,6 +155,10 @@ export class Viewer {
       },
       notice: (notice) => {
         this.audience_.add(notice, this.environment_.now());
+        this.publish_();
+      },
+      watching: (people) => {
+        this.audience_.begin(people);
         this.publish_();
       },
       stream: (stream) => {
