@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const build = path.resolve(process.env.LOOPCAST_BUILD ?? path.join(root, 'build/release'));
 
-const READY = /Loopcast is ready: http:\/\/localhost:(\d+)/;
+const READY = /Loopcast is ready: http:\/\/[^ ]*:(\d+)/;
 const SECURE = /Loopcast is ready: https:\/\/[^ ]*:(\d+)/;
 const START_MS = 60_000;
 const STOP_MS = 30_000;
