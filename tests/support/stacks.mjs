@@ -20,8 +20,11 @@ export const STACKS = Object.keys(PROGRAMS);
 // Starts one; answers { counters (the newest), until(what, condition, ms), order(text), kill(), ended }.
 export async function startPeer(line, stack, options) {
   const [program, file] = PROGRAMS[stack];
-  const child = spawn(await line.wrap(program), [path.join(folder, file), JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const endWithUs = () => child.kill('SIGKILL');
+  // A group of its own, since some have an ffmpeg.
+  const child = spawn(await line.wrap(program), [path.join(folder, file), JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const endWithUs = () => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
+  };
   process.once('exit', endWithUs);
   const peer = { stack, counters: {}, log: '' };
   let rest = '';
@@ -42,7 +45,7 @@ export async function startPeer(line, stack, options) {
   peer.order = (text) => child.stdin.write(`${text}\n`);
   // Without a goodbye.
   peer.kill = () => {
-    child.kill('SIGKILL');
+    endWithUs();
     return peer.ended;
   };
   return peer;

@@ -24,7 +24,10 @@ ENCODERS = {
     "h264": "openh264enc bitrate=300000 gop-size=300 complexity=low ! video/x-h264,profile=constrained-baseline "
     "! rtph264pay config-interval=-1 aggregate-mode=zero-latency",
 }
-DECODERS = {"VP8": "rtpvp8depay request-keyframe=true wait-for-keyframe=true ! vp8dec", "H264": "rtph264depay request-keyframe=true wait-for-keyframe=true ! h264parse ! openh264dec"}
+DECODERS = {
+    "VP8": "rtpvp8depay request-keyframe=true wait-for-keyframe=true ! vp8dec",
+    "H264": "rtph264depay request-keyframe=true wait-for-keyframe=true ! h264parse ! openh264dec",
+}
 QUEUE = "queue max-size-time=0 max-size-bytes=0 max-size-buffers=0"
 
 

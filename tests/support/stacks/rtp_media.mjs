@@ -49,7 +49,8 @@ export async function decoder(codec, saw) {
   const free = await socket();
   const { port } = free.address();
   free.close();
-  const sdp = ['v=0', 'o=- 0 0 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=video ${port} RTP/AVP 96`, `a=rtpmap:96 ${codec.toUpperCase()}/${CLOCKS.video}`, ''];
+  const sdp = ['v=0', 'o=- 0 0 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0',
+    `m=video ${port} RTP/AVP 96`, `a=rtpmap:96 ${codec.toUpperCase()}/${CLOCKS.video}`, ''];
   const child = start(['-protocol_whitelist', 'pipe,rtp,udp', '-f', 'sdp', '-i', 'pipe:0', '-an',
     '-fps_mode', 'passthrough', '-vf', `scale=${WIDTH}:${HEIGHT}:flags=area`, '-pix_fmt', 'gray', '-f', 'rawvideo', '-']);
   child.stdin.end(sdp.join('\r\n'));

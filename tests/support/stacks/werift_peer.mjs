@@ -12,7 +12,7 @@ import { decoder, play } from './rtp_media.mjs';
 const codecs = { vp8: useVP8({ payloadType: 96 }), h264: useH264({ payloadType: 97 }) };
 const publishes = OPTIONS.role === 'publish';
 const peer = new RTCPeerConnection({
-  // No server for addresses: otherwise it asks a public one.
+  // None that tells it its address. It asks a public one all the same, which nobody reaches on its line.
   iceServers: [],
   codecs: { audio: [useOPUS({ payloadType: 111 })], video: publishes ? [codecs[OPTIONS.codec]] : Object.values(codecs) },
   headerExtensions: { audio: [useSdesMid()], video: [useSdesMid()] },
