@@ -14,7 +14,9 @@ build_packages=(
 if [ "$(dpkg --print-architecture)" = amd64 ]; then build_packages+=(libipsec-mb-dev); fi
 test_packages=(
   libgtest-dev libgmock-dev libsrtp2-dev clang-format-16 clang-tidy-16
-  chromium ffmpeg firefox-esr fonts-noto-cjk haproxy iproute2 nginx-light openssl procps sqlite3
+  chromium ffmpeg firefox-esr fonts-noto-cjk haproxy iproute2 nftables nginx-light openssl procps sqlite3
+  # WebRTC stacks other than the browsers'; two more are packages of npm.
+  gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice gstreamer1.0-plugins-bad gstreamer1.0-plugins-good python3-aiortc python3-gi
 )
 # The benchmarks, and the server that they compare with.
 bench_packages=(libbenchmark-dev janus nftables ethtool iproute2 util-linux)

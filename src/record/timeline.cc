@@ -9,7 +9,7 @@
 namespace loopcast::record {
 namespace {
 
-// A clock that jumps by more between two reports was stopped or set.
+// A clock that jumps by more between two reports was stopped or set, if its packets say the same.
 constexpr int64_t kJumpUs = 300'000;
 // Reports of one presenter that differ by more than the network can explain: their wall clock was
 // set in between.
@@ -87,8 +87,8 @@ Duration StreamClock::advance(uint32_t timestamp, Instant arrival) {
 }
 
 bool StreamClock::may_shift(Duration by) const {
-  const Duration ahead = base_ + duration(ticks_) + by - (start_ + (arrival_ - at_));
-  return clamp(ahead - lead_, kMaxShiftError) == ahead - lead_;
+  const Duration off = last_lead() + by - lead_;
+  return clamp(off, kMaxShiftError) == off;
 }
 
 std::optional<Duration> StreamClock::at(uint32_t timestamp) const {
@@ -152,7 +152,7 @@ void Timeline::move_origin(Duration by) {
 }
 
 void Timeline::on_report(StreamClock& clock, std::optional<Report>& last,
-                         const rtc::ClockMark& mark) {
+                         std::optional<Report>& other, const rtc::ClockMark& mark) {
   const auto time = clock.at(mark.rtp_timestamp);
   if (!time) return;
   // RFC 3550, section 6.4.1: a sender that knows no time of day may say 0.
@@ -165,15 +165,23 @@ void Timeline::on_report(StreamClock& clock, std::optional<Report>& last,
     return;
   }
   const int64_t wall = wire::wall_from_ntp(mark.ntp).us;
-  Report report{time->us() - wall, mark.at.us() - wall, clock.jumps(), mark.ntp,
-                mark.rtp_timestamp};
+  Report report{time->us() - wall, mark.at.us() - wall, clock.last_lead().us(), clock.jumps(),
+                mark.ntp,          mark.rtp_timestamp};
   if (last && last->jumps == report.jumps) {
     const int64_t jump = report.lead_us - last->lead_us;
-    if (std::abs(jump) > kJumpUs && std::abs(report.delay_us - last->delay_us) < kJumpUs &&
-        clock.may_shift(Duration::micros(-jump))) {
-      clock.shift(Duration::micros(-jump));
-      report.lead_us = last->lead_us;
-      report.jumps = clock.jumps();
+    const int64_t unlike = report.ahead_us - last->ahead_us - jump;
+    if (std::abs(jump) > kJumpUs && std::abs(report.delay_us - last->delay_us) < kJumpUs) {
+      if (std::abs(unlike) >= kJumpUs) {
+        // The packets go on as before, so the last report was wrong: the first one of a sender that
+        // had collected media is late by what it had collected. So may be the other stream's.
+        other.reset();
+        doubted_ = true;
+      } else if (clock.may_shift(Duration::micros(-jump))) {
+        clock.shift(Duration::micros(-jump));
+        report.lead_us = last->lead_us;
+        report.ahead_us = last->ahead_us;
+        report.jumps = clock.jumps();
+      }
     }
   }
   last = report;
@@ -187,7 +195,8 @@ void Timeline::compare() {
   const Duration measured = Duration::micros(audio_report_->lead_us - video_report_->lead_us);
   const Duration apart = video_.lead() + measured - audio_.lead();
   if (clamp(apart, kMaxApart) != apart) return;
-  const bool anew = std::exchange(target_jumps_, jumps()) != jumps() || !target_;
+  const bool jumped = std::exchange(target_jumps_, jumps()) != jumps();
+  const bool anew = std::exchange(doubted_, false) || jumped || !target_;
   if (anew || clamp(measured - *target_, kStep) != measured - *target_)
     target_ = measured;
   else

@@ -58,6 +58,8 @@ class StreamClock {
   uint32_t jumps() const { return jumps_; }
   // How much it is ahead of the arrivals, slowly adapted.
   Duration lead() const { return lead_; }
+  // How much the last packet is.
+  Duration last_lead() const { return base_ + duration(ticks_) - (start_ + (arrival_ - at_)); }
   // Whether `timestamp` goes on from the last one, and does not begin anew.
   bool continues(uint32_t timestamp, Instant arrival) const;
   // How much less the fastest packet so far was held up than the first one, which everything is
@@ -122,8 +124,12 @@ class Timeline {
   Duration video_time(uint32_t timestamp, Instant arrival);
 
   // Reports whose wall clock does not go, as of a sender that has none, place nothing.
-  void on_audio_report(const rtc::ClockMark& mark) { on_report(audio_, audio_report_, mark); }
-  void on_video_report(const rtc::ClockMark& mark) { on_report(video_, video_report_, mark); }
+  void on_audio_report(const rtc::ClockMark& mark) {
+    on_report(audio_, audio_report_, video_report_, mark);
+  }
+  void on_video_report(const rtc::ClockMark& mark) {
+    on_report(video_, video_report_, audio_report_, mark);
+  }
 
   // The recording's time 0 is so much later: every time from now on is so much less.
   void move_origin(Duration by);
@@ -143,13 +149,15 @@ class Timeline {
   struct Report {
     int64_t lead_us = 0;   // of our time over the presenter's wall clock
     int64_t delay_us = 0;  // of its arrival after the presenter's wall clock, plus a constant
+    int64_t ahead_us = 0;  // of the packet before it, over its arrival
     uint32_t jumps = 0;    // of its clock, before it
     uint64_t ntp = 0;
     uint32_t rtp_timestamp = 0;
     bool still = false;  // the wall clock does not go
   };
 
-  void on_report(StreamClock& clock, std::optional<Report>& last, const rtc::ClockMark& mark);
+  void on_report(StreamClock& clock, std::optional<Report>& last, std::optional<Report>& other,
+                 const rtc::ClockMark& mark);
   void compare();
 
   StreamClock audio_;
@@ -158,6 +166,7 @@ class Timeline {
   std::optional<Report> video_report_;
   std::optional<Duration> target_;
   uint32_t target_jumps_ = 0;
+  bool doubted_ = false;  // the reports that it is from
   Duration applied_;
   uint32_t picture_steps_ = 0;
   uint32_t video_jumps_ = 0;

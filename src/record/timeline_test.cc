@@ -256,6 +256,28 @@ TEST(Timeline, ReportsThatCannotBeTrueMoveNothing) {
   }
 }
 
+// As GStreamer's first report is, which tells the time of sending of what had waited for the
+// connection.
+TEST(Timeline, AFirstReportThatIsLateMovesNoPacket) {
+  Presenter p;
+  Timeline timeline(48'000, 90'000, Duration(), kStart);
+  double off = 0;
+  for (int i = 0; i < 500; ++i) {
+    const double t = i * 0.02, came = std::max(t, 1.5);
+    const double sound = seconds(timeline.audio_time(p.audio(t), p.arrival(came)));
+    const double picture = seconds(timeline.video_time(p.video(t), p.arrival(came)));
+    EXPECT_NEAR(sound, t + 1.55, 0.001);
+    off = std::max(off, std::abs(picture - sound));
+    // 0.55 s ahead of the clock, as it goes on from the last packet that had been sent then.
+    const double late = i < 80 ? 0.55 : 0;
+    if (i == 76 || i == 110 || i == 360) {
+      timeline.on_audio_report(p.mark(t, p.audio(t - late)));
+      timeline.on_video_report(p.mark(t, p.video(t - late)));
+    }
+  }
+  EXPECT_LT(off, 0.03);
+}
+
 TEST(Timeline, TheFirstReportsMayDecideAtOnce) {
   Presenter p;
   Timeline timeline(48'000, 90'000, Duration(), kStart);

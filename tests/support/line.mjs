@@ -4,7 +4,7 @@
 //   const line = await makeLine();
 //   const server = await startServer({ host: line.address });
 //   const browser = await launchChromium({ line, secure: [server.url] });
-//   await line.cut(); await line.mend(); await line.move();
+//   await line.cut(); await line.mend(); await line.move(); await line.lose(5);
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const run = promisify(execFile);
 let made = 0;
 
 // Answers { address (of this machine, at this end), near (of the browser, at the far end), cut(how), mend(), move(),
-// wrap(program) (the path of a script that runs the program in the namespace), close() }.
+// lose(percent), wrap(program) (the path of a script that runs the program in the namespace), close() }.
 export async function makeLine() {
   const number = ++made;
   const name = `loopcast-${process.pid}-${number}`;
@@ -30,6 +30,7 @@ export async function makeLine() {
   const inside = (...args) => ip('-n', name, ...args);
   let near = at(2);
   let silent = false;
+  let wrapped = 0;
   const folder = await mkdtemp(path.join(tmpdir(), 'loopcast-line-'));
 
   await ip('netns', 'add', name);
@@ -73,8 +74,14 @@ export async function makeLine() {
       await inside('addr', 'add', `${next}/29`, 'dev', there);
       near = next;
     },
+    // So much of what comes and goes by UDP is lost from now on, by chance.
+    async lose(percent) {
+      const chain = (hook) => `chain ${hook} { type filter hook ${hook} priority 0; ip protocol udp numgen random mod 1000 < ${percent * 10} drop; }`;
+      await ip('netns', 'exec', name, 'nft', `table ip lost; delete table ip lost; table ip lost { ${chain('input')}\n${chain('output')}\n}`);
+    },
     async wrap(program) {
-      const script = path.join(folder, `in-${path.basename(program)}`);
+      // Each time another one: a script that is being written cannot run.
+      const script = path.join(folder, `${++wrapped}-${path.basename(program)}`);
       await writeFile(script, `#!/bin/sh\nexec ip netns exec ${name} ${program} "$@"\n`);
       await chmod(script, 0o755);
       return script;

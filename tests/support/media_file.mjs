@@ -30,10 +30,10 @@ export async function packets(file, kind) {
   return JSON.parse(stdout).packets.map((p) => ({ time: Number(p.pts_time), bytes: bytes.subarray(at, (at += Number(p.size))) }));
 }
 
-const WIDTH = 128;
-const HEIGHT = 80;
+export const WIDTH = 128;
+export const HEIGHT = 80;
 
-function barcode(picture) {
+export function barcode(picture) {
   const rows = [0, 0, 0];
   for (let row = 0; row < 3; ++row)
     for (let bit = 0; bit < 16; ++bit) {
@@ -55,7 +55,7 @@ export async function pictures(file) {
     { maxBuffer: LARGEST });
   const { bytes, complaints } = await ffmpeg(['-i', file, '-map', '0:v:0', '-vsync', 'passthrough',
     '-vf', `scale=${WIDTH}:${HEIGHT}:flags=area`, '-pix_fmt', 'gray', '-f', 'rawvideo', '-']);
-  const found = times.stdout.trim().split('\n').map((line, i) => {
+  const found = times.stdout.split('\n').filter((line) => line !== '').map((line, i) => {
     const picture = bytes.subarray(i * WIDTH * HEIGHT, (i + 1) * WIDTH * HEIGHT);
     const code = picture.length === WIDTH * HEIGHT ? barcode(picture) : null;
     return { time: Number.parseFloat(line), clock: code?.clock ?? null, frame: code?.frame ?? null, flash: picture[72 * WIDTH + 64] > 128 };
