@@ -195,6 +195,7 @@ void add_media(Families& out, const MediaHub& media) {
         {"udp_drop_too_big", too_big},
         {"udp_drop_other", other},
         {"udp_drop_oversized", oversized},
+        {"turn_failed", n.failures},
         {"tcp_accepted", n.tcp.accepted},
         {"tcp_refused", n.tcp.refused},
         {"tcp_closed_bad", n.tcp.closed_bad},
