@@ -49,7 +49,7 @@ void Broadcasts::watch(ClientId id, const PublicUser& user, const std::string& b
   const SlabId key = find_any(broadcast_id);
   Broadcast* const broadcast = broadcasts_.find(key);
   const bool there =
-      broadcast != nullptr && (broadcast->on_air || (broadcast->is_away() && options.follows));
+      broadcast != nullptr && (broadcast->answered || (broadcast->is_away() && options.follows));
   // One answer for both, so that nobody learns of a call that is not theirs.
   if (!there || !may_watch(*broadcast, user.id)) {
     ++counters_.presenter_not_found;
@@ -160,6 +160,7 @@ void Broadcasts::shutdown(const Moment& at) {
     if (presenter != 0) notify(presenter, Closed{make_error(Code::kServerStopping)});
   }
   away_until_.clear();
+  heard_until_.clear();
   tell_at_.clear();
 }
 
@@ -168,6 +169,18 @@ void Broadcasts::handle_timeout(const Moment& at) {
     const SlabId key = away_until_.front().second;
     away_until_.pop_front();
     if (broadcasts_.find(key) != nullptr) end_broadcast(at, key, Ending::kStopped);
+  }
+  while (!heard_until_.empty()) {
+    const auto [until, key] = heard_until_.front();
+    const Broadcast* const broadcast = broadcasts_.find(key);
+    const bool unheard = broadcast != nullptr && broadcast->answered && !broadcast->heard;
+    if (unheard && until > at.now) break;
+    heard_until_.pop_front();
+    if (!unheard) continue;
+    ++counters_.broadcasts_unheard;
+    const ClientId presenter = broadcast->presenter;
+    end_broadcast(at, key, Ending::kStopped);
+    notify(presenter, Closed{make_error(Code::kMediaLost)});
   }
   while (!tell_at_.empty() && tell_at_.front().first <= at.now) {
     const SlabId key = tell_at_.front().second;
@@ -182,8 +195,10 @@ void Broadcasts::handle_timeout(const Moment& at) {
 }
 
 Instant Broadcasts::next_timeout() const {
-  return std::min(away_until_.empty() ? Instant::never() : away_until_.front().first,
-                  tell_at_.empty() ? Instant::never() : tell_at_.front().first);
+  const auto first = [](const auto& queue) {
+    return queue.empty() ? Instant::never() : queue.front().first;
+  };
+  return std::min({first(away_until_), first(heard_until_), first(tell_at_)});
 }
 
 bool Broadcasts::poll_notice(Notice& notice) {
@@ -224,17 +239,15 @@ void Broadcasts::on(const Moment& at, MediaAnswered& event, ClientId id, Client&
   client.answered = true;
   Broadcast& broadcast = *broadcasts_.find(client.broadcast);
   if (client.role == Role::kPresenter) {
-    broadcast.on_air = true;
+    broadcast.answered = true;
     broadcast.started_at = at.wall;
-    if (!broadcast.visible_to) listed_.push_back(client.broadcast);
-    ++on_air_;
-    ++counters_.broadcasts_started;
     take_over(client.broadcast, broadcast);
     notify(id, Answer{std::move(event.sdp), broadcast.id, true,
                       broadcast.visible_to ? std::string() : broadcast.replaces});
-    AirChange& change = note_air_change(broadcast);
-    change.on_air = true;
-    change.replaces = broadcast.replaces;
+    if (broadcast.heard || broadcast.visible_to)
+      go_on_air(client.broadcast, broadcast);
+    else
+      heard_until_.emplace_back(at.now + kHeardWithin, client.broadcast);
     return;
   }
   notify(id, Answer{std::move(event.sdp), broadcast.id, false, {}});
@@ -285,6 +298,10 @@ void Broadcasts::on(const Moment& at, MediaHeard&, ClientId, Client& client) {
   if (client.role != Role::kPresenter) return;
   Broadcast& broadcast = *broadcasts_.find(client.broadcast);
   broadcast.silent_since.reset();
+  if (broadcast.answered && !std::exchange(broadcast.heard, true) && !broadcast.on_air) {
+    broadcast.started_at = at.wall;
+    go_on_air(client.broadcast, broadcast);
+  }
   note_sending(at, client.broadcast, {broadcast.sending.sound, broadcast.sending.picture, true});
 }
 
@@ -294,55 +311,6 @@ void Broadcasts::on(const Moment& at, MediaEnded& event, ClientId id, Client& cl
                        !broadcasts_.find(client.broadcast)->comes_back;
   end(at, id, client, stopped ? Ending::kStopped : Ending::kLost);
   notify(id, Closed{make_error(Code::kMediaLost, event.reason), event.goodbye});
-}
-
-// What others want to know.
-
-std::string Broadcasts::lost_program(const std::string& user_id) const {
-  const Broadcast* last = nullptr;
-  broadcasts_.for_each([&](SlabId, const Broadcast& broadcast) {
-    if (!broadcast.whip || !broadcast.silent_since || broadcast.user.id != user_id) return;
-    if (last == nullptr || *broadcast.silent_since > *last->silent_since) last = &broadcast;
-  });
-  return last == nullptr ? std::string() : last->id;
-}
-
-bool Broadcasts::silence_unknown(const std::string& user_id) const {
-  bool any = false, silent = false;
-  broadcasts_.for_each([&](SlabId, const Broadcast& broadcast) {
-    if (!broadcast.whip || broadcast.user.id != user_id) return;
-    any = true;
-    silent = silent || broadcast.silent_since;
-  });
-  return any && !silent;
-}
-
-Expected<BroadcastInfo> Broadcasts::find(const std::string& broadcast_id) const {
-  const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
-  if (broadcast == nullptr) return make_error(Code::kNotFound);
-  return describe(*broadcast);
-}
-
-bool Broadcasts::may_watch(const std::string& broadcast_id, const std::string& user_id) const {
-  const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
-  return broadcast != nullptr && may_watch(*broadcast, user_id);
-}
-
-BroadcastPage Broadcasts::list(size_t page, size_t size) const {
-  BroadcastPage result;
-  result.total = listed_.size();
-  if (size == 0 || page > listed_.size() / size) return result;
-  const size_t first = page * size;
-  const size_t last = first + std::min(size, listed_.size() - first);
-  for (size_t i = first; i < last; ++i)
-    result.broadcasts.push_back(describe(*broadcasts_.find(listed_[listed_.size() - 1 - i])));
-  return result;
-}
-
-bool Broadcasts::empty() const {
-  return broadcasts_.size() == 0 && broadcasts_by_id_.empty() && listed_.empty() &&
-         clients_.empty() && clients_by_media_.empty() && usage_.empty() && on_air_ == 0 &&
-         entered_ == 0 && away_ == 0;
 }
 
 // The steps.
@@ -402,6 +370,16 @@ void Broadcasts::end(const Moment& at, ClientId id, Client& client, Ending how) 
   }
 }
 
+void Broadcasts::go_on_air(SlabId key, Broadcast& broadcast) {
+  broadcast.on_air = true;
+  if (!broadcast.visible_to) listed_.push_back(key);
+  ++on_air_;
+  ++counters_.broadcasts_started;
+  AirChange& change = note_air_change(broadcast);
+  change.on_air = true;
+  change.replaces = broadcast.replaces;
+}
+
 void Broadcasts::tell_sending(Broadcast& broadcast) {
   broadcast.told_sending = broadcast.sending;
   for (const ClientId id : broadcast.viewers) {
@@ -414,7 +392,7 @@ void Broadcasts::end_broadcast(const Moment& at, SlabId key, Ending how) {
   Broadcast& broadcast = *broadcasts_.find(key);
   const bool may_return =
       how == Ending::kReplaced || (how == Ending::kLost && broadcast.comes_back);
-  const bool waits = may_return && broadcast.on_air && !broadcast.visible_to && !stopping_;
+  const bool waits = may_return && broadcast.answered && !broadcast.visible_to && !stopping_;
   std::vector<ClientId> waiting;
   for (const ClientId id : broadcast.viewers) {
     Client& viewer = clients_.find(id)->second;
@@ -438,9 +416,10 @@ void Broadcasts::end_broadcast(const Moment& at, SlabId key, Ending how) {
     std::erase(listed_, key);
     note_air_change(broadcast).lost = may_return;
     broadcast.on_air = false;
-  } else if (broadcast.is_away()) {
+  } else if (broadcast.is_away() && broadcast.heard) {
     note_air_change(broadcast).was_away = true;
   }
+  broadcast.answered = false;
   if (broadcast.presenter != 0) {
     --usage_[broadcast.user.id].broadcasts;
     reset(clients_.find(broadcast.presenter)->second);
@@ -472,7 +451,7 @@ void Broadcasts::end_oldest_away(const Moment& at, const std::string& user_id) {
 
 void Broadcasts::supersede(const Moment& at, ClientId by, const std::string& user_id,
                            const std::string& broadcast_id) {
-  const SlabId key = find_on_air(broadcast_id);
+  const SlabId key = find_answered(broadcast_id);
   const Broadcast* broadcast = broadcasts_.find(key);
   if (broadcast == nullptr || broadcast->user.id != user_id) return;
   const ClientId presenter = broadcast->presenter;
@@ -488,7 +467,8 @@ void Broadcasts::take_over(SlabId key, Broadcast& broadcast) {
   if (old == nullptr || !old->is_away() || old->user.id != broadcast.user.id) return;
   ++counters_.broadcasts_replaced;
   broadcast.replaces = old->id;
-  broadcast.started_at = old->started_at;
+  broadcast.heard = old->heard;
+  if (old->heard) broadcast.started_at = old->started_at;
   for (const ClientId id : old->viewers) {
     reset(clients_.find(id)->second);
     notify(id, PresenterBack{broadcast.id});
@@ -573,10 +553,10 @@ SlabId Broadcasts::find_any(const std::string& broadcast_id) const {
   return found == broadcasts_by_id_.end() ? SlabId{} : found->second;
 }
 
-SlabId Broadcasts::find_on_air(const std::string& broadcast_id) const {
+SlabId Broadcasts::find_answered(const std::string& broadcast_id) const {
   const SlabId key = find_any(broadcast_id);
   const Broadcast* broadcast = broadcasts_.find(key);
-  return broadcast != nullptr && broadcast->on_air ? key : SlabId{};
+  return broadcast != nullptr && broadcast->answered ? key : SlabId{};
 }
 
 bool Broadcasts::may_watch(const Broadcast& broadcast, const std::string& user_id) {

@@ -50,6 +50,7 @@ void add_broadcasts(Families& out, const api::Live& live) {
   const std::pair<const char*, uint64_t> events[] = {
       {"broadcast_started", c.broadcasts_started},
       {"broadcast_ended", c.broadcasts_ended},
+      {"broadcast_unheard", c.broadcasts_unheard},
       {"broadcast_lost", c.broadcasts_lost},
       {"broadcast_replaced", c.broadcasts_replaced},
       {"viewer_entered", c.viewers_entered},
