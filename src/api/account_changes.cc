@@ -16,9 +16,9 @@ constexpr size_t kRememberedUsers = 65'536;
 
 }  // namespace
 
-AccountChanges::AccountChanges(SignIn& sign_in, app::Accounts& accounts,
-                               http::asio::thread_pool& database, http::asio::thread_pool& pictures,
-                               SignIn::Clocks clocks, Hooks hooks, const Random::Seed& seed)
+AccountChanges::AccountChanges(SignIn& sign_in, app::Accounts& accounts, http::Pool& database,
+                               http::Pool& pictures, SignIn::Clocks clocks, Hooks hooks,
+                               const Random::Seed& seed)
     : sign_in_(sign_in),
       accounts_(accounts),
       database_(database),

@@ -38,8 +38,8 @@ class AccountChanges {
 
   // `sign_in`, `accounts` and the pools outlive this; `pictures` decodes uploads. `database` as of
   // SignIn.
-  AccountChanges(SignIn& sign_in, app::Accounts& accounts, http::asio::thread_pool& database,
-                 http::asio::thread_pool& pictures, SignIn::Clocks clocks, Hooks hooks,
+  AccountChanges(SignIn& sign_in, app::Accounts& accounts, http::Pool& database,
+                 http::Pool& pictures, SignIn::Clocks clocks, Hooks hooks,
                  const Random::Seed& seed);
 
   http::Task<Expected<Caller>> authenticate(std::string token, Origin origin);
@@ -71,8 +71,8 @@ class AccountChanges {
 
   SignIn& sign_in_;
   app::Accounts& accounts_;
-  http::asio::thread_pool& database_;
-  http::asio::thread_pool& picture_pool_;
+  http::Pool& database_;
+  http::Pool& picture_pool_;
   SignIn::Clocks clocks_;
   Hooks hooks_;
   Random random_;

@@ -260,14 +260,18 @@ void CallEvents::shutdown() {
 
 void CallEvents::pump() {
   // What a delivery leads to is delivered by the loop that is running.
-  if (std::exchange(pumping_, true)) return;
+  if (pumping_) return;
+  // Also after a delivery that throws.
+  struct Pumping {
+    bool& is_on;
+    ~Pumping() { is_on = false; }
+  } pumping{pumping_ = true};
   std::string gone;
   while (parts_.presence.poll_unreachable(gone)) parts_.calls.unreachable(now(), gone);
   app::CallOutput output;
   while (parts_.calls.poll(output)) deliver(output);
   app::PresenceChange change;
   while (parts_.presence.poll_change(change)) deliver(change);
-  pumping_ = false;
   arm_timer();
 }
 

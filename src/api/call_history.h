@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/thread_pool.hpp>
-
 #include "app/call_store.h"
 #include "app/presence.h"
 #include "app/rate_limiter.h"
@@ -27,8 +25,8 @@ struct PeopleQuery {
 class CallHistory {
  public:
   // All outlive this. `database`: the only thread that uses `store`.
-  CallHistory(app::CallStore& store, const app::Presence& presence,
-              http::asio::thread_pool& database, const Random::Seed& seed)
+  CallHistory(app::CallStore& store, const app::Presence& presence, http::Pool& database,
+              const Random::Seed& seed)
       : store_(store),
         presence_(presence),
         database_(database),
@@ -59,7 +57,7 @@ class CallHistory {
  private:
   app::CallStore& store_;
   const app::Presence& presence_;
-  http::asio::thread_pool& database_;
+  http::Pool& database_;
   app::RateLimiter searches_;
 };
 

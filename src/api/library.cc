@@ -27,8 +27,8 @@ struct Library::Removal {
 };
 
 Library::Library(http::asio::io_context& context, app::RecordingStore& store,
-                 app::Recordings& recordings, http::asio::thread_pool& database,
-                 LibraryOptions options, LibraryPorts ports)
+                 app::Recordings& recordings, http::Pool& database, LibraryOptions options,
+                 LibraryPorts ports)
     : context_(context),
       store_(store),
       library_(store),

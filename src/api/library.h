@@ -9,14 +9,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include <boost/asio/thread_pool.hpp>
-
 #include "api/audit_log.h"
 #include "app/broadcasts.h"
 #include "app/call.h"
 #include "app/media_link.h"
 #include "app/recording_library.h"
 #include "app/recordings.h"
+#include "http/pool.h"
 #include "http/task.h"
 
 namespace loopcast::api {
@@ -58,7 +57,7 @@ class Library {
 
   // All outlive this. `database`: a pool of one thread, the only one that uses `store`.
   Library(http::asio::io_context& context, app::RecordingStore& store, app::Recordings& recordings,
-          http::asio::thread_pool& database, LibraryOptions options, LibraryPorts ports);
+          http::Pool& database, LibraryOptions options, LibraryPorts ports);
 
   // Before anything else, on the calling thread: reads the key of links and goes on with what an
   // earlier run left. `fresh`: the key if there is none yet; from the operating system.
@@ -129,7 +128,7 @@ class Library {
   app::RecordingStore& store_;
   app::RecordingLibrary library_;
   app::Recordings& recordings_;
-  http::asio::thread_pool& database_;
+  http::Pool& database_;
   LibraryOptions options_;
   LibraryPorts ports_;
   app::LinkKey key_{};

@@ -188,7 +188,7 @@ class LibraryTest : public testing::Test {
   Instant now_ = Instant::from_us(1'000'000);
   LibraryOptions options_;
   http::asio::io_context context_;
-  http::asio::thread_pool database_{1};
+  http::Pool database_{1};
   std::unique_ptr<store::SqliteStore> sqlite_;
   std::unique_ptr<StubbornStore> store_;
   FakeRecorder recorder_;

@@ -82,7 +82,11 @@ void Live::shutdown() {
 void Live::pump() {
   // A sink may call back in here; what that leads to is delivered by the loop that is running.
   if (pumping_) return;
-  pumping_ = true;
+  // Also after a sink that throws: what it was told is lost, and the rest goes on with the next.
+  struct Pumping {
+    bool& is_on;
+    ~Pumping() { is_on = false; }
+  } pumping{pumping_ = true};
   app::Notice notice;
   app::AirChange change;
   for (bool more = true; more;) {
@@ -100,7 +104,6 @@ void Live::pump() {
       sink(notice);
     }
   }
-  pumping_ = false;
   arm_timer();
 }
 

@@ -1,5 +1,7 @@
 #include "api/live.h"
 
+#include <stdexcept>
+
 #include <gtest/gtest.h>
 
 namespace loopcast::api {
@@ -12,6 +14,21 @@ struct NoMedia final : app::MediaControl {
   void restart_ice(app::MediaId, std::string) override {}
   void stop(app::MediaId) override {}
 };
+
+TEST(Live, ASinkThatThrowsCostsItsOwnNoticeOnly) {
+  NoMedia media;
+  app::Broadcasts broadcasts(media, {}, Random::Seed{1});
+  http::asio::io_context context;
+  Live live(
+      context, broadcasts, [] { return app::Moment{}; }, Random::Seed{2});
+  const app::ClientId bad =
+      live.add([](app::Notice&) { throw std::runtime_error("out of order"); });
+  int told = 0;
+  const app::ClientId good = live.add([&](app::Notice&) { ++told; });
+  EXPECT_THROW(live.watch(bad, {}, "unknown", {}), std::runtime_error);
+  live.watch(good, {}, "unknown", {});
+  EXPECT_EQ(told, 1);
+}
 
 // How many there are at once is limited elsewhere; this is how often.
 TEST(Live, GoingLiveHasARateForEachUser) {

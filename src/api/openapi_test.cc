@@ -51,7 +51,7 @@ TEST(OpenApi, DescribesEveryRoute) {
   for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(file + part);
   const app::Argon2 hasher;
   app::Accounts accounts(**store, hasher, random.fork());
-  http::asio::thread_pool database(1), hashing(1), pictures(1);
+  http::Pool database(1), hashing(1), pictures(1);
   const SignIn::Clocks clocks{[] { return Instant(); }, [] { return WallTime(); }};
   AuditLog audit([](const std::string&) { return true; },
                  {[] { return Instant(); }, [] { return WallTime(); }}, random.fork());

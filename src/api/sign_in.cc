@@ -30,9 +30,9 @@ class SignIn::HashingPlace {
   bool taken_;
 };
 
-SignIn::SignIn(app::Accounts& accounts, const app::PasswordHasher& hasher,
-               http::asio::thread_pool& database, http::asio::thread_pool& hashing, Clocks clocks,
-               const app::LoginLimiter::Limits& limits, AuditLog& audit, const Random::Seed& seed)
+SignIn::SignIn(app::Accounts& accounts, const app::PasswordHasher& hasher, http::Pool& database,
+               http::Pool& hashing, Clocks clocks, const app::LoginLimiter::Limits& limits,
+               AuditLog& audit, const Random::Seed& seed)
     : accounts_(accounts),
       hasher_(hasher),
       database_(database),

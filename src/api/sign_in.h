@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include <boost/asio/thread_pool.hpp>
-
 #include "api/audit_log.h"
 #include "api/ended_sessions.h"
 #include "app/accounts.h"
@@ -31,9 +29,9 @@ class SignIn {
   };
 
   // All outlive this. `database`: a pool of one thread, the only one that uses `accounts`.
-  SignIn(app::Accounts& accounts, const app::PasswordHasher& hasher,
-         http::asio::thread_pool& database, http::asio::thread_pool& hashing, Clocks clocks,
-         const app::LoginLimiter::Limits& limits, AuditLog& audit, const Random::Seed& seed);
+  SignIn(app::Accounts& accounts, const app::PasswordHasher& hasher, http::Pool& database,
+         http::Pool& hashing, Clocks clocks, const app::LoginLimiter::Limits& limits,
+         AuditLog& audit, const Random::Seed& seed);
 
   // Told of sessions that end because their user has too many.
   void on_sessions_ended(std::function<void(const EndedSessions&)> hook) {
@@ -80,8 +78,8 @@ class SignIn {
 
   app::Accounts& accounts_;
   const app::PasswordHasher& hasher_;
-  http::asio::thread_pool& database_;
-  http::asio::thread_pool& hashing_pool_;
+  http::Pool& database_;
+  http::Pool& hashing_pool_;
   Clocks clocks_;
   Random random_;
   app::LoginLimiter limiter_;

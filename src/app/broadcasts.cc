@@ -49,7 +49,7 @@ void Broadcasts::watch(ClientId id, const PublicUser& user, const std::string& b
   const SlabId key = find_any(broadcast_id);
   Broadcast* const broadcast = broadcasts_.find(key);
   const bool there =
-      broadcast != nullptr && (broadcast->on_air || (broadcast->is_away() && options.follows));
+      broadcast != nullptr && (broadcast->answered || (broadcast->is_away() && options.follows));
   // One answer for both, so that nobody learns of a call that is not theirs.
   if (!there || !may_watch(*broadcast, user.id)) {
     ++counters_.presenter_not_found;
@@ -160,6 +160,7 @@ void Broadcasts::shutdown(const Moment& at) {
     if (presenter != 0) notify(presenter, Closed{make_error(Code::kServerStopping)});
   }
   away_until_.clear();
+  heard_until_.clear();
   tell_at_.clear();
 }
 
@@ -168,6 +169,18 @@ void Broadcasts::handle_timeout(const Moment& at) {
     const SlabId key = away_until_.front().second;
     away_until_.pop_front();
     if (broadcasts_.find(key) != nullptr) end_broadcast(at, key, Ending::kStopped);
+  }
+  while (!heard_until_.empty()) {
+    const auto [until, key] = heard_until_.front();
+    const Broadcast* const broadcast = broadcasts_.find(key);
+    const bool unheard = broadcast != nullptr && broadcast->answered && !broadcast->heard;
+    if (unheard && until > at.now) break;
+    heard_until_.pop_front();
+    if (!unheard) continue;
+    ++counters_.broadcasts_unheard;
+    const ClientId presenter = broadcast->presenter;
+    end_broadcast(at, key, Ending::kStopped);
+    notify(presenter, Closed{make_error(Code::kMediaLost)});
   }
   while (!tell_at_.empty() && tell_at_.front().first <= at.now) {
     const SlabId key = tell_at_.front().second;
@@ -182,8 +195,10 @@ void Broadcasts::handle_timeout(const Moment& at) {
 }
 
 Instant Broadcasts::next_timeout() const {
-  return std::min(away_until_.empty() ? Instant::never() : away_until_.front().first,
-                  tell_at_.empty() ? Instant::never() : tell_at_.front().first);
+  const auto first = [](const auto& queue) {
+    return queue.empty() ? Instant::never() : queue.front().first;
+  };
+  return std::min({first(away_until_), first(heard_until_), first(tell_at_)});
 }
 
 bool Broadcasts::poll_notice(Notice& notice) {
@@ -224,17 +239,15 @@ void Broadcasts::on(const Moment& at, MediaAnswered& event, ClientId id, Client&
   client.answered = true;
   Broadcast& broadcast = *broadcasts_.find(client.broadcast);
   if (client.role == Role::kPresenter) {
-    broadcast.on_air = true;
+    broadcast.answered = true;
     broadcast.started_at = at.wall;
-    if (!broadcast.visible_to) listed_.push_back(client.broadcast);
-    ++on_air_;
-    ++counters_.broadcasts_started;
     take_over(client.broadcast, broadcast);
     notify(id, Answer{std::move(event.sdp), broadcast.id, true,
                       broadcast.visible_to ? std::string() : broadcast.replaces});
-    AirChange& change = note_air_change(broadcast);
-    change.on_air = true;
-    change.replaces = broadcast.replaces;
+    if (broadcast.heard || broadcast.visible_to)
+      go_on_air(client.broadcast, broadcast);
+    else
+      heard_until_.emplace_back(at.now + kHeardWithin, client.broadcast);
     return;
   }
   client.in_circle = broadcast.circle.size() < kNoticeAudience;
@@ -289,6 +302,10 @@ void Broadcasts::on(const Moment& at, MediaHeard&, ClientId, Client& client) {
   if (client.role != Role::kPresenter) return;
   Broadcast& broadcast = *broadcasts_.find(client.broadcast);
   broadcast.silent_since.reset();
+  if (broadcast.answered && !std::exchange(broadcast.heard, true) && !broadcast.on_air) {
+    broadcast.started_at = at.wall;
+    go_on_air(client.broadcast, broadcast);
+  }
   note_sending(at, client.broadcast, {broadcast.sending.sound, broadcast.sending.picture, true});
 }
 
@@ -357,6 +374,16 @@ void Broadcasts::end(const Moment& at, ClientId id, Client& client, Ending how) 
   }
 }
 
+void Broadcasts::go_on_air(SlabId key, Broadcast& broadcast) {
+  broadcast.on_air = true;
+  if (!broadcast.visible_to) listed_.push_back(key);
+  ++on_air_;
+  ++counters_.broadcasts_started;
+  AirChange& change = note_air_change(broadcast);
+  change.on_air = true;
+  change.replaces = broadcast.replaces;
+}
+
 void Broadcasts::tell_sending(Broadcast& broadcast) {
   broadcast.told_sending = broadcast.sending;
   for (const ClientId id : broadcast.viewers) {
@@ -369,7 +396,7 @@ void Broadcasts::end_broadcast(const Moment& at, SlabId key, Ending how) {
   Broadcast& broadcast = *broadcasts_.find(key);
   const bool may_return =
       how == Ending::kReplaced || (how == Ending::kLost && broadcast.comes_back);
-  const bool waits = may_return && broadcast.on_air && !broadcast.visible_to && !stopping_;
+  const bool waits = may_return && broadcast.answered && !broadcast.visible_to && !stopping_;
   std::vector<ClientId> waiting;
   for (const ClientId id : broadcast.viewers) {
     Client& viewer = clients_.find(id)->second;
@@ -393,9 +420,10 @@ void Broadcasts::end_broadcast(const Moment& at, SlabId key, Ending how) {
     std::erase(listed_, key);
     note_air_change(broadcast).lost = may_return;
     broadcast.on_air = false;
-  } else if (broadcast.is_away()) {
+  } else if (broadcast.is_away() && broadcast.heard) {
     note_air_change(broadcast).was_away = true;
   }
+  broadcast.answered = false;
   if (broadcast.presenter != 0) {
     --usage_[broadcast.user.id].broadcasts;
     reset(clients_.find(broadcast.presenter)->second);
@@ -427,7 +455,7 @@ void Broadcasts::end_oldest_away(const Moment& at, const std::string& user_id) {
 
 void Broadcasts::supersede(const Moment& at, ClientId by, const std::string& user_id,
                            const std::string& broadcast_id) {
-  const SlabId key = find_on_air(broadcast_id);
+  const SlabId key = find_answered(broadcast_id);
   const Broadcast* broadcast = broadcasts_.find(key);
   if (broadcast == nullptr || broadcast->user.id != user_id) return;
   const ClientId presenter = broadcast->presenter;
@@ -443,7 +471,8 @@ void Broadcasts::take_over(SlabId key, Broadcast& broadcast) {
   if (old == nullptr || !old->is_away() || old->user.id != broadcast.user.id) return;
   ++counters_.broadcasts_replaced;
   broadcast.replaces = old->id;
-  broadcast.started_at = old->started_at;
+  broadcast.heard = old->heard;
+  if (old->heard) broadcast.started_at = old->started_at;
   for (const ClientId id : old->viewers) {
     reset(clients_.find(id)->second);
     notify(id, PresenterBack{broadcast.id});

@@ -5,6 +5,10 @@
 // It does one thing at a time. The caller makes up its number, never uses it again, and calls
 // client_gone() for each in the end.
 //
+// A broadcast is there from its answer on: for its presenter, and for viewers who name its id. It
+// goes on the air, where others find it, with the first packet of its media; a call, and what goes
+// on where another broadcast was on the air, with the answer. One of which nothing comes ends.
+//
 // A public broadcast whose presenter is lost leaves the air and is *away* for kReconnectTime: its
 // viewers wait, and follow to the broadcast that says that it replaces it. The id of what was
 // replaced, and all ids before, lead to the new broadcast from then on.
@@ -50,6 +54,9 @@ inline constexpr size_t kMaxInvited = 16;
 // Ids that lead to a broadcast beside its own. The first is kept, since it is the one that was
 // shared; of the others the oldest goes.
 inline constexpr size_t kMaxFormerIds = 64;
+// How long a public broadcast is there without any media. What cannot connect ends by itself, which
+// takes 50 s at most.
+inline constexpr Duration kHeardWithin = Duration::seconds(60);
 
 struct BroadcastLimits {
   size_t broadcasts_per_user = 4;
@@ -112,7 +119,7 @@ struct BroadcastPage {
 
 // Notices. After Closed, PresenterGone, PresenterBack and a Failed that refused present() or
 // watch() the client is free to ask again.
-struct Answer {  // to an offer; for a presenter the broadcast is on air from here
+struct Answer {  // to an offer; for a presenter the broadcast is there from here
   std::string sdp;
   std::string broadcast_id;
   bool presenter = false;     // to who presents it
@@ -188,6 +195,7 @@ class Broadcasts {
   struct Counters {
     uint64_t broadcasts_started = 0;
     uint64_t broadcasts_ended = 0;
+    uint64_t broadcasts_unheard = 0;   // of which nothing ever came
     uint64_t broadcasts_lost = 0;      // of those that ended: their presenters were waited for
     uint64_t broadcasts_replaced = 0;  // ... and came back
     uint64_t viewers_entered = 0;
@@ -213,7 +221,7 @@ class Broadcasts {
   // media core.
   void present(const Moment& at, ClientId client, const PublicUser& user, PresentOptions options);
   // → Answer, Failed (as above and broadcast_full), PresenterAway, or PresenterGone: no such
-  // broadcast, not on air yet, or not for this user.
+  // broadcast, not answered yet, or not for this user.
   void watch(ClientId client, const PublicUser& user, const std::string& broadcast_id,
              WatchOptions options);
   // What the user's next broadcast by WHIP replaces (PresentOptions): of those by WHIP that are
@@ -253,7 +261,7 @@ class Broadcasts {
   bool poll_notice(Notice& notice);
   bool poll_air_change(AirChange& change);
 
-  // On air, by any of its ids; not_found otherwise. Asks no permission: see may_watch.
+  // One that is there, by any of its ids; not_found otherwise. Asks no permission: see may_watch.
   Expected<BroadcastInfo> find(const std::string& broadcast_id) const;
   bool may_watch(const std::string& broadcast_id, const std::string& user_id) const;
   // Public ones on air, newest first. `page` from 0.
@@ -293,6 +301,8 @@ class Broadcasts {
     ClientId presenter = 0;               // 0: away
     PublicUser user;
     MediaId media = 0;
+    bool answered = false;
+    bool heard = false;  // it, or what it has taken over, has sent something
     bool on_air = false;
     bool record = true;
     WallTime started_at;
@@ -332,12 +342,13 @@ class Broadcasts {
   void give_media(ClientId id, Client& client);
   void pass_kept_candidates(Client& client);
   void end(const Moment& at, ClientId id, Client& client, Ending how);
+  void go_on_air(SlabId key, Broadcast& broadcast);
   void note_sending(const Moment& at, SlabId key, Sending what);
   void tell_sending(Broadcast& broadcast);
   // Removes it, or has it wait for its presenter.
   void end_broadcast(const Moment& at, SlabId key, Ending how);
   void end_oldest_away(const Moment& at, const std::string& user_id);
-  // Another connection of the user, `by`, is about to present it. No effect on what is not on air.
+  // Another connection of the user, `by`, is about to present it. No effect on what is not there.
   void supersede(const Moment& at, ClientId by, const std::string& user_id,
                  const std::string& broadcast_id);
   // Viewers and ids of what this broadcast replaces are its own from now on.
@@ -353,8 +364,8 @@ class Broadcasts {
                    const What& what);
   // By any of its ids; no id if there is none.
   SlabId find_any(const std::string& broadcast_id) const;
-  // No id if there is none on air.
-  SlabId find_on_air(const std::string& broadcast_id) const;
+  // The same of those that are there.
+  SlabId find_answered(const std::string& broadcast_id) const;
   static bool may_watch(const Broadcast& broadcast, const std::string& user_id);
   std::vector<PublicUser> watching(const Broadcast& broadcast) const;
   BroadcastInfo describe(const Broadcast& broadcast) const;
@@ -378,6 +389,8 @@ class Broadcasts {
   std::vector<SlabId> listed_;                                // oldest first
   // When broadcasts cease to be away, in this order; some have ceased before.
   std::deque<std::pair<Instant, SlabId>> away_until_;
+  // Until when broadcasts have to be heard, in this order; some have been.
+  std::deque<std::pair<Instant, SlabId>> heard_until_;
   // When viewers may be told again of what is sent, in this order.
   std::deque<std::pair<Instant, SlabId>> tell_at_;
   std::unordered_map<ClientId, Client> clients_;

@@ -81,6 +81,7 @@ class BroadcastsAwayTest : public testing::Test {
     OnAir result;
     result.media = media.last();
     broadcasts.handle(when, MediaAnswered{result.media, "sdp"});
+    if (heard) broadcasts.handle(when, MediaHeard{result.media});
     std::deque<Notice> others;
     Notice notice;
     while (broadcasts.poll_notice(notice)) {
@@ -109,7 +110,40 @@ class BroadcastsAwayTest : public testing::Test {
   FakeMedia media;
   Broadcasts broadcasts{media, {4, 64, 1000, 2000}, Random::Seed{3}};
   std::vector<ClientId> came_back;  // in the answers
+  bool heard = true;                // who is answered sends at once
 };
+
+TEST_F(BroadcastsAwayTest, WhatGoesOnWhereAnotherWasOnAirIsOnAirWithTheAnswer) {
+  const OnAir first = present(1, page());
+  broadcasts.client_gone(at(1), 1);
+  changes();
+  heard = false;
+  const OnAir second = present(2, page(first.id), at(2));
+  EXPECT_THAT(changes(), ElementsAre("+" + second.id + " for " + first.id));
+  EXPECT_EQ(broadcasts.list(0, 10).total, 1u);
+  broadcasts.handle(at(3), MediaHeard{second.media});
+  EXPECT_THAT(changes(), IsEmpty());
+}
+
+TEST_F(BroadcastsAwayTest, ViewersFollowThoughNothingHasBeenHeardYetAndNobodyElseIsTold) {
+  heard = false;
+  const OnAir first = present(1, page());
+  enter(5, first.id);
+  notices();
+  const OnAir second = present(2, page(first.id), at(4));  // the first may not even be lost
+  EXPECT_EQ(second.replaces, first.id);
+  EXPECT_THAT(came_back, ElementsAre(5));
+  EXPECT_THAT(changes(), IsEmpty());
+  broadcasts.handle(at(5), MediaHeard{second.media});
+  EXPECT_THAT(changes(), ElementsAre("+" + second.id + " for " + first.id));
+  EXPECT_EQ(broadcasts.find(first.id)->started_at, at(5).wall);
+  // One that nobody ever heard is waited for as well, and its end is none for others.
+  const OnAir third = present(3, page(), at(6));
+  broadcasts.client_gone(at(7), 3);
+  broadcasts.handle_timeout(at(7 + 31));
+  EXPECT_THAT(changes(), IsEmpty());
+  EXPECT_FALSE(broadcasts.find(third.id));
+}
 
 TEST_F(BroadcastsAwayTest, ViewersWaitAndFollowToWhatReplacesTheBroadcast) {
   const OnAir first = present(1, page());
@@ -410,7 +444,11 @@ TEST_F(BroadcastsAwayTest, ViewersAreToldWhatIsSentButNotEachTimeOfManyThatFollo
 
 // The signs that a presenter who leaves gives, in every order and with any of them missing: where
 // "stop" is among them the broadcast has ended, once and for good, and otherwise it waits.
-TEST(BroadcastsSigns, MeanTheSameInEveryOrder) {
+class BroadcastsSigns : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(HeardOrNot, BroadcastsSigns, testing::Bool());
+
+TEST_P(BroadcastsSigns, MeanTheSameInEveryOrder) {
+  const bool heard = GetParam();
   enum Sign : int { kStop, kMedia, kSocket, kNamedStop, kSilent, kSigns };
   for (int present = 1; present < 1 << kSigns; ++present) {
     std::vector<int> signs;
@@ -424,6 +462,7 @@ TEST(BroadcastsSigns, MeanTheSameInEveryOrder) {
       options.comes_back = true;
       broadcasts.present(at(0), 1, test_user("anna"), options);
       broadcasts.handle(at(0), MediaAnswered{1, "sdp"});
+      if (heard) broadcasts.handle(at(0), MediaHeard{1});
       Notice notice;
       ASSERT_TRUE(broadcasts.poll_notice(notice));
       const std::string id = std::get<Answer>(notice.what).broadcast_id;
@@ -464,10 +503,11 @@ TEST(BroadcastsSigns, MeanTheSameInEveryOrder) {
       }
       EXPECT_EQ(broadcasts.away(), lost && !stopped ? 1u : 0u);
       EXPECT_EQ(gone, stopped ? 1 : 0);
-      EXPECT_EQ(over, stopped ? 1 : 0);
-      EXPECT_EQ(off, lost || stopped ? 1 : 0);
+      // Nobody else was told of what was never heard.
+      EXPECT_EQ(over, heard && stopped ? 1 : 0);
+      EXPECT_EQ(off, heard && (lost || stopped) ? 1 : 0);
       EXPECT_LE(away, 1);
-      broadcasts.handle_timeout(at(60));
+      broadcasts.handle_timeout(at(59));  // before what is not heard ends by itself
       while (broadcasts.poll_notice(notice))
         gone += std::holds_alternative<PresenterGone>(notice.what);
       EXPECT_EQ(gone, lost || stopped ? 1 : 0);

@@ -57,7 +57,7 @@ class World {
   void step() {
     const ClientId client = some_client();
     Seat& seat = seats_[client];
-    switch (random_.below(17)) {
+    switch (random_.below(18)) {
       case 0: {
         PresentOptions options{"offer", true, {}, {}, random_.below(2) == 0};
         options.comes_back = random_.below(3) > 0;
@@ -111,6 +111,9 @@ class World {
       case 10:
         broadcasts_.handle(at_, MediaSilent{some_media()});
         if (random_.below(2) == 0) broadcasts_.handle(at_, MediaHeard{some_media()});
+        break;
+      case 14:
+        broadcasts_.handle(at_, MediaHeard{last_media()});
         break;
       case 11:
         if (random_.below(2) == 0)

@@ -26,13 +26,13 @@ bool Broadcasts::silence_unknown(const std::string& user_id) const {
 }
 
 Expected<BroadcastInfo> Broadcasts::find(const std::string& broadcast_id) const {
-  const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
+  const Broadcast* broadcast = broadcasts_.find(find_answered(broadcast_id));
   if (broadcast == nullptr) return make_error(Code::kNotFound);
   return describe(*broadcast);
 }
 
 bool Broadcasts::may_watch(const std::string& broadcast_id, const std::string& user_id) const {
-  const Broadcast* broadcast = broadcasts_.find(find_on_air(broadcast_id));
+  const Broadcast* broadcast = broadcasts_.find(find_answered(broadcast_id));
   return broadcast != nullptr && may_watch(*broadcast, user_id);
 }
 
@@ -58,10 +58,10 @@ SlabId Broadcasts::find_any(const std::string& broadcast_id) const {
   return found == broadcasts_by_id_.end() ? SlabId{} : found->second;
 }
 
-SlabId Broadcasts::find_on_air(const std::string& broadcast_id) const {
+SlabId Broadcasts::find_answered(const std::string& broadcast_id) const {
   const SlabId key = find_any(broadcast_id);
   const Broadcast* broadcast = broadcasts_.find(key);
-  return broadcast != nullptr && broadcast->on_air ? key : SlabId{};
+  return broadcast != nullptr && broadcast->answered ? key : SlabId{};
 }
 
 bool Broadcasts::may_watch(const Broadcast& broadcast, const std::string& user_id) {

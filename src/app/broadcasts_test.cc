@@ -44,6 +44,7 @@ class BroadcastsTest : public testing::Test {
     broadcasts.present(kNow, client, test_user(user),
                        {"offer", true, std::move(visible_to), {}, whip});
     broadcasts.handle(kNow, MediaAnswered{media.last(), "sdp"});
+    broadcasts.handle(kNow, MediaHeard{media.last()});
     std::string id;
     Notice notice;
     while (broadcasts.poll_notice(notice))
@@ -62,7 +63,7 @@ class BroadcastsTest : public testing::Test {
   Broadcasts broadcasts{media, limits, Random::Seed{3}};
 };
 
-TEST_F(BroadcastsTest, IsOnAirFromTheAnswer) {
+TEST_F(BroadcastsTest, IsThereFromTheAnswerAndOnAirFromTheFirstPacket) {
   broadcasts.present(kNow, kPresenter, test_user("anna"), {"the offer", false, {}});
   ASSERT_EQ(media.sessions.size(), 1u);
   EXPECT_EQ(media.sessions[1].offer, "the offer");
@@ -83,6 +84,59 @@ TEST_F(BroadcastsTest, IsOnAirFromTheAnswer) {
   EXPECT_EQ(info->started_at, kNow.wall);
   EXPECT_FALSE(info->record);
   EXPECT_TRUE(info->listed);
+
+  // Whoever has its id may come before the first packet.
+  enter(2, "ben", info->id);
+  EXPECT_THAT(notices(), ElementsAre("2:answer sdp", "1:+ben"));
+  AirChange change;
+  EXPECT_FALSE(broadcasts.poll_air_change(change));
+  EXPECT_EQ(broadcasts.list(0, 10).total, 0u);
+  EXPECT_EQ(broadcasts.on_air(), 0u);
+  const Moment later{kNow.now + Duration::seconds(9), {kNow.wall.us + 9'000'000}};
+  broadcasts.handle(later, MediaHeard{1});
+  broadcasts.handle(later, MediaSilent{1});
+  broadcasts.handle(later, MediaHeard{1});
+  ASSERT_TRUE(broadcasts.poll_air_change(change));
+  EXPECT_TRUE(change.on_air);
+  EXPECT_EQ(change.broadcast_id, info->id);
+  EXPECT_FALSE(broadcasts.poll_air_change(change)) << "once";
+  ASSERT_EQ(broadcasts.list(0, 10).total, 1u);
+  EXPECT_EQ(broadcasts.find(info->id)->started_at, later.wall);
+  broadcasts.handle_timeout({kNow.now + kHeardWithin, later.wall});
+  EXPECT_THAT(notices(), IsEmpty());
+  EXPECT_EQ(broadcasts.on_air(), 1u);
+}
+
+TEST_F(BroadcastsTest, EndsIfNothingIsHeardOfIt) {
+  broadcasts.present(kNow, kPresenter, test_user("anna"), {"offer"});
+  broadcasts.handle(kNow, MediaAnswered{1, "sdp"});
+  Notice notice;
+  ASSERT_TRUE(broadcasts.poll_notice(notice));
+  const std::string id = std::get<Answer>(notice.what).broadcast_id;
+  enter(2, "ben", id);
+  notices();
+  ASSERT_EQ(broadcasts.next_timeout(), kNow.now + kHeardWithin);
+  broadcasts.handle_timeout({kNow.now + kHeardWithin, kNow.wall});
+  EXPECT_THAT(notices(), ElementsAre("2:gone", "1:closed media_lost"));
+  AirChange change;
+  EXPECT_FALSE(broadcasts.poll_air_change(change)) << "nobody had been told of it";
+  EXPECT_EQ(broadcasts.counters().broadcasts_unheard, 1u);
+  EXPECT_EQ(broadcasts.counters().broadcasts_started, 0u);
+  broadcasts.client_gone(kNow, kPresenter);
+  broadcasts.client_gone(kNow, 2);
+  EXPECT_TRUE(broadcasts.empty());
+}
+
+TEST_F(BroadcastsTest, ACallIsOnAirFromTheAnswerAndNeedSendNothing) {
+  broadcasts.present(kNow, kPresenter, test_user("anna"),
+                     {"offer", false, std::vector<std::string>{"id-ben"}});
+  broadcasts.handle(kNow, MediaAnswered{1, "sdp"});
+  AirChange change;
+  ASSERT_TRUE(broadcasts.poll_air_change(change));
+  EXPECT_TRUE(change.on_air);
+  EXPECT_TRUE(broadcasts.next_timeout().is_never());
+  broadcasts.handle(kNow, MediaHeard{1});
+  EXPECT_FALSE(broadcasts.poll_air_change(change));
 }
 
 TEST_F(BroadcastsTest, TellsPresenterAndOtherViewersOfEachEntryAndLeave) {
@@ -147,6 +201,7 @@ TEST_F(BroadcastsTest, AGoodbyeIsAStopOfWhoDoesNotComeBackAndALossOfOthers) {
     options.comes_back = !stops;
     broadcasts.present(kNow, 1, test_user("anna"), options);
     broadcasts.handle(kNow, MediaAnswered{media.last(), "sdp"});
+    broadcasts.handle(kNow, MediaHeard{media.last()});
     AirChange change;
     while (broadcasts.poll_air_change(change)) {
     }

@@ -9,13 +9,12 @@
 #include <unordered_set>
 #include <vector>
 
-#include <boost/asio/thread_pool.hpp>
-
 #include "base/address.h"
 #include "base/ip_prefix.h"
 #include "base/time.h"
 #include "http/engineio_server.h"
 #include "http/message.h"
+#include "http/pool.h"
 #include "http/server.h"
 #include "http/signal.h"
 #include "http/strangers.h"
@@ -40,7 +39,7 @@ struct ServerContext {
   HttpCounters& counters;
   std::vector<std::shared_ptr<EngineServer>> engines;
   // Reads files: a slow disk must not stop everything else.
-  asio::thread_pool file_readers;
+  Pool file_readers;
   std::shared_ptr<Strangers> strangers;
   std::unordered_set<Connection*> connections;
   size_t users = 0;  // of `connections`, those of clients that have signed in

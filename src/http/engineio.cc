@@ -196,9 +196,9 @@ Expected<std::shared_ptr<EngineSocketImpl>, Response> EngineServer::open(const R
                                 {"pingTimeout", options_.ping_timeout.count()},
                                 {"maxPayload", options_.max_payload}};
   EnginePacket packet{EngineType::kOpen, json::serialize(parameters)};
-  auto socket = std::make_shared<EngineSocketImpl>(context_.get_executor(), weak_from_this(), id,
-                                                   std::move(handshake), config, options_.frame_gap,
-                                                   std::move(packet));
+  auto socket =
+      std::make_shared<EngineSocketImpl>(context_.get_executor(), weak_from_this(), id,
+                                         std::move(handshake), config, options_, std::move(packet));
   if (options_.sign_in && !socket->be_stranger(strangers_)) {
     ++counters_.engine_strangers_refused;
     Response response = Response::problem(503, "server_full", "There is no room for more clients");

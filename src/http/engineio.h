@@ -43,6 +43,8 @@ struct EngineOptions {
   std::function<std::optional<Duration>(const IpAddress&)> handshake_limit;
   // From the probe to the upgrade packet.
   std::chrono::milliseconds upgrade_timeout{10'000};
+  // For the closing handshake of a WebSocket, which Beast gives 10 s.
+  std::chrono::milliseconds closing_time{12'000};
   // Kept before each frame to a WebSocket. Clients need none; the official suites do, since they
   // listen for one message at a time and lose the second of two that arrive together.
   std::chrono::milliseconds frame_gap{0};

@@ -17,20 +17,19 @@ namespace {
 // text besides its characters.
 constexpr size_t kSessionCost = 6 * 1024;
 constexpr size_t kTextCost = 48;
-// For the closing handshake of a WebSocket, which Beast gives 10 s.
-constexpr std::chrono::seconds kClosingTime{12};
 
 }  // namespace
 
 EngineSocketImpl::EngineSocketImpl(Executor executor, std::weak_ptr<EngineServer> server,
                                    std::string id, std::shared_ptr<const Handshake> handshake,
                                    const EngineSession::Config& config,
-                                   std::chrono::milliseconds frame_gap, EnginePacket open_packet)
+                                   const EngineOptions& options, EnginePacket open_packet)
     : server_(std::move(server)),
       id_(std::move(id)),
       handshake_(std::move(handshake)),
       session_(monotonic_now(), config, std::move(open_packet)),
-      frame_gap_(frame_gap),
+      frame_gap_(options.frame_gap),
+      closing_time_(options.closing_time),
       executor_(executor),
       timer_(executor),
       poll_signal_(executor),
@@ -164,7 +163,7 @@ void EngineSocketImpl::update() {
 
 // The closing handshake has a time limit of its own, but see LayerWebSocket::abort().
 void EngineSocketImpl::abort_later() {
-  timer_.expires_after(kClosingTime);
+  timer_.expires_after(closing_time_);
   timer_.async_wait([self = weak_from_this()](error_code error) {
     const auto socket = self.lock();
     if (!error && socket && socket->websocket_) socket->websocket_->abort();

@@ -22,7 +22,7 @@ class EngineSocketImpl final : public EngineSocket,
   // `frame_gap`: EngineOptions::frame_gap.
   EngineSocketImpl(Executor executor, std::weak_ptr<EngineServer> server, std::string id,
                    std::shared_ptr<const Handshake> handshake, const EngineSession::Config& config,
-                   std::chrono::milliseconds frame_gap, EnginePacket open_packet);
+                   const EngineOptions& options, EnginePacket open_packet);
 
   const std::string& id() const override { return id_; }
   const std::shared_ptr<const Handshake>& handshake() const override { return handshake_; }
@@ -76,6 +76,7 @@ class EngineSocketImpl final : public EngineSocket,
   std::shared_ptr<const Handshake> handshake_;
   EngineSession session_;
   const std::chrono::milliseconds frame_gap_;
+  const std::chrono::milliseconds closing_time_;
   Executor executor_;
   Timer timer_;
   Instant armed_ = Instant::never();

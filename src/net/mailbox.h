@@ -21,11 +21,14 @@ namespace loopcast::net {
 template <typename T>
 class Mailbox {
  public:
+  // For messages that somebody else bounds: post() refuses none.
+  static constexpr size_t kUnbounded = SIZE_MAX;
+
   // `reader` outlives the mailbox. Several mailboxes may share it.
   Mailbox(size_t capacity, const Waker& reader) : capacity_(capacity), reader_(reader) {}
 
   // From any thread. False when the mailbox is full: `message` is then untouched.
-  bool post(T&& message) {
+  [[nodiscard]] bool post(T&& message) {
     bool first;
     {
       const std::lock_guard lock(mutex_);
@@ -40,7 +43,7 @@ class Mailbox {
     if (first) reader_.wake();
     return true;
   }
-  bool post(const T& message) { return post(T(message)); }
+  [[nodiscard]] bool post(const T& message) { return post(T(message)); }
 
   // By the reader, after Waker::clear() as described above: everything that waits, in the order of
   // its arrival (what `out` held is lost, its memory is used again).

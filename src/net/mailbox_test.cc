@@ -40,7 +40,7 @@ TEST(Mailbox, WakesTheReader) {
   Waker waker;
   Mailbox<int> box(10, waker);
   EXPECT_FALSE(test::readable(waker.fd(), 0));
-  box.post(1);
+  EXPECT_TRUE(box.post(1));
   EXPECT_TRUE(test::readable(waker.fd(), 0));
   waker.clear();
   EXPECT_FALSE(test::readable(waker.fd(), 0));

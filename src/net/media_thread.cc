@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <csignal>
+#include <exception>
 #include <string>
 
 #include <pthread.h>
@@ -110,14 +111,37 @@ void MediaThreadBase::run() {
     if (events_left_) until = std::min(until, before + kEventRetry);
     const auto ready = loop_.wait(before, last ? before : until);
     now_ = net::now();
-    take_turn(ready);
-    if (last) {
-      while (worker_commands()) flush();
-      flush();
-      worker_handovers();
-      worker_events();
-    }
+    survive([&] { take_turn(ready); });
+    if (last)
+      survive([&] {
+        while (worker_commands()) flush();
+        flush();
+        worker_handovers();
+        worker_events();
+      });
     publish();
+  }
+}
+
+// Live goes on after what a turn throws, as for want of memory: ending the process would end every
+// broadcast for the trouble of one. The datagrams, the command or the timer that it came of are
+// lost with the rest of the turn, which the protocols on the wire and the owners of commands live
+// with; whatever waits is looked at again in the next one. Ids of what is gone by then find nothing
+// (Slab), and what a worker hands on it gives up first.
+template <typename Work>
+void MediaThreadBase::survive(Work&& work) {
+  try {
+    work();
+  } catch (const std::exception& e) {
+    ++counters_.failures;
+    batch_.clear();
+    // What had been ready, or had been woken for, is not told of twice.
+    commands_left_ = events_left_ = true;
+    for (size_t i = 0; i < udp_.size(); ++i)
+      if (udp_[i]->rtcp_fd() >= 0) rtcp_at_[i] = now_;
+    if (!report_ || now_ < report_at_) return;
+    report_at_ = now_ + kReportPause;
+    report_(e.what());
   }
 }
 

@@ -62,6 +62,7 @@ struct MediaCounters {
   uint64_t busy_us = 0;  // time that was not spent waiting
   uint64_t commands = 0;
   uint64_t events = 0;
+  uint64_t failures = 0;  // turns that threw
 };
 
 // All but the worker.
@@ -74,6 +75,8 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   // Binds the sockets; before start(). Errors: those of UdpSocket::open and TcpListener::listen,
   // "bad_cpu", "too_many_addresses".
   Status open();
+  // Hears what a turn has thrown, once a second at most, on the thread; set before start().
+  void on_failure(std::function<void(const char* what)> report) { report_ = std::move(report); }
   // Where the sockets are bound to, with the ports that the system chose; after open().
   const std::vector<SocketAddress>& udp_addresses() const { return udp_addresses_; }
   const std::vector<SocketAddress>& tcp_addresses() const { return tcp_addresses_; }
@@ -87,6 +90,7 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
 
  protected:
   static constexpr Duration kEventRetry = Duration::millis(10);
+  static constexpr Duration kReportPause = Duration::seconds(1);
   // Commands have so long in one turn, before media has the next: an offer takes a tenth of it.
   static constexpr Duration kCommandTime = Duration::millis(2);
   // RTCP is left alone for so long after some has come, or until the thread is awake anyway but not
@@ -123,6 +127,8 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
 
   void run();
   void take_turn(std::span<const EventLoop::Ready> ready);
+  template <typename Work>
+  void survive(Work&& work);
   bool hand_on_received();
   void receive(UdpSocket& socket);
   void receive_rtcp(size_t socket);
@@ -148,6 +154,8 @@ class MediaThreadBase : private TransmitSink, private TcpListener::Receiver {
   std::array<Instant, 2> rtcp_at_{Instant::never(), Instant::never()};
   bool events_left_ = false;
   bool commands_left_ = false;
+  std::function<void(const char* what)> report_;
+  Instant report_at_;  // not before
   MediaCounters counters_;
   std::array<std::atomic<uint64_t>, kCounters> published_{};
   std::atomic<bool> stopping_ = false;
@@ -180,7 +188,7 @@ class MediaThread final : public MediaThreadBase {
   void on_handover(std::function<void(Handed&&)> take) { hand_over_ = std::move(take); }
   // What another thread hands over to this one. From any thread. False, and `handed` untouched,
   // when too many wait.
-  bool take_over(Handed&& handed) { return handed_.post(std::move(handed)); }
+  [[nodiscard]] bool take_over(Handed&& handed) { return handed_.post(std::move(handed)); }
   uint64_t handovers_refused() const { return handed_.refused(); }
 
   // After open(), once.
@@ -189,7 +197,7 @@ class MediaThread final : public MediaThreadBase {
     run_thread();
   }
   // From any thread. False, and `command` untouched, when too many wait.
-  bool post(Command&& command) { return commands_.post(std::move(command)); }
+  [[nodiscard]] bool post(Command&& command) { return commands_.post(std::move(command)); }
   uint64_t commands_refused() const { return commands_.refused(); }
 
  private:

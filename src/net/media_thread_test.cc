@@ -1,6 +1,7 @@
 #include "net/media_thread.h"
 
 #include <atomic>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,7 +58,10 @@ class SlowCommand {
 class EchoWorker {
  public:
   void handle_datagrams(Instant, std::span<const Datagram> datagrams, Outlet&) {
-    for (const Datagram& d : datagrams) echoes_.push_back({d.from, std::string(as_text(d.data))});
+    for (const Datagram& d : datagrams) {
+      if (as_text(d.data).ends_with("throw")) throw std::runtime_error("a datagram");
+      echoes_.push_back({d.from, std::string(as_text(d.data))});
+    }
   }
   void flush(Instant, Outlet& out) {
     for (const Command& echo : echoes_) write(echo, out);
@@ -70,6 +74,7 @@ class EchoWorker {
   }
   void route_closed(Instant, const Route& route) { tell("closed " + std::to_string(route.tcp)); }
   void handle(Instant now, Command&& command, Outlet& out) {
+    if (command.text == "throw") throw std::runtime_error("a command");
     if (command.text == "timer")
       timeout_ = now + Duration::millis(3);
     else if (command.text == "tell")
@@ -190,6 +195,44 @@ TEST_F(MediaThreadTest, EchoesOverTcpAndTellsOfTheEnd) {
   EXPECT_EQ(test::read_some(client.get()), framed);
   client.reset();
   EXPECT_EQ(next_event(), "closed 1");
+}
+
+TEST_F(MediaThreadTest, WhatThrowsCostsItsTurnAndNothingElse) {
+  std::vector<std::string> reports;
+  thread.on_failure([&](const char* what) { reports.emplace_back(what); });
+  start();
+  const std::string rtcp = "\x80\xc9 report", rtcp_throw = "\x80\xc9 throw";
+  uint64_t thrown = 0;
+  for (const SocketAddress& address : thread.udp_addresses()) {
+    const Fd client = test::connect(address, SOCK_DGRAM);
+    for (int i = 0; i < 20; ++i) {
+      // Each kind of input throws, and each is served after it.
+      ASSERT_TRUE(test::write_all(client.get(), i % 2 == 0 ? "throw" : rtcp_throw));
+      if (i % 3 == 0) {
+        ASSERT_TRUE(thread.post({{}, "throw"}));
+        ++thrown;
+      }
+      ++thrown;
+      ASSERT_TRUE(thread.post({{}, "timer"}));
+      ASSERT_EQ(next_event(), "timeout") << i;
+      // What came with a datagram that throws is lost with it.
+      const std::string text = i % 2 == 0 ? rtcp : "media";
+      ASSERT_TRUE(test::write_all(client.get(), text));
+      ASSERT_EQ(test::read_some(client.get()), text) << i;
+    }
+  }
+  thread.stop();
+  EXPECT_GE(thread.counters().failures, 1u);
+  EXPECT_LE(thread.counters().failures, thrown);
+  ASSERT_FALSE(reports.empty());
+  EXPECT_LT(reports.size(), 10u);  // once a second
+}
+
+TEST_F(MediaThreadTest, WhatThrowsAtTheEndDoesNotKeepTheThread) {
+  start();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(thread.post({{}, "throw"}));
+  thread.stop();
+  EXPECT_GE(thread.counters().failures, 1u);
 }
 
 TEST_F(MediaThreadTest, KeepsTime) {

@@ -44,6 +44,8 @@ std::string_view counter_name(Counter counter) {
       return "drop_rtp_duplicate";
     case Counter::kDropRtpTooLarge:
       return "drop_rtp_too_large";
+    case Counter::kDropRtpOverRate:
+      return "drop_rtp_over_rate";
     case Counter::kDropRtcpMalformed:
       return "drop_rtcp_malformed";
     case Counter::kRtpReceived:

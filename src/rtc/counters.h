@@ -30,6 +30,7 @@ enum class Counter : uint8_t {
   kDropRtpOffSequence,
   kDropRtpDuplicate,
   kDropRtpTooLarge,  // pictures in packets that are longer than Ethernet's
+  kDropRtpOverRate,  // a presenter sends more than one may
   kDropRtcpMalformed,
   kRtpReceived,
   kRtpRecovered,   // came by retransmission

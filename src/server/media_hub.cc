@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "net/clock.h"
@@ -96,13 +97,18 @@ Status MediaHub::start_worker(unsigned index) {
   sfu::WorkerOptions worker_options;
   worker_options.candidates = slot.candidates;
   worker_options.video_preference = options_.video_codecs;
+  worker_options.max_presenter_bitrate = options_.max_presenter_bitrate;
   worker_options.epoch = WallTime{net::wall_now().us - net::now().us()};
   auto worker = std::make_unique<sfu::Worker>(std::move(worker_options), random_.fork());
   crypto_name_ = worker->srtp_name();
+  slot.thread->on_failure([index](const char* what) {
+    spdlog::error("media worker {}: something could not be done: {}", index, what);
+  });
   // On the thread of worker `index`; the slots are all there by the time that one relays.
   slot.thread->on_handover([this](sfu::PacketBatch&& batch) {
     if (batch.target < workers_.size())
-      workers_[batch.target].thread->take_over(std::move(batch));
+      // What finds no room is counted (handovers_refused()), and viewers ask for it again.
+      (void)workers_[batch.target].thread->take_over(std::move(batch));
     else if (batch.target == kRecorderTarget && recorder_)
       recorder_(std::move(batch));
   });

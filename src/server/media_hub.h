@@ -33,6 +33,7 @@ struct MediaHubOptions {
   std::vector<IpAddress> bind;
   std::vector<IpAddress> announce;
   std::vector<wire::Codec> video_codecs;
+  int64_t max_presenter_bitrate = sfu::WorkerOptions{}.max_presenter_bitrate;
 };
 
 struct WorkerFigures {

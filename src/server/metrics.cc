@@ -50,6 +50,7 @@ void add_broadcasts(Families& out, const api::Live& live) {
   const std::pair<const char*, uint64_t> events[] = {
       {"broadcast_started", c.broadcasts_started},
       {"broadcast_ended", c.broadcasts_ended},
+      {"broadcast_unheard", c.broadcasts_unheard},
       {"broadcast_lost", c.broadcasts_lost},
       {"broadcast_replaced", c.broadcasts_replaced},
       {"viewer_entered", c.viewers_entered},
@@ -196,6 +197,7 @@ void add_media(Families& out, const MediaHub& media) {
         {"udp_drop_too_big", too_big},
         {"udp_drop_other", other},
         {"udp_drop_oversized", oversized},
+        {"turn_failed", n.failures},
         {"tcp_accepted", n.tcp.accepted},
         {"tcp_refused", n.tcp.refused},
         {"tcp_closed_bad", n.tcp.closed_bad},

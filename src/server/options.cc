@@ -39,6 +39,7 @@ struct Raw {
   size_t max_connections = 0;
   size_t max_connections_per_ip = 512;
   size_t max_viewers = 100'000;
+  unsigned max_presenter_bitrate = Options{}.max_presenter_mbits;
   std::string recordings;
   std::string geoip;
   unsigned retention_days = 0;
@@ -128,6 +129,10 @@ void add_options(CLI::App& app, Raw& raw) {
   app.add_option("--max-viewers", raw.max_viewers, "Viewers of one broadcast")
       ->capture_default_str()
       ->check(CLI::Range(size_t{1}, kMaxLimit));
+  app.add_option("--max-presenter-bitrate", raw.max_presenter_bitrate,
+                 "Mbit/s that one presenter may send; what is more is dropped")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 10'000u));
 }
 
 void add_recording_options(CLI::App& app, Raw& raw) {
@@ -259,6 +264,7 @@ Expected<Options> check(const Raw& raw) {
   options.max_connections_per_ip = raw.max_connections_per_ip;
   options.access_log = raw.access_log;
   options.max_viewers = raw.max_viewers;
+  options.max_presenter_mbits = raw.max_presenter_bitrate;
   options.recordings = raw.recordings.empty()
                            ? (std::filesystem::path(raw.data) / "recordings").string()
                            : raw.recordings;

@@ -32,8 +32,9 @@ struct Options {
   size_t max_connections_per_ip = 512;
   std::string access_log;  // file; empty: none
   size_t max_viewers = 100'000;
-  std::string recordings;  // folder; never empty
-  std::string geoip;       // MaxMind database; empty: none
+  unsigned max_presenter_mbits = 32;  // a second
+  std::string recordings;             // folder; never empty
+  std::string geoip;                  // MaxMind database; empty: none
   std::optional<unsigned> retention_days;
   std::optional<uint64_t> retention_bytes;
   bool retention_dry_run = false;

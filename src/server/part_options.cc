@@ -22,6 +22,17 @@ std::vector<IpAddress> announced(const Options& options) {
   return ips;
 }
 
+MediaHubOptions media_options(const Options& options) {
+  MediaHubOptions media;
+  media.workers = options.workers;
+  media.port = options.media_port;
+  media.bind = options.media_bind;
+  media.announce = announced(options);
+  media.video_codecs = options.video_codecs;
+  media.max_presenter_bitrate = int64_t{options.max_presenter_mbits} * 1'000'000;
+  return media;
+}
+
 app::LoginLimiter::Limits login_limits(const Options& options) {
   app::LoginLimiter::Limits limits;
   limits.per_address = {static_cast<uint32_t>(options.max_logins_per_ip),

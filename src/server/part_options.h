@@ -8,6 +8,7 @@
 #include "app/calls.h"
 #include "app/rate_limiter.h"
 #include "base/address.h"
+#include "server/media_hub.h"
 #include "server/options.h"
 
 namespace loopcast::server {
@@ -15,6 +16,7 @@ namespace loopcast::server {
 // The addresses that clients reach this machine at: --announce, or its own that media is bound to.
 std::vector<IpAddress> announced(const Options& options);
 
+MediaHubOptions media_options(const Options& options);
 app::LoginLimiter::Limits login_limits(const Options& options);
 app::CallLimits call_limits();
 app::BroadcastLimits broadcast_limits(const Options& options);

@@ -49,10 +49,12 @@ void RecordingThread::stop() {
 }
 
 void RecordingThread::record(const std::string& recording, app::MediaId publisher) {
-  commands_.post(Start{recording, publisher});
+  (void)commands_.post(Start{recording, publisher});  // which has room
 }
 
-void RecordingThread::close(const std::string& recording) { commands_.post(Close{recording}); }
+void RecordingThread::close(const std::string& recording) {
+  (void)commands_.post(Close{recording});  // which has room
+}
 
 void RecordingThread::take(sfu::PacketBatch&& batch) {
   const size_t size = batch.bytes.size();
@@ -129,16 +131,17 @@ void RecordingThread::turn() {
     guard(id == by_publisher_.end() ? std::string() : id->second, [&] { take_batch(now, batch); });
   }
   taken_batches_.clear();
-  note_drops();
-  note_sync_failures();
-  note_restored();
-  look_at_disk(now);
+  guard({}, [&] { note_drops(); });
+  guard({}, [&] { note_sync_failures(); });
+  guard({}, [&] { note_restored(); });
+  guard({}, [&] { look_at_disk(now); });
   for (auto& [id, active] : active_)
     guard(id, [&, &id = id, &active = active] { turn_of(now, id, active); });
   for (const Command& command : taken_commands_)
-    if (const auto* end = std::get_if<Close>(&command)) close(now, end->recording);
+    if (const auto* end = std::get_if<Close>(&command))
+      guard(end->recording, [&] { close(now, end->recording); });
   taken_commands_.clear();
-  sync(now);
+  guard({}, [&] { sync(now); });
   own_.active = active_.size();
   const std::lock_guard lock(mutex_);
   published_ = own_;

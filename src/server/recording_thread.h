@@ -125,7 +125,9 @@ class RecordingThread {
   const Options options_;
   const Ports ports_;
   net::Waker waker_;
-  net::Mailbox<Command> commands_{65'536, waker_};
+  // As many as recordings begin and end, of each of which the application knows as well. None may
+  // be lost: what is not closed is never finished.
+  net::Mailbox<Command> commands_{net::Mailbox<Command>::kUnbounded, waker_};
   net::Mailbox<sfu::PacketBatch> batches_{kMaxBatches, waker_};
   std::atomic<size_t> bytes_waiting_ = 0;
   std::atomic<bool> stopping_ = false;

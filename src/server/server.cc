@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 
@@ -10,7 +11,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <fmt/format.h>
 #include <sodium/core.h>
 #include <sodium/randombytes.h>
@@ -54,6 +54,7 @@
 #include "server/media_hub.h"
 #include "server/metrics.h"
 #include "server/part_options.h"
+#include "server/pool_report.h"
 #include "server/recorded_size.h"
 #include "server/recording_hub.h"
 #include "server/sprites.h"
@@ -128,10 +129,7 @@ class Server {
   explicit Server(const Options& options)
       : options_(options),
         random_(system_seed()),
-        media_(context_,
-               {options.workers, options.media_port, options.media_bind, announced(options),
-                options.video_codecs},
-               random_),
+        media_(context_, media_options(options), random_),
         broadcasts_(media_, broadcast_limits(options), random_.fork()),
         live_(
             context_, broadcasts_,
@@ -194,12 +192,23 @@ class Server {
     asio::co_spawn(context_, keep_space(), asio::detached);
     asio::co_spawn(context_, keep_quotas(), asio::detached);
     announce_addresses();
-    context_.run();
+    // What the control thread throws is the end: it may have left a step half done, and what all
+    // else is decided by is not to be trusted then. Threads and recordings end in order all the
+    // same, before the next start goes on with them.
+    std::exception_ptr failure;
+    try {
+      context_.run();
+    } catch (const std::exception& e) {
+      spdlog::critical("stopping: {}", e.what());
+      failure = std::current_exception();
+      recorder_.give_up();
+    }
     media_.stop();
     recorder_.stop();
     database_.join();
     hashing_.join();
     pictures_.join();
+    if (failure) std::rethrow_exception(failure);
   }
 
  private:
@@ -531,9 +540,9 @@ class Server {
   app::Recordings recordings_{recorder_, random_.fork()};
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<app::Accounts> accounts_;
-  asio::thread_pool database_{1};
-  asio::thread_pool hashing_{kHashingThreads};
-  asio::thread_pool pictures_{kPictureThreads};
+  http::Pool database_{1, report_of("database")};
+  http::Pool hashing_{kHashingThreads, report_of("hashing")};
+  http::Pool pictures_{kPictureThreads, report_of("pictures")};
   JobThread logs_{"logs", Priority::kNormal};
   LogFile audit_file_{logs_};
   AccessLog access_log_{logs_, random_};

@@ -2,22 +2,28 @@
 // this worker, or another worker relays what they send (sfu/handover.h).
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "base/slab.h"
 #include "base/time.h"
 #include "sfu/handover.h"
 #include "sfu/publisher.h"
+#include "sfu/rate_bound.h"
 
 namespace loopcast::sfu {
+
+// What Silent and Heard have told of a presenter.
+enum class Told : uint8_t { kNothing, kHeard, kSilent };
 
 struct Source {
   MediaId id;
   SlabId member;  // the presenter; none: relayed
   Publisher publisher;
+  RateBound rate;
   std::vector<SlabId> subscribers = {};
   uint32_t batches = 0;  // that were handed to them
-  bool silent = false;   // as the last Silent or Heard told
+  Told told = Told::kNothing;
   Instant connected_at = {};
   Handover handover = {};
 

@@ -66,7 +66,8 @@ Source* Worker::find_source(MediaId id, SlabId* handle) {
 }
 
 SlabId Worker::add_source(MediaId id, SlabId member, const rtc::Negotiated& negotiated) {
-  const SlabId handle = sources_.emplace(id, member, Publisher(negotiated));
+  const SlabId handle = sources_.emplace(id, member, Publisher(negotiated),
+                                         RateBound(options_.max_presenter_bitrate));
   source_by_id_[id] = handle;
   return handle;
 }
@@ -121,9 +122,12 @@ void Worker::handle_datagram(Instant now, const Route& from, MutableBytes datagr
   if (received.kind == rtc::Received::Kind::kRtp) {
     Source* source = sources_.find(member->publishes);
     if (!source) return;
-    if (source->silent) note_silence(now, *member, *source);
+    if (source->told != Told::kHeard) note_heard(*source);
     const bool idle = !source->publisher.has_pending();
-    if (source->publisher.accept(now, received, counters_) && idle)
+    // Asked when it has been authenticated: nobody uses up what another may send.
+    if (!source->rate.admits(now, datagram.size()))
+      counters_.add(Counter::kDropRtpOverRate);
+    else if (source->publisher.accept(now, received, counters_) && idle)
       pending_.push_back(member->publishes);
     schedule(handle, *member);
     return;
@@ -265,13 +269,17 @@ void Worker::send_reports(Instant now, Member& member, Outlet& out) {
 
 void Worker::note_silence(Instant now, const Member& member, Source& source) {
   const Instant heard = std::max(source.connected_at, member.peer.last_media());
-  const bool silent = now - heard >= kSilence;
-  if (silent == source.silent) return;
-  source.silent = silent;
-  if (silent)
-    events_.push_back(Silent{source.id});
-  else
-    events_.push_back(Heard{source.id});
+  if (now - heard >= kSilence) {
+    if (std::exchange(source.told, Told::kSilent) != Told::kSilent)
+      events_.push_back(Silent{source.id});
+  } else if (source.told == Told::kSilent) {
+    note_heard(source);
+  }
+}
+
+void Worker::note_heard(Source& source) {
+  source.told = Told::kHeard;
+  events_.push_back(Heard{source.id});
 }
 
 // Handshakes, and viewers that begin.
@@ -374,9 +382,13 @@ void Worker::flush(Instant now, Outlet& out) {
 }
 
 void Worker::fan_out(Instant now, Source& source, Outlet& out) {
+  // Also if it throws: what cannot be handed on must not be tried for ever, before all others.
+  struct Clear {
+    Publisher& publisher;
+    ~Clear() { publisher.clear_pending(); }
+  } clear{source.publisher};
   source.publisher.prepare_batch();
   forward_batch(now, source, out);
-  source.publisher.clear_pending();
 }
 
 void Worker::forward_batch(Instant now, Source& source, Outlet& out) {

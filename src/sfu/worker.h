@@ -118,7 +118,7 @@ struct Ended {
 struct Silent {
   MediaId id = 0;
 };
-// A publisher that was Silent sends again.
+// A publisher sends for the first time, or one that was Silent again.
 struct Heard {
   MediaId id = 0;
 };
@@ -144,6 +144,8 @@ struct WorkerOptions {
   // Wall clock at Instant 0, for sender reports.
   WallTime epoch;
   size_t max_peers = 20'000;
+  // What one presenter may send, headers included; more is dropped. As much as is recorded.
+  int64_t max_presenter_bitrate = 32'000'000;
   rtc::SrtpBackend srtp_backend = rtc::SrtpBackend::kOpenSsl;
   bool best_srtp_backend = true;  // instead of srtp_backend
 };
@@ -253,6 +255,7 @@ class Worker {
   void send_reports(Instant now, Member& member, Outlet& out);
   void note_way(Member& member);
   void note_silence(Instant now, const Member& member, Source& source);
+  void note_heard(Source& source);
   void schedule(SlabId handle, Member& member);
   void remove(Instant now, SlabId handle);
 

@@ -1,7 +1,10 @@
 // Who hears of whom: viewers who enter and leave, broadcasts that end, by whatever makes them.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { GENERATIONS, MANY_ADDRESSES, Page, account, makeNetwork, offer, present, watch } from '../support/pages.mjs';
+import { GENERATIONS, MANY_ADDRESSES, Page, account, listed, makeNetwork, offer, present, watch } from '../support/pages.mjs';
+import { startSender } from '../support/sender.mjs';
 import { startServer } from '../support/server.mjs';
 import { sleep, until } from '../support/until.mjs';
 
@@ -50,10 +53,15 @@ async function at_rest(page) {
   await sleep(300);
 }
 
-async function on_air() {
-  const response = await fetch(`${server.url}/api/v2/broadcasts?size=100`, {
+// Recordings of it.
+const recordings = (id) => Number(execFileSync('sqlite3', [path.join(server.data, 'loopcast.db'),
+  `SELECT count(*) FROM recordings WHERE broadcast_id = '${id}'`], { encoding: 'utf8' }));
+
+// Whether it is there for who has its id.
+async function isThere(id) {
+  const { status } = await fetch(`${server.url}/api/v2/broadcasts/${id}`, {
     headers: { authorization: `Bearer ${host.token}` } });
-  return (await response.json()).broadcasts.map((b) => b.id);
+  return status === 200;
 }
 
 // Ways of a page to end. `network`: the one that its socket goes through.
@@ -103,7 +111,7 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
         if (leave !== ENDS['the death of the page']) assert.equal(viewer.count('error'), 0);
         assert.equal(neighbour.count('presentorgone'), 0);
         assert.equal(viewer.count('message'), 0, 'nobody hears of oneself');
-        assert.ok((await on_air()).includes(id));
+        assert.ok(await isThere(id));
       });
 
       test(`the presenter ends by ${end}: every viewer is told once`, async () => {
@@ -125,9 +133,26 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
           assert.equal(page.count('error'), 0);
           assert.equal(messages(page, 'viewer-leave').length, 0, 'the end is not told as leaves');
         }
-        assert.ok(!(await on_air()).includes(id));
+        assert.ok(!(await isThere(id)));
       });
     }
+
+    test('a broadcast is on the air with its first packet, and can be watched before', async () => {
+      const page = keep(new Page(server, host.token, kind));
+      const sender = await startSender();
+      keep({ close: sender.stop });
+      page.emit('createPresentor', { sdpOffer: sender.offer });
+      const [{ sdpAnswer, presentorId: id }] = await page.next('startResponse');
+      const { page: viewer } = await watch(server, guest, kind, id);
+      keep(viewer);
+      await heard(page, 'viewer-entry', guest);
+      assert.ok(!(await listed(server, other)).includes(id));
+      assert.equal(recordings(id), 0);
+      sender.answer(sdpAnswer);
+      await until(async () => (await listed(server, other)).includes(id), 'the broadcast to be listed');
+      await until(() => recordings(id) === 1, 'its recording');
+      assert.equal(viewer.count('presentorgone'), 0);
+    });
 
     test('a broadcast that does not exist is gone at once', async () => {
       const { page: presenter, id } = await present(server, host, kind);
@@ -170,7 +195,7 @@ describe('a presenter who is lost', { concurrency: false }, () => {
     network.cut();
     await viewer.next('presenteraway');
     await old.next('presentorgone');
-    assert.ok(!(await on_air()).includes(id));
+    assert.ok(!(await isThere(id)));
     const late = await follow(other, id);
     await late.next('presenteraway');
 
@@ -212,12 +237,12 @@ describe('a presenter who is lost', { concurrency: false }, () => {
     await viewer.next('startResponse');
     const stranger = keep(new Page(server, other.token, kind));
     await stranger.ask('stopPresentor', { presentorId: id });
-    assert.ok((await on_air()).includes(id));
+    assert.ok(await isThere(id));
     const line = keep(new Page(server, host.token, kind));
     await line.ask('stopPresentor', { presentorId: id });
     await viewer.next('presentorgone');
     assert.equal(viewer.count('presenteraway'), 0);
-    assert.ok(!(await on_air()).includes(id));
+    assert.ok(!(await isThere(id)));
     assert.equal((await dead.next('error'))[0].code, 'replaced');
   });
 });

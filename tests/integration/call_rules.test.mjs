@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import {
-  call, history, leave, NEW, OLD, person, reasonFor, SDP, server, socket, start, talk,
+  call, history, leave, NEW, OLD, open, person, reasonFor, SDP, server, socket, start, talk,
 } from '../support/call_people.mjs';
-import { account } from '../support/pages.mjs';
+import { account, goOnAir, listed } from '../support/pages.mjs';
 import { until } from '../support/until.mjs';
 
 before(() => start());
@@ -12,25 +12,19 @@ after(() => server.stop());
 afterEach(leave);
 
 describe('what is meant', () => {
-  const list = async (who) => {
-    const answer = await fetch(`${server.url}/api/v2/broadcasts?page=1&size=100`, {
-      headers: { authorization: `Bearer ${who.token}` } });
-    return (await answer.json()).broadcasts.map(({ id }) => id);
-  };
-
   test('an unrecorded broadcast of the second generation is for everybody, also while somebody rings', async () => {
     const [alice, bob] = [await person(NEW), await person(NEW)];
     const { callId, page } = await call(alice, bob);
     await bob.line.next('call');
     for (const extra of [{}, { kind: 'public' }]) {
       const live = socket(bob);
-      const { presentorId, callId: none } = await live.ask('createPresentor', { ...SDP, record: false, ...extra });
+      const { id: presentorId, callId: none, sender } = await goOnAir(server, bob, live, { record: false, ...extra });
+      open.push({ close: sender.stop });
       assert.equal(none, undefined);
-      assert.ok((await list(alice)).includes(presentorId));
       // The end of the ringing is not its end.
       if (extra.kind) page.emit('stopPresentor');
       await alice.line.settle();
-      assert.ok((await list(alice)).includes(presentorId));
+      assert.ok((await listed(server, alice)).includes(presentorId));
       live.close();
     }
     const answering = socket(bob);

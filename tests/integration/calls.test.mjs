@@ -9,7 +9,7 @@ import {
   answer, call, figures, history, leave, NEW, OLD, open, otherDevice, person, quiet, reasonFor, SDP, server, socket,
   start, talk, use, watches,
 } from '../support/call_people.mjs';
-import { Page, account, makeNetwork, offer } from '../support/pages.mjs';
+import { Page, account, goOnAir, makeNetwork, offer } from '../support/pages.mjs';
 import { sleep, until } from '../support/until.mjs';
 
 before(() => start());
@@ -276,7 +276,8 @@ describe('devices and pages', () => {
     await sleep(1000);
     const again = await person(NEW, bob);
     const live = socket(bob);
-    live.emit('createPresentor', SDP);
+    const { sender } = await goOnAir(server, bob, live);
+    open.push({ close: sender.stop });
     await see('live');
     const made = await call(alice, again);
     await see('busy');

@@ -9,7 +9,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { GENERATIONS, MANY_ADDRESSES, Page, account, present } from '../support/pages.mjs';
+import { GENERATIONS, MANY_ADDRESSES, Page, account, goOnAir } from '../support/pages.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 
@@ -338,7 +338,8 @@ test('a presenter is told what becomes of the recording, and where it was made',
   const kind = GENERATIONS['second generation, WebSocket only'];
   const from = async (headers) => {
     const who = await account(placed);
-    const { page } = await present(placed, who, kind, { headers });
+    const page = new Page(placed, who.token, kind, { headers });
+    const { sender } = await goOnAir(placed, who, page);
     const [{ id, state }] = await page.next('recording');
     assert.equal(state, 'recording');
     await until(async () => (await list(placed, who, 'mine=1')).total === 1, 'the row');
@@ -346,6 +347,7 @@ test('a presenter is told what becomes of the recording, and where it was made',
     assert.equal(r.id, id);
     assert.equal(r.title, who.nickname);
     page.close();
+    sender.stop();
     return r.location;
   };
   const forwarded = (address) => ({ 'x-forwarded-for': address });
@@ -362,10 +364,12 @@ test('a presenter is told what becomes of the recording, and where it was made',
   // Nobody who is no proxy says where he is.
   const direct = await startServer({ args: ['--geoip', file] });
   const who = await account(direct);
-  const { page } = await present(direct, who, kind, { headers: forwarded('198.51.100.7') });
+  const page = new Page(direct, who.token, kind, { headers: forwarded('198.51.100.7') });
+  const { sender } = await goOnAir(direct, who, page);
   await page.next('recording');
   assert.equal((await list(direct, who, 'mine=1')).recordings[0].location, 'unknown');
   page.close();
+  sender.stop();
   await direct.stop();
   writeFileSync(file, 'no database');
   await assert.rejects(startServer({ args: ['--geoip', file] }), /--geoip .*places\.mmdb/);
@@ -374,12 +378,11 @@ test('a presenter is told what becomes of the recording, and where it was made',
 test('a call of the first generation is not recorded', async () => {
   const who = await account(server);
   const page = new Page(server, who.token, GENERATIONS['first generation']);
-  const { offer } = await import('../support/pages.mjs');
-  page.emit('createPresentor', { sdpOffer: offer('chromium_presenter'), record: false });
-  await page.next('startResponse');
+  const { sender } = await goOnAir(server, who, page, { record: false });
   await page.settle().catch(() => {});
   assert.equal((await list(server, who, 'mine=1')).total, 0);
   page.close();
+  sender.stop();
 });
 
 test('whose account is deleted: the recordings go too', async () => {

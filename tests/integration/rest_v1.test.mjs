@@ -1,7 +1,7 @@
 // Version 1 of HTTP, as the first-generation page uses it: 200 always, { status, msg, data } inside.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { GENERATIONS, MANY_ADDRESSES, account, present } from '../support/pages.mjs';
+import { GENERATIONS, MANY_ADDRESSES, Page, account, goOnAir } from '../support/pages.mjs';
 import { startServer } from '../support/server.mjs';
 
 let server;
@@ -123,7 +123,8 @@ test('broadcasts: newest first, in pages', async () => {
   const pages = [];
   for (let i = 0; i < 13; ++i) {
     people.push(await account(server, `presenter ${i}`));
-    pages.push(await present(server, people[i], GENERATIONS['first generation, WebSocket only']));
+    const page = new Page(server, people[i].token, GENERATIONS['first generation, WebSocket only']);
+    pages.push({ page, ...(await goOnAir(server, people[i], page)) });
   }
   const { token } = people[0];
   const expected = people.map((p, i) => ({ id: pages[i].id, user: p.user })).reverse();
@@ -150,7 +151,10 @@ test('broadcasts: newest first, in pages', async () => {
   pages[12].page.emit('stopPresentor');
   await pages[12].page.settle();
   assert.equal((await call('GET', 'presentors', { token })).data.total, 12);
-  for (const { page } of pages) page.close();
+  for (const { page, sender } of pages) {
+    page.close();
+    sender.stop();
+  }
 });
 
 test('a session that has ended is none', async () => {

@@ -1,7 +1,7 @@
 // Version 2 of HTTP: resources, statuses, problem+json, and the document that describes them.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { GENERATIONS, MANY_ADDRESSES, Page, account, offer, present, watch } from '../support/pages.mjs';
+import { GENERATIONS, MANY_ADDRESSES, Page, account, goOnAir, offer, watch } from '../support/pages.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 
@@ -106,7 +106,8 @@ test('odd nicknames are shown as they were given', async () => {
 });
 
 test('broadcasts', async () => {
-  const { page, id } = await present(server, user, GENERATIONS['second generation']);
+  const page = new Page(server, user.token, GENERATIONS['second generation']);
+  const { id, sender } = await goOnAir(server, user, page);
   const viewer = await watch(server, user, GENERATIONS['second generation'], id);
   const one = await (await call('GET', `/api/v2/broadcasts/${id}`, { token: user.token })).json();
   assert.deepEqual(Object.keys(one).sort(), ['id', 'started_at', 'user', 'viewers']);
@@ -116,6 +117,7 @@ test('broadcasts', async () => {
   assert.deepEqual(list, { broadcasts: [one], page: 1, size: 24, total: 1 });
   page.close();
   await viewer.page.next('presentorgone');
+  sender.stop();
   viewer.page.close();
   await problem(await call('GET', `/api/v2/broadcasts/${id}`, { token: user.token }), 404, 'not_found');
 });

@@ -63,7 +63,7 @@ test('the manual and --help name the same options and defaults', async () => {
   const exact = { '--http': '127.0.0.1:8080,[::1]:8080', '--https': '0.0.0.0:8443,[::]:8443', '--media-port': '8444', '--data': 'data',
     '--log-level': 'info', '--video-codecs': 'h264,vp9,av1,vp8', '--max-connections-per-ip': '512',
     '--max-registrations-per-ip': '10', '--max-logins-per-ip': '30', '--max-viewers': '100000',
-    '--user-recording-hours': '100', '--recording-disk-floor': '1073741824' };
+    '--max-presenter-bitrate': '32', '--user-recording-hours': '100', '--recording-disk-floor': '1073741824' };
   const literal = [...documented].filter(([, value]) => /^`.*`$/.test(value)).map(([name]) => name);
   assert.deepEqual(literal.sort(), Object.keys(exact).sort(), 'defaults that are values');
   for (const [name, value] of Object.entries(exact)) {

@@ -30,7 +30,10 @@ class RecordingThreadTest : public ::testing::Test {
       const std::lock_guard lock(mutex);
       troubles.push_back(trouble.error.code);
     };
-    ports.closed = [this](const std::string&) { closed.release(); };
+    ports.closed = [this](const std::string& recording) {
+      if (recording == "throws") throw std::runtime_error("no memory");
+      closed.release();
+    };
     ports.unfit = [this](const std::string& recording, app::MediaId id) {
       unfit.set_value({recording, id});
     };
@@ -143,6 +146,30 @@ TEST_F(RecordingThreadTest, ADiskThatDoesNotKeepUpHoldsUpNobody) {
   close("slow");
   EXPECT_THAT(troubles, ::testing::Contains("recording_overloaded"));
   EXPECT_TRUE(record::finish(folder, "slow"));
+}
+
+TEST_F(RecordingThreadTest, NoEndOfARecordingIsLostWhileItIsBusy) {
+  constexpr int kMany = 100'000;
+  record::SyntheticPresenter other({}, net::now());
+  thread->record("other", 6);
+  thread->take(other.next(6));  // without its description: the port is called, and waits
+  asked.get_future().wait();
+  for (int i = 0; i < kMany; ++i) thread->close(std::to_string(i));
+  disk.set_value();
+  for (int i = 0; i < kMany; ++i) closed.acquire();
+}
+
+TEST_F(RecordingThreadTest, WhatThrowsIsReportedAndCostsNothingElse) {
+  record::SyntheticPresenter presenter({}, net::now());
+  thread->record("one", 5);
+  thread->take(presenter.describe(5));
+  thread->close("throws");
+  send(presenter, 5, 250);
+  thread->close("throws");
+  close("one");
+  EXPECT_TRUE(record::finish(folder, "one"));
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(troubles, (std::vector<std::string>{"recording_storage", "recording_storage"}));
 }
 
 // Nothing is written to a disk that is nearly full, and what is there is whole.

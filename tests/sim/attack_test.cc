@@ -222,6 +222,32 @@ TEST_F(Attack, FloodOfRetransmissionRequestsIsBounded) {
   expect_undisturbed();
 }
 
+TEST_F(Attack, AFloodOfAPresentersMediaIsBounded) {
+  EXPECT_EQ(simulation.counters().get(Counter::kDropRtpOverRate), 0u);
+  BrowserOptions flood = presenter();
+  flood.sender.frame_bytes = 400'000;  // about 100 Mbit/s
+  const ClientId flooder = add_connected_presenter(flood);
+  uint64_t packets = 0;
+  double bytes = 0;
+  simulation.set_tap([&](const SocketAddress& from, Bytes datagram) {
+    if (from != simulation.address(flooder)) return;
+    ++packets;
+    bytes += static_cast<double>(datagram.size() + sfu::RateBound::kHeaders);
+  });
+  const uint64_t before = simulation.counters().get(Counter::kDropRtpOverRate);
+  const Instant begun = simulation.now();
+  simulation.run_for(Duration::seconds(5));
+  const double seconds = (simulation.now() - begun).as_seconds();
+  const uint64_t dropped = simulation.counters().get(Counter::kDropRtpOverRate) - before;
+  const double bound = static_cast<double>(sfu::WorkerOptions{}.max_presenter_bitrate) / 8;
+  // They are all nearly of one size.
+  const double passed = bytes * (1 - static_cast<double>(dropped) / static_cast<double>(packets));
+  EXPECT_GT(bytes, 2 * bound * seconds);
+  EXPECT_LE(passed, 1.05 * bound * (seconds + 1));
+  EXPECT_GE(passed, 0.95 * bound * seconds);
+  expect_undisturbed();
+}
+
 TEST_F(Attack, FloodOfKeyframeRequestsIsBounded) {
   std::vector<ClientId> flooders;
   for (int i = 0; i < 5; ++i)

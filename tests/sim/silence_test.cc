@@ -8,6 +8,16 @@ constexpr Duration kLate = rtc::Peer::kReportInterval + Duration::millis(100);
 
 class Silence : public Scenario {
  protected:
+  // It is connected, and has sent nothing.
+  ClientId add_paused_presenter() {
+    const ClientId id = simulation.add_presenter(presenter(), both_ways(link(Duration::millis(5))));
+    simulation.run_until([&] { return simulation.browser(id).sender() != nullptr; },
+                         Duration::seconds(10));
+    simulation.browser(id).sender()->pause(true);
+    simulation.run_until([&] { return connected(id); }, Duration::seconds(10));
+    EXPECT_TRUE(connected(id));
+    return id;
+  }
   // From now on nothing of it arrives.
   void cut(ClientId id) { simulation.up(id).set_options(lossy(Duration::millis(5), 1)); }
   void mend(ClientId id) { simulation.up(id).set_options(link(Duration::millis(5))); }
@@ -26,7 +36,7 @@ TEST_F(Silence, APublisherThatVanishesIsSilentLongBeforeItsConsentExpires) {
   EXPECT_GE(silent(source)[0] - vanished, sfu::Worker::kSilence - Duration::millis(30));
   EXPECT_LE(silent(source)[0] - vanished, sfu::Worker::kSilence + kLate);
   EXPECT_GT(simulation.events(source).ended_at - silent(source)[0], Duration::seconds(10));
-  EXPECT_TRUE(heard(source).empty());
+  EXPECT_EQ(heard(source).size(), 1u);  // its first packet
 }
 
 TEST_F(Silence, APublisherWhoseNetworkIsBackIsHeardWithItsFirstPacket) {
@@ -38,7 +48,7 @@ TEST_F(Silence, APublisherWhoseNetworkIsBackIsHeardWithItsFirstPacket) {
     const Instant mended = simulation.now();
     mend(source);
     simulation.run_for(Duration::seconds(3));
-    ASSERT_EQ(heard(source).size(), round);
+    ASSERT_EQ(heard(source).size(), 1 + round);
     EXPECT_LE(heard(source).back() - mended, Duration::millis(30));
   }
   EXPECT_EQ(silent(source).size(), 3u);
@@ -68,15 +78,25 @@ TEST_F(Silence, WhoSendsAllTheTimeIsNeverSilent) {
 }
 
 TEST_F(Silence, APublisherThatConnectsAndSendsNothingIsSilentOnlyAfterAWhile) {
-  const ClientId source =
-      simulation.add_presenter(presenter(), both_ways(link(Duration::millis(5))));
-  simulation.run_until([&] { return connected(source); }, Duration::seconds(10));
-  simulation.browser(source).sender()->pause(true);
+  const ClientId source = add_paused_presenter();
   simulation.run_for(Duration::seconds(10));
   ASSERT_EQ(silent(source).size(), 1u);
   const Duration after = silent(source)[0] - simulation.events(source).connected_at;
   EXPECT_GE(after, sfu::Worker::kSilence);
   EXPECT_LE(after, sfu::Worker::kSilence + kLate);
+  EXPECT_TRUE(heard(source).empty());
+}
+
+TEST_F(Silence, WhoBeginsToSendIsHeardOnceWithTheFirstPacket) {
+  const ClientId source = add_paused_presenter();
+  simulation.run_for(Duration::seconds(1));
+  EXPECT_TRUE(heard(source).empty());
+  const Instant begun = simulation.now();
+  simulation.browser(source).sender()->pause(false);
+  simulation.run_for(Duration::seconds(5));
+  ASSERT_EQ(heard(source).size(), 1u);
+  EXPECT_LE(heard(source)[0] - begun, Duration::millis(50));
+  EXPECT_TRUE(silent(source).empty());
 }
 
 TEST_F(Silence, NothingIsToldOfWhoNeverConnected) {

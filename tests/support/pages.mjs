@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { io as io4 } from 'socket.io-client';
 import io2 from 'socket.io-client-v2';
+import { startSender } from './sender.mjs';
 import { until } from './until.mjs';
 
 const WAIT_MS = 10_000;
@@ -109,12 +110,32 @@ export class Page {
   }
 }
 
-// The id of the broadcast is an addition of ours; the first-generation page reads the list.
+// The id of the broadcast is an addition of ours; the first-generation page reads the list. Without media it is there,
+// for who has the id, and not on the air.
 export async function present(server, who, kind, options = {}) {
   const page = new Page(server, who.token, kind, options);
   page.emit('createPresentor', { sdpOffer: offer('chromium_presenter') });
   const [{ sdpAnswer, presentorId }] = await page.next('startResponse');
   return { page, id: presentorId, answer: sdpAnswer };
+}
+
+// Presents on this socket what is really sent, and is on the air: { id, callId, sender }. `request`: more of
+// createPresentor.
+export async function goOnAir(server, who, page, request = {}) {
+  const sender = await startSender();
+  page.emit('createPresentor', { sdpOffer: sender.offer, ...request });
+  const [{ sdpAnswer, presentorId, callId }] = await page.next('startResponse');
+  sender.answer(sdpAnswer);
+  await until(async () => (await listed(server, who)).includes(presentorId), 'the broadcast to be listed');
+  return { id: presentorId, callId, sender };
+}
+
+// Ids of the broadcasts that are on the air.
+export async function listed(server, who) {
+  const response = await fetch(`${server.url}/api/v2/broadcasts?size=100`, {
+    headers: { authorization: `Bearer ${who.token}` },
+  });
+  return (await response.json()).broadcasts.map(({ id }) => id);
 }
 
 export async function watch(server, who, kind, presentorId, options = {}) {
