@@ -241,7 +241,7 @@ Task<> CallEvents::remember(app::CallOver over) {
 }
 
 void CallEvents::air_changed(const app::AirChange& change) {
-  if (!change.listed || change.was_away) return;
+  if (!change.listed || change.awaited || change.was_off) return;
   if (change.on_air)
     parts_.presence.went_live(clocks_.now(), change.user);
   else

@@ -52,14 +52,15 @@ Status Library::start(const app::LinkKey& fresh) {
 }
 
 void Library::air_changed(const app::AirChange& change) {
-  if (change.on_air) {
-    on_air_.emplace(change.broadcast_id, change);
-    if (change.record) {
+  if (change.awaited || change.on_air) {
+    const bool fresh = there_.emplace(change.broadcast_id, change).second;
+    if (change.record && fresh) {
       record(change, nullptr);
       http::asio::co_spawn(context_, check_quota(change.user.id), http::asio::detached);
     }
+    if (change.on_air) recordings_.heard(ports_.wall_now(), change.broadcast_id);
   } else {
-    on_air_.erase(change.broadcast_id);  // or it was away, and nobody waits any more
+    there_.erase(change.broadcast_id);  // or it was away, and nobody waits any more
     recordings_.stop(ports_.now(), change.broadcast_id, change.lost);
   }
   pump();
@@ -71,8 +72,8 @@ void Library::give_up(const std::string& user_id, const std::string& broadcast_i
 }
 
 void Library::record_call(const app::RecordBroadcast& call) {
-  const auto found = on_air_.find(call.broadcast_id);
-  if (found == on_air_.end()) return;
+  const auto found = there_.find(call.broadcast_id);
+  if (found == there_.end()) return;
   if (call.on) {
     record(found->second, &call);
     http::asio::co_spawn(context_, check_quota(found->second.user.id), http::asio::detached);
@@ -82,20 +83,21 @@ void Library::record_call(const app::RecordBroadcast& call) {
   pump();
 }
 
-void Library::record(const app::AirChange& on_air, const app::RecordBroadcast* call) {
+void Library::record(const app::AirChange& broadcast, const app::RecordBroadcast* call) {
   app::RecordingStart start;
   if (call != nullptr) {
     start.co_owner_id = call->co_owner_id;
     start.call_id = call->call_id;
   }
-  start.broadcast_id = on_air.broadcast_id;
-  start.replaces = on_air.replaces;
-  start.publisher = on_air.media;
-  start.owner = on_air.user;
+  start.broadcast_id = broadcast.broadcast_id;
+  start.replaces = broadcast.replaces;
+  start.publisher = broadcast.media;
+  start.heard = !broadcast.awaited;
+  start.owner = broadcast.user;
   // What only some may watch is not for everybody afterwards.
-  if (!on_air.listed) start.visibility = app::Visibility::kPrivate;
-  start.title = on_air.user.nickname;
-  start.location = ports_.locate(on_air.address);
+  if (!broadcast.listed) start.visibility = app::Visibility::kPrivate;
+  start.title = broadcast.user.nickname;
+  start.location = ports_.locate(broadcast.address);
   recordings_.start(ports_.now(), ports_.wall_now(), std::move(start));
 }
 

@@ -113,7 +113,7 @@ class Library {
   struct Removal;
   using Batch = std::vector<app::RecordingWrite>;
 
-  void record(const app::AirChange& on_air, const app::RecordBroadcast* call);
+  void record(const app::AirChange& broadcast, const app::RecordBroadcast* call);
   http::Task<> check_quota(std::string user_id);
   Expected<Room> room_of(const std::string& user_id,
                          const std::vector<app::RecordingInProgress>& in_progress, WallTime now);
@@ -132,7 +132,7 @@ class Library {
   LibraryOptions options_;
   LibraryPorts ports_;
   app::LinkKey key_{};
-  std::unordered_map<std::string, app::AirChange> on_air_;  // by id of the broadcast
+  std::unordered_map<std::string, app::AirChange> there_;  // by id of the broadcast
   http::Timer timer_;
   bool writing_ = false;
   bool given_up_ = false;  // on what the database does not take: the server stops

@@ -45,7 +45,11 @@ struct LiveLine {
   }
 
   boost::json::object describe(const Error& error) const {
-    return {{"code", error.code}, {"message", app::message(error.code, language)}};
+    boost::json::object what{{"code", error.code}, {"message", app::message(error.code, language)}};
+    // In seconds, as by HTTP.
+    if (error.retry_after > Duration())
+      what["retryAfter"] = (error.retry_after.us() + 999'999) / 1'000'000;
+    return what;
   }
   // As `error`, and to whoever waits for an acknowledgement.
   void fail(const http::Ack& ack, const Error& error) const {

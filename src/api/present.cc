@@ -53,6 +53,7 @@ unsigned status_of(std::string_view code) {
       return 403;
     case Code::kNotFound:
     case Code::kPublisherGone:
+    case Code::kMediaLost:
       return 404;
     case Code::kMethodNotAllowed:
       return 405;
@@ -142,7 +143,7 @@ http::Response problem(const http::Request& request, const Error& error) {
   // Where the limit is no rate, a place may be free at any time.
   constexpr Duration kTryAgain = Duration::seconds(30);
   Duration later = error.retry_after;
-  if (status == 429 && later == Duration()) later = kTryAgain;
+  if ((status == 429 || status == 503) && later == Duration()) later = kTryAgain;
   if (later > Duration())
     response.set("retry-after", std::to_string((later.us() + 999'999) / 1'000'000));
   return response;

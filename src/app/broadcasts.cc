@@ -247,7 +247,7 @@ void Broadcasts::on(const Moment& at, MediaAnswered& event, ClientId id, Client&
     if (broadcast.heard || broadcast.visible_to)
       go_on_air(client.broadcast, broadcast);
     else
-      heard_until_.emplace_back(at.now + kHeardWithin, client.broadcast);
+      await_media(at.now, client.broadcast, broadcast);
     return;
   }
   client.in_circle = broadcast.circle.size() < kNoticeAudience;
@@ -374,6 +374,13 @@ void Broadcasts::end(const Moment& at, ClientId id, Client& client, Ending how) 
   }
 }
 
+void Broadcasts::await_media(Instant now, SlabId key, const Broadcast& broadcast) {
+  heard_until_.emplace_back(now + kHeardWithin, key);
+  AirChange& change = note_air_change(broadcast);
+  change.awaited = true;
+  change.replaces = broadcast.replaces;
+}
+
 void Broadcasts::go_on_air(SlabId key, Broadcast& broadcast) {
   broadcast.on_air = true;
   if (!broadcast.visible_to) listed_.push_back(key);
@@ -420,8 +427,10 @@ void Broadcasts::end_broadcast(const Moment& at, SlabId key, Ending how) {
     std::erase(listed_, key);
     note_air_change(broadcast).lost = may_return;
     broadcast.on_air = false;
-  } else if (broadcast.is_away() && broadcast.heard) {
-    note_air_change(broadcast).was_away = true;
+  } else if (broadcast.is_away() || broadcast.answered) {
+    AirChange& change = note_air_change(broadcast);
+    change.was_off = true;
+    change.lost = may_return && broadcast.answered;
   }
   broadcast.answered = false;
   if (broadcast.presenter != 0) {

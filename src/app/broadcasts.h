@@ -179,11 +179,14 @@ struct AirChange {
   ClientId presenter = 0;
   PublicUser user;
   bool on_air = false;
+  // It is there, and goes on the air with its first packet: its recording begins with that.
+  bool awaited = false;
   bool listed = true;
   MediaId media = 0;
   bool record = true;
-  bool lost = false;      // left it, but not by the presenter's wish: who may come back
-  bool was_away = false;  // had left it before, as lost, and is over now
+  bool lost = false;  // left it, but not by the presenter's wish: who may come back
+  // It is over, and was not on the air: it had left it before, as lost, or nothing ever came.
+  bool was_off = false;
   // Went on the air in the place of this one; empty: of none. In a call it is what the client said.
   std::string replaces = {};
   IpAddress address = {};
@@ -342,6 +345,7 @@ class Broadcasts {
   void give_media(ClientId id, Client& client);
   void pass_kept_candidates(Client& client);
   void end(const Moment& at, ClientId id, Client& client, Ending how);
+  void await_media(Instant now, SlabId key, const Broadcast& broadcast);
   void go_on_air(SlabId key, Broadcast& broadcast);
   void note_sending(const Moment& at, SlabId key, Sending what);
   void tell_sending(Broadcast& broadcast);

@@ -44,13 +44,13 @@ class BroadcastsAwayTest : public testing::Test {
     }
     return all;
   }
-  // Changes as "+id", "-id" and what else is said of them, by the names that `names` gives to ids.
+  // Changes as "?id" (awaited), "+id", "-id" and what else is said of them, by the names that `names` gives to ids.
   std::vector<std::string> changes() {
     std::vector<std::string> all;
     AirChange change;
     while (broadcasts.poll_air_change(change))
-      all.push_back((change.on_air ? "+" : "-") + change.broadcast_id +
-                    (change.lost ? " lost" : "") + (change.was_away ? " was away" : "") +
+      all.push_back((change.awaited ? "?" : change.on_air ? "+" : "-") + change.broadcast_id +
+                    (change.lost ? " lost" : "") + (change.was_off ? " was off" : "") +
                     (change.replaces.empty() ? "" : " for " + change.replaces));
     return all;
   }
@@ -133,7 +133,8 @@ TEST_F(BroadcastsAwayTest, ViewersFollowThoughNothingHasBeenHeardYetAndNobodyEls
   const OnAir second = present(2, page(first.id), at(4));  // the first may not even be lost
   EXPECT_EQ(second.replaces, first.id);
   EXPECT_THAT(came_back, ElementsAre(5));
-  EXPECT_THAT(changes(), IsEmpty());
+  EXPECT_THAT(changes(), ElementsAre("?" + first.id, "-" + first.id + " lost was off",
+                                     "?" + second.id + " for " + first.id));
   broadcasts.handle(at(5), MediaHeard{second.media});
   EXPECT_THAT(changes(), ElementsAre("+" + second.id + " for " + first.id));
   EXPECT_EQ(broadcasts.find(first.id)->started_at, at(5).wall);
@@ -141,7 +142,8 @@ TEST_F(BroadcastsAwayTest, ViewersFollowThoughNothingHasBeenHeardYetAndNobodyEls
   const OnAir third = present(3, page(), at(6));
   broadcasts.client_gone(at(7), 3);
   broadcasts.handle_timeout(at(7 + 31));
-  EXPECT_THAT(changes(), IsEmpty());
+  EXPECT_THAT(changes(), ElementsAre("?" + third.id, "-" + third.id + " lost was off",
+                                     "-" + third.id + " was off"));
   EXPECT_FALSE(broadcasts.find(third.id));
 }
 
@@ -201,7 +203,7 @@ TEST_F(BroadcastsAwayTest, WhoDoesNotComeBackInTimeHasEnded) {
   EXPECT_THAT(notices(), IsEmpty());
   broadcasts.handle_timeout(at(30));
   EXPECT_THAT(notices(), ElementsAre("2:gone"));
-  EXPECT_THAT(changes(), ElementsAre("-" + first.id + " lost", "-" + first.id + " was away"));
+  EXPECT_THAT(changes(), ElementsAre("-" + first.id + " lost", "-" + first.id + " was off"));
   EXPECT_TRUE(broadcasts.next_timeout().is_never());
   const OnAir late = present(3, page(first.id), at(31));
   EXPECT_EQ(late.replaces, "");
@@ -259,7 +261,7 @@ TEST_F(BroadcastsAwayTest, AStopEndsWhatIsAwayAtOnceWhicheverIdItNames) {
   EXPECT_THAT(notices(), IsEmpty()) << "the connection before does not speak for it";
   broadcasts.stop_broadcast(at(2), "id-anna", first.id);
   EXPECT_THAT(notices(), ElementsAre("2:gone"));
-  EXPECT_THAT(changes(), ElementsAre("-" + second.id + " was away"));
+  EXPECT_THAT(changes(), ElementsAre("-" + second.id + " was off"));
   EXPECT_EQ(broadcasts.away(), 0u);
 }
 
@@ -498,13 +500,14 @@ TEST_P(BroadcastsSigns, MeanTheSameInEveryOrder) {
       }
       AirChange change;
       while (broadcasts.poll_air_change(change)) {
-        off += !change.on_air && !change.was_away;
-        over += !change.on_air && (change.was_away || !change.lost);
+        if (change.on_air || change.awaited) continue;
+        off += !change.was_off;
+        over += !change.lost;
       }
       EXPECT_EQ(broadcasts.away(), lost && !stopped ? 1u : 0u);
       EXPECT_EQ(gone, stopped ? 1 : 0);
+      EXPECT_EQ(over, stopped ? 1 : 0);
       // Nobody else was told of what was never heard.
-      EXPECT_EQ(over, heard && stopped ? 1 : 0);
       EXPECT_EQ(off, heard && (lost || stopped) ? 1 : 0);
       EXPECT_LE(away, 1);
       broadcasts.handle_timeout(at(59));  // before what is not heard ends by itself

@@ -89,6 +89,9 @@ TEST_F(BroadcastsTest, IsThereFromTheAnswerAndOnAirFromTheFirstPacket) {
   enter(2, "ben", info->id);
   EXPECT_THAT(notices(), ElementsAre("2:answer sdp", "1:+ben"));
   AirChange change;
+  ASSERT_TRUE(broadcasts.poll_air_change(change));
+  EXPECT_TRUE(change.awaited);
+  EXPECT_FALSE(change.on_air);
   EXPECT_FALSE(broadcasts.poll_air_change(change));
   EXPECT_EQ(broadcasts.list(0, 10).total, 0u);
   EXPECT_EQ(broadcasts.on_air(), 0u);
@@ -119,7 +122,11 @@ TEST_F(BroadcastsTest, EndsIfNothingIsHeardOfIt) {
   broadcasts.handle_timeout({kNow.now + kHeardWithin, kNow.wall});
   EXPECT_THAT(notices(), ElementsAre("2:gone", "1:closed media_lost"));
   AirChange change;
-  EXPECT_FALSE(broadcasts.poll_air_change(change)) << "nobody had been told of it";
+  ASSERT_TRUE(broadcasts.poll_air_change(change));
+  EXPECT_TRUE(change.awaited);
+  ASSERT_TRUE(broadcasts.poll_air_change(change));
+  EXPECT_TRUE(change.was_off);
+  EXPECT_FALSE(broadcasts.poll_air_change(change));
   EXPECT_EQ(broadcasts.counters().broadcasts_unheard, 1u);
   EXPECT_EQ(broadcasts.counters().broadcasts_started, 0u);
   broadcasts.client_gone(kNow, kPresenter);

@@ -57,7 +57,6 @@ void Recordings::start(Instant now, WallTime wall_now, RecordingStart start) {
 }
 
 void Recordings::begin(WallTime wall_now, RecordingStart start) {
-  ++counters_.started;
   Recording recording;
   recording.id = make_id(random_);
   recording.owner = {start.owner.id, start.owner.nickname, {}};
@@ -68,12 +67,30 @@ void Recordings::begin(WallTime wall_now, RecordingStart start) {
   recording.started_at = wall_now;
   if (!start.location.empty()) recording.location = start.location;
   recording.visibility = start.visibility;
-  Running& running = running_[recording.id] = Running{std::move(start)};
+  const std::string id = recording.id;
+  Running& running = running_[id] = Running{std::move(start)};
   running.started_at = wall_now;
-  by_broadcast_.emplace(recording.broadcast_id, recording.id);
-  recorder_.start(recording.id, running.start.publisher);
-  notify(recording.id, running, name_of(RecordingState::kRecording));
-  writes_.push_back(AddRecording{std::move(recording)});
+  running.row = std::move(recording);
+  by_broadcast_.emplace(running.start.broadcast_id, id);
+  recorder_.start(id, running.start.publisher);
+  if (running.start.heard) write_row(id, running, wall_now);
+}
+
+void Recordings::heard(WallTime wall_now, const std::string& broadcast_id) {
+  const auto found = by_broadcast_.find(broadcast_id);
+  if (found == by_broadcast_.end()) return;
+  auto& [id, running] = *running_.find(found->second);
+  if (running.row) write_row(id, running, wall_now);
+}
+
+void Recordings::write_row(const std::string& id, Running& running, WallTime wall_now) {
+  ++counters_.started;
+  running.start.heard = true;
+  running.started_at = wall_now;
+  Recording row = *std::exchange(running.row, std::nullopt);
+  row.started_at = wall_now;
+  notify(id, running, name_of(RecordingState::kRecording));
+  writes_.push_back(AddRecording{std::move(row)});
 }
 
 void Recordings::stop(Instant now, const std::string& broadcast_id, bool lost) {
@@ -95,7 +112,7 @@ void Recordings::give_up(const std::string& user_id, const std::string& broadcas
 }
 
 void Recordings::remove(const std::string& id) {
-  removing_.insert_or_assign(id, true);
+  removing_.insert_or_assign(id, Removal::kAsked);
   recorder_.remove(id);
 }
 
@@ -144,7 +161,8 @@ void Recordings::set_quota_state(const std::string& user_id, QuotaState state) {
 std::vector<RecordingInProgress> Recordings::in_progress() const {
   std::vector<RecordingInProgress> all;
   for (const auto& [id, running] : running_)
-    all.push_back({id, running.start.owner.id, running.started_at, running.finishing});
+    if (!running.row)
+      all.push_back({id, running.start.owner.id, running.started_at, running.finishing});
   return all;
 }
 
@@ -180,6 +198,7 @@ void Recordings::on(RecordingFinished& event) {
     notify(event.recording, running->second, "removed");
     return discard(running);
   }
+  if (running->second.row) write_row(event.recording, running->second, running->second.started_at);
   ++(event.damaged ? counters_.damaged : counters_.ready);
   const auto state = event.damaged ? RecordingState::kDamaged : RecordingState::kReady;
   writes_.push_back(FinishRecording{event.recording, state, std::move(event.facts)});
@@ -232,8 +251,10 @@ void Recordings::on(RecordingRemoved& event) {
     ++counters_.stale_events;
     return;
   }
-  const bool asked = found->second;
+  const Removal removal = found->second;
+  const bool asked = removal == Removal::kAsked;
   removing_.erase(found);
+  if (removal == Removal::kNoRow) return;
   ++(event.done ? counters_.removed : counters_.removals_failed);
   // One that was not kept stays marked if its files cannot be deleted: the next start tries again.
   if (event.done)
@@ -268,22 +289,24 @@ void Recordings::finish(RunningMap::iterator found) {
   running.deadline = Instant::never();
   running.finishing = true;
   ++finishing_;
-  writes_.push_back(SetRecordingState{id, RecordingState::kProcessing});
+  if (!running.row) writes_.push_back(SetRecordingState{id, RecordingState::kProcessing});
   notify(id, running, name_of(RecordingState::kProcessing));
   recorder_.finish(id);
 }
 
 void Recordings::discard(RunningMap::iterator found) {
   const std::string id = found->first;
+  const bool written = !found->second.row;
   running_.erase(found);
   --finishing_;
-  removing_.insert_or_assign(id, false);
-  writes_.push_back(MarkRecording{id});
+  removing_.insert_or_assign(id, written ? Removal::kUnkept : Removal::kNoRow);
+  if (written) writes_.push_back(MarkRecording{id});
   recorder_.remove(id);
 }
 
 void Recordings::notify(const std::string& id, const Running& running, std::string_view state,
                         std::optional<Error> trouble) {
+  if (running.row && !trouble) return;
   RecordingNotice notice{id, {running.start.owner.id}, std::string(state), std::move(trouble)};
   if (!running.start.co_owner_id.empty()) notice.owners.push_back(running.start.co_owner_id);
   notices_.push_back(std::move(notice));

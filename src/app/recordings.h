@@ -1,12 +1,13 @@
-// What becomes of each recording: from the moment its broadcast goes on air to its row in the
+// What becomes of each recording: from the moment its broadcast is there to its row in the
 // library, and to its deletion. Calls go down; what is to be written down and told comes back:
 // after each call the caller drains poll_write() and poll_notice().
 //
-// Every recording that begins ends in exactly one of: ready, damaged, removed.
+// Every recording of which anything has come ends in exactly one of: ready, damaged, removed.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -31,6 +32,7 @@ struct RecordingStart {
   // none.
   std::string replaces;
   MediaId publisher = 0;
+  bool heard = true;  // false: nothing of it has come yet → heard()
   PublicUser owner;
   std::string co_owner_id;  // of a call: the recording belongs to both; empty: none
   std::string call_id;      // of a call; empty: none
@@ -122,6 +124,9 @@ class Recordings {
   // A broadcast is to be recorded from now on: in a recording of its own, or in the one that waits
   // for it. In a call, that of the same call goes on, since what a page resumes is the call.
   void start(Instant now, WallTime wall_now, RecordingStart start);
+  // The first packet of this broadcast has come: its recording, which has waited for that, is
+  // written down and told of from now on. Of any other: no effect.
+  void heard(WallTime wall_now, const std::string& broadcast_id);
   // It is over, or not to be recorded any more. `lost`: not by the presenter's wish, who may come
   // back. Of what is not recorded: no effect.
   void stop(Instant now, const std::string& broadcast_id, bool lost);
@@ -164,6 +169,9 @@ class Recordings {
     bool finishing = false;
     WallTime started_at = {};
     bool warned = false;  // that its owner's room is nearly used up
+    // Until something has come: nobody is told of a recording of nothing, and the database is not
+    // written for it.
+    std::optional<Recording> row = {};
   };
   using RunningMap = std::unordered_map<std::string, Running>;
 
@@ -176,6 +184,7 @@ class Recordings {
 
   void begin(WallTime wall_now, RecordingStart start);
   RunningMap::iterator waiting_for(const RecordingStart& start);
+  void write_row(const std::string& id, Running& running, WallTime wall_now);
   void finish(RunningMap::iterator running);
   void discard(RunningMap::iterator running);
   void notify(const std::string& id, const Running& running, std::string_view state,
@@ -188,8 +197,12 @@ class Recordings {
   Counters counters_;
   RunningMap running_;                                         // by id of the recording
   std::unordered_map<std::string, std::string> by_broadcast_;  // broadcast → recording
-  // Whether somebody asked for it: then the row comes back if the files cannot be deleted.
-  std::unordered_map<std::string, bool> removing_;
+  enum class Removal {
+    kAsked,   // by somebody: its row comes back if the files cannot be deleted
+    kUnkept,  // its row stays marked then
+    kNoRow,
+  };
+  std::unordered_map<std::string, Removal> removing_;
   std::unordered_set<std::string> full_;  // users whose room is used up
   std::deque<RecordingWrite> writes_;
   std::deque<RecordingNotice> notices_;

@@ -107,6 +107,53 @@ TEST_F(RecordingsTest, AStoppedBroadcastIsReadyAtOnce) {
   EXPECT_THAT(writes(), ElementsAre("pictures t s"));
 }
 
+TEST_F(RecordingsTest, WaitsForTheFirstPacketBeforeAnybodyIsToldOfIt) {
+  RecordingStart start = start_of("alice", "b1", 4);
+  start.heard = false;
+  recordings_.start(at(0), kWall, start);
+  recordings_.start(at(0), kWall, start_of("alice", "b1", 4));  // the same one
+  EXPECT_THAT(calls(), ElementsAre("start 4")) << "what comes first is not to be missed";
+  EXPECT_THAT(writes(), ElementsAre());
+  EXPECT_THAT(states(), ElementsAre());
+  EXPECT_TRUE(recordings_.in_progress().empty());
+  const WallTime later{kWall.us + 5'000'000};
+  recordings_.heard(later, "b2");
+  recordings_.heard(later, "b1");
+  recordings_.heard(later, "b1");
+  RecordingWrite write;
+  ASSERT_TRUE(recordings_.poll_write(write));
+  EXPECT_EQ(std::get<AddRecording>(write).recording.started_at, later);
+  EXPECT_EQ(recordings_.in_progress().size(), 1u);
+  recordings_.stop(at(9), "b1", false);
+  recordings_.handle(finished(recorder_.last, 4));
+  EXPECT_THAT(writes(), ElementsAre("state processing", "finish ready"));
+  EXPECT_THAT(states(), ElementsAre("recording", "processing", "ready"));
+}
+
+TEST_F(RecordingsTest, NothingIsWrittenOfABroadcastThatIsNeverHeard) {
+  RecordingStart start = start_of("alice", "b1", 4);
+  start.heard = false;
+  recordings_.start(at(0), kWall, start);
+  recordings_.stop(at(1), "b1", true);
+  start = start_of("alice", "b2", 5, "b1");
+  start.heard = false;
+  recordings_.start(at(2), kWall, start);
+  recordings_.stop(at(3), "b2", false);
+  EXPECT_THAT(calls(), ElementsAre("start 4", "start 5", "finish"));
+  recordings_.handle(RecordingLost{recorder_.last, make_error(Code::kMediaLost)});
+  EXPECT_THAT(calls(), ElementsAre("remove"));
+  recordings_.handle(RecordingRemoved{recorder_.last, ok()});
+  EXPECT_THAT(writes(), ElementsAre());
+  EXPECT_THAT(states(), ElementsAre());
+  EXPECT_EQ(recordings_.recording() + recordings_.finishing() + recordings_.removing(), 0u);
+  // But what the presenter has to know is told.
+  start = start_of("alice", "b3", 6);
+  start.heard = false;
+  recordings_.start(at(4), kWall, start);
+  recordings_.handle(RecordingLost{recorder_.last, make_error(Code::kDiskFull)});
+  EXPECT_THAT(states(), ElementsAre("removed disk_full"));
+}
+
 TEST_F(RecordingsTest, TheRowSaysWhoWhenAndWhere) {
   RecordingStart start = start_of("alice", "b1", 4);
   start.co_owner_id = "id-bob";

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { GENERATIONS, Page, account, offer } from '../support/pages.mjs';
+import { GENERATIONS, Page, account, goOnAir } from '../support/pages.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 
@@ -73,8 +73,9 @@ test('what becomes of recordings has its line, and what limits refuse to sockets
   assert.equal((await call('PATCH', recording, { visibility: 'public' }, headers)).status, 200);
   // There is no room for another.
   const page = new Page(server, eve.token, GENERATIONS['second generation']);
-  await page.ask('createPresentor', { sdpOffer: offer('chromium_presenter') });
+  const { sender } = await goOnAir(server, eve, page);
   await page.next('recording');
+  sender.stop();
   await linesFrom(start, 3);
   assert.equal((await call('DELETE', recording, undefined, headers)).status, 204);
   // Ten may be dialled at once.

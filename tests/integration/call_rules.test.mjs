@@ -114,6 +114,7 @@ describe('whom one does not want to be called by', () => {
     }
     const { error } = await socket(alice).ask('createPresentor', { ...SDP, invite: bob.nickname, record: false });
     assert.equal(error.code, 'rate_limited');
+    assert.ok(error.retryAfter >= 1 && error.retryAfter <= 3600, JSON.stringify(error));
     assert.ok((await call(alice, carol)).callId);
   });
 });

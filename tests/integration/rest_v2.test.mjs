@@ -1,7 +1,7 @@
 // Version 2 of HTTP: resources, statuses, problem+json, and the document that describes them.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { GENERATIONS, MANY_ADDRESSES, Page, account, goOnAir, offer, watch } from '../support/pages.mjs';
+import { GENERATIONS, MANY_ADDRESSES, Page, account, goOnAir, offer, present, watch } from '../support/pages.mjs';
 import { startServer } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 

@@ -86,6 +86,9 @@ for (const [name, kind] of Object.entries(GENERATIONS)) {
         const asked = connect(user.token, kind);
         return asked.next('error').then(([error]) => ({ asked, error }));
       });
+      const response = await while_sessions_are_gone(() =>
+        fetch(`${server.url}/api/v2/me`, { headers: { authorization: `Bearer ${user.token}` } }));
+      assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '30']);
       assert.equal(page.error.code, 'store_unavailable');
       await page.asked.next('disconnect');
       assert.equal(page.asked.count('autherror'), 0);
