@@ -41,6 +41,9 @@ void append_mp4_fragment_head(std::vector<uint8_t>& out, uint32_t sequence,
 // The moov of a finished file. `ranges`: where each range of the media lies in it.
 std::vector<uint8_t> mp4_index(std::span<const TrackIndex> tracks, std::span<const Range> ranges);
 
+// No recording lasts nine months; what says so is damaged, and is not calculated with.
+constexpr int64_t kMp4MaxTime = int64_t{1} << 41;  // in units of 90 kHz
+
 // Reading what was written above, from a disk that may have lost or mangled anything.
 struct Mp4Fragment {
   struct Part {

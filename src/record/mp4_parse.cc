@@ -58,6 +58,7 @@ std::optional<Mp4Fragment::Part> parse_part(Bytes traf) {
     return std::nullopt;
   part.samples.reserve(count);
   for (uint32_t i = 0; i < count; ++i) {
+    if (at > kMp4MaxTime) return std::nullopt;
     const uint32_t duration = r.u32(), size = r.u32();
     const bool sync = (r.u32() & kNoSync) == 0;
     const auto offset = reordered ? static_cast<int32_t>(r.u32()) : 0;

@@ -44,7 +44,7 @@ bool is_whole(const Mp4Fragment& fragment, uint64_t moof_size, uint64_t mdat_siz
 
 void take_part(MediaIndex& index, const Mp4Fragment::Part& part, uint64_t moof_size) {
   TrackIndex* track = find(index, part.track);
-  if (!track) return;
+  if (!track || track->duration > kMp4MaxTime) return;
   const int64_t begins = part.samples.front().time;
   if (track->sizes.empty()) {
     track->start = begins;

@@ -146,7 +146,7 @@ IceAgent::Result IceAgent::handle_request(Instant now, const Route& from,
 IceAgent::Result IceAgent::handle_response(Instant now, const Route& from,
                                            const StunMessage& response) {
   const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
-    return e.check && e.check->transaction == response.transaction;
+    return e.check && asked(*e.check, response.transaction);
   });
   // RFC 8445, section 7.2.5.2.1: the answer comes from where the request went.
   if (entry == entries_.end() || entry->route != from) return Result::kUnexpectedResponse;
@@ -160,7 +160,7 @@ IceAgent::Result IceAgent::handle_response(Instant now, const Route& from,
   entry->check.reset();
   entry->generation = std::max(entry->generation, check.generation);
   entry->last_answer = now;
-  if (check.sent == 1 || last_round_trip_ == Duration()) last_round_trip_ = now - check.first_sent;
+  last_round_trip_ = now - check.sent_at[response.transaction.back()];
   if (entry->generation == generation_) give_up_at_ = Instant::never();
   choose(now);
   return Result::kHandled;
@@ -284,18 +284,26 @@ void IceAgent::start_check(Instant now, Entry& entry, Duration first_wait) {
   entry.check = Check{.transaction = transaction,
                       .generation = generation_,
                       .sent = 0,
-                      .first_sent = now,
+                      .sent_at = {},
                       .wait = first_wait,
                       .next_at = now};
   send_check(now, entry);
+}
+
+bool IceAgent::asked(const Check& check, const wire::TransactionId& transaction) {
+  return transaction.back() < check.sent &&
+         std::equal(transaction.begin(), transaction.end() - 1, check.transaction.begin());
 }
 
 void IceAgent::send_check(Instant now, Entry& entry) {
   Check& check = *entry.check;
   check.next_at = now + check.wait;
   check.wait = check.wait * 2;
+  const int repeat = check.sent++;
+  check.sent_at[static_cast<size_t>(repeat)] = now;
   // TCP repeats by itself (RFC 8489, section 6.2.2).
-  if (++check.sent > 1 && entry.route.tcp != 0) return;
+  if (repeat > 0 && entry.route.tcp != 0) return;
+  check.transaction.back() = static_cast<uint8_t>(repeat);
   const bool current = check.generation == generation_;
   const IceCredentials& local = current ? local_ : *old_local_;
   const IceCredentials& remote = current ? remote_ : *old_remote_;

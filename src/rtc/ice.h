@@ -5,6 +5,7 @@
 // and sends media only to an address that answered it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -39,7 +40,7 @@ class IceAgent {
   // with many candidate pairs in mind; we check only addresses that have just sent us something,
   // and a lost check delays the first picture by this much.
   static constexpr Duration kFirstRetransmission = Duration::millis(100);
-  // The same for consent checks, where nobody waits: a longer one measures round trips up to that.
+  // The same for consent checks, where nobody waits.
   static constexpr Duration kConsentRetransmission = Duration::millis(500);
   // Requests of one check, the first included (Rc of RFC 8489, section 6.2.1).
   static constexpr int kCheckTries = 7;
@@ -101,16 +102,16 @@ class IceAgent {
   void restart(Instant now, IceCredentials local, IceCredentials remote);
 
   const IceCredentials& local() const { return local_; }
-  // Of the last answered check that was not repeated, or an upper bound until there is one; 0
-  // before the first.
+  // Of the last answered check; 0 before the first. A lost check adds nothing to it: whatever lost
+  // that one loses media too, which is then to be asked for in time.
   Duration last_round_trip() const { return last_round_trip_; }
 
  private:
   struct Check {
-    wire::TransactionId transaction;
+    wire::TransactionId transaction;  // its last byte counts the repeats: each has one of its own
     uint32_t generation;
     int sent;
-    Instant first_sent;
+    std::array<Instant, kCheckTries> sent_at;
     Duration wait;  // before the next repeat
     Instant next_at;
   };
@@ -136,6 +137,7 @@ class IceAgent {
   void refuse(const Route& to, const wire::StunMessage& request, uint16_t code,
               std::string_view password);
   void queue(const Route& to, Bytes datagram);
+  static bool asked(const Check& check, const wire::TransactionId& transaction);
   const Entry* find(const Route& route) const;
   Entry* find_or_add(Instant now, const Route& route);
   bool replaceable(Instant now, size_t index) const;

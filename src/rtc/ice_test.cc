@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -154,6 +155,30 @@ TEST_F(IceTest, ChecksAnAddressBeforeItSendsThereAndBeforeItAnswers) {
   EXPECT_EQ(send(route(1), browser.answer(check)), Result::kUnexpectedResponse);
 }
 
+TEST_F(IceTest, ALostCheckDoesNotAddToTheRoundTrip) {
+  send(route(1), browser.request(true));
+  const auto sent = drain();
+  now = now + IceAgent::kFirstRetransmission;
+  agent.handle_timeout(now);
+  const auto repeated = drain();
+  ASSERT_EQ(repeated.size(), 1u);
+  now = now + Duration::millis(30);
+  EXPECT_EQ(send(route(1), browser.answer(repeated[0].message())), Result::kHandled);
+  EXPECT_EQ(agent.last_round_trip(), Duration::millis(30));
+  EXPECT_EQ(send(route(1), browser.answer(sent[0].message())), Result::kUnexpectedResponse);
+}
+
+TEST_F(IceTest, AnAnswerThatComesAfterARepeatCountsFromWhatItAnswers) {
+  send(route(1), browser.request(true));
+  const auto sent = drain();
+  now = now + IceAgent::kFirstRetransmission;
+  agent.handle_timeout(now);
+  drain();
+  now = now + Duration::millis(50);
+  EXPECT_EQ(send(route(1), browser.answer(sent[0].message())), Result::kHandled);
+  EXPECT_EQ(agent.last_round_trip(), Duration::millis(150));
+}
+
 TEST_F(IceTest, ASpoofedSourceIsNeverValidated) {
   const Route victim = route(66), peer = route(1);
   EXPECT_EQ(send(victim, browser.request(true)), Result::kHandled);
@@ -197,15 +222,15 @@ TEST_F(IceTest, WhatAVictimGetsIsBounded) {
 TEST_F(IceTest, RepeatsAnUnansweredCheck) {
   send(route(1), browser.request());
   std::vector<int64_t> at;
-  Datagram first;
-  for (const Sent& s : drain())
-    if (s.message().cls == StunClass::kRequest) first = s.bytes;
+  std::set<wire::TransactionId> transactions{drain()[0].message().transaction};
   while (agent.next_timeout() < begin + IceAgent::kValidationTimeout) {
     now = agent.next_timeout();
     agent.handle_timeout(now);
     for (const Sent& s : drain()) {
       at.push_back((now - begin).ms());
-      EXPECT_EQ(s.bytes, first);
+      EXPECT_EQ(s.message().cls, StunClass::kRequest);
+      EXPECT_TRUE(s.message().check_integrity(kTheirs.password));
+      EXPECT_TRUE(transactions.insert(s.message().transaction).second);
     }
   }
   EXPECT_EQ(at, (std::vector<int64_t>{100, 300, 700, 1500, 3100, 6300}));

@@ -49,8 +49,8 @@ TEST_P(BadNetwork, TenPercentLossIsRepairedInTime) {
   MediaSender& sender = *simulation.browser(source).sender();
   const double told = static_cast<double>(sender.told_lost()) /
                       static_cast<double>(sender.told_lost() + sender.told_received());
-  EXPECT_GT(told, 0.03);
-  EXPECT_LT(told, 0.25);
+  EXPECT_GT(told, 0.06);
+  EXPECT_LT(told, 0.15);
 }
 
 TEST_P(BadNetwork, LossWithoutRtxIsRepairedOnTheStreamItself) {
@@ -67,13 +67,13 @@ TEST_P(BadNetwork, LossWithoutRtxIsRepairedOnTheStreamItself) {
 
 TEST_P(BadNetwork, BurstsOfLossAreRepaired) {
   LinkOptions link{.delay = Duration::millis(30)};
-  // Bursts of five packets on average, about every 250.
+  // Bursts of 30 ms on average, five packets of the stream, about every 250.
   link.burst_enter = 0.004;
-  link.burst_leave = 0.2;
+  link.burst_length = Duration::millis(30);
   run(link, 3, Duration::seconds(10));
   for (const ClientId id : watching) {
     EXPECT_GE(simulation.browser(id).video().in_time_share(), 0.97);
-    EXPECT_LE(simulation.browser(id).video().longest_gap, Duration::millis(1500));
+    EXPECT_LE(simulation.browser(id).video().longest_gap, Duration::millis(1000));
   }
 }
 
@@ -89,7 +89,7 @@ TEST_P(BadNetwork, HopelessLossAsksThePresenterForFewKeyframes) {
   const auto most = static_cast<uint64_t>((simulation.now() - begun).us() /
                                           sfu::KeyframeRequester::kMinInterval.us());
   EXPECT_LE(simulation.counters().get(rtc::Counter::kKeyframeRequestsSent), most + 1);
-  EXPECT_GT(simulation.browser(id).video().decoded, 10u);
+  EXPECT_GT(simulation.browser(id).video().decoded, 20u);
   expect_no_violations(simulation, id);
 }
 
@@ -101,7 +101,9 @@ TEST_P(BadNetwork, JitterReorderingAndDuplicatesDoNotDisturb) {
   for (const ClientId id : watching) {
     Browser& browser = simulation.browser(id);
     EXPECT_GE(browser.video().in_time_share(), 1.0);
-    EXPECT_EQ(browser.video().freezes, 0u);
+    // A packet that overtakes the end of the handshake is lost to a browser, which does not ask for
+    // what is missing before the first one that it sees: it needs another keyframe.
+    EXPECT_LE(browser.video().freezes, browser.early() > 0 ? 1u : 0u);
     ASSERT_TRUE(browser.lip_sync_error());
     EXPECT_LE(*browser.lip_sync_error(), Duration::millis(5));
     // What the network doubled came once: the rest is refused by SRTP's replay window.

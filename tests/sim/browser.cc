@@ -96,7 +96,10 @@ void Browser::handle_datagram(Instant now, const SocketAddress& from, MutableByt
       dtls_->handle_datagram(now, datagram);
       break;
     case wire::DatagramKind::kRtp:
-      if (srtp_in_) handle_rtp(now, datagram);
+      if (srtp_in_)
+        handle_rtp(now, datagram);
+      else
+        ++early_;
       break;
     case wire::DatagramKind::kRtcp:
       if (srtp_in_) handle_rtcp(now, datagram);

@@ -91,6 +91,8 @@ class Browser : private PacketOut {
 
   // Packets that could not be decrypted: damaged, duplicates, or not for us.
   uint64_t undecryptable() const { return undecryptable_; }
+  // Packets of media that came before the end of the handshake, and were dropped.
+  uint64_t early() const { return early_; }
   const Agreed& agreed() const { return agreed_; }
   // As in rtc/dtls.h; nullopt before the handshake.
   std::optional<uint16_t> srtp_profile() const {
@@ -143,6 +145,7 @@ class Browser : private PacketOut {
   Instant next_feedback_ = Instant::never();
   std::optional<Duration> lip_sync_error_;
   uint64_t undecryptable_ = 0;
+  uint64_t early_ = 0;
 };
 
 }  // namespace loopcast::sim

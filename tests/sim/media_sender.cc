@@ -213,17 +213,14 @@ void MediaSender::take_transport_feedback(const wire::TransportFeedback& feedbac
   feedback.for_each([&](Seq16 sequence, bool received, Duration) {
     const int64_t number = transport_extender_.extend(sequence) - (1 << 16);
     if (number < 0 || number >= transport_sequence_) return;
-    newest_told_ = std::max(newest_told_, number + 1);
     if (transport_told_.size() <= static_cast<size_t>(number))
       transport_told_.resize(static_cast<size_t>(number) + 1);
-    if (!received || transport_told_[static_cast<size_t>(number)]) return;
-    transport_told_[static_cast<size_t>(number)] = true;
-    ++told_received_;
+    Told& told = transport_told_[static_cast<size_t>(number)];
+    if (told == Told::kReceived || (told == Told::kLost && !received)) return;
+    if (told == Told::kLost) --told_lost_;
+    told = received ? Told::kReceived : Told::kLost;
+    ++(received ? told_received_ : told_lost_);
   });
-}
-
-uint64_t MediaSender::told_lost() const {
-  return static_cast<uint64_t>(newest_told_) - told_received_;
 }
 
 void MediaSender::want_keyframe() {

@@ -81,8 +81,7 @@ class MediaSender {
   // Of transport-wide feedback: packets sent, and told as received and as lost (once each).
   uint64_t transport_sent() const { return static_cast<uint64_t>(transport_sequence_); }
   uint64_t told_received() const { return told_received_; }
-  // Packets below the newest one told of that no feedback said to be received.
-  uint64_t told_lost() const;
+  uint64_t told_lost() const { return told_lost_; }
   // Of video and audio, without retransmissions and probes.
   uint64_t packets() const { return uint64_t{video_.packets} + audio_.packets; }
   // What the receiver reports of the video.
@@ -136,10 +135,10 @@ class MediaSender {
   BurstPacer pacer_;
   std::deque<Waiting> waiting_;
   int64_t transport_sequence_ = 0;
-  std::vector<bool> transport_told_;
+  enum class Told : uint8_t { kNothing, kLost, kReceived };
+  std::vector<Told> transport_told_;
   SeqExtender transport_extender_;
-  uint64_t told_received_ = 0;
-  int64_t newest_told_ = 0;
+  uint64_t told_received_ = 0, told_lost_ = 0;
   uint32_t frame_ = 0, audio_packet_ = 0;
   bool keyframe_wanted_ = true;
   Instant last_keyframe_;

@@ -1,6 +1,7 @@
 #include "sim/network.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace loopcast::sim {
 namespace {
@@ -9,18 +10,23 @@ constexpr size_t kIpAndUdp = 20 + 8;
 
 }  // namespace
 
-bool Link::lose() {
+bool Link::lose(Instant now) {
   // One draw for each question and datagram, so that a change of one option leaves the others'
   // fate as it was.
   const double burst = random_.unit(), single = random_.unit();
-  in_burst_ = in_burst_ ? burst >= options_.burst_leave : burst < options_.burst_enter;
-  return in_burst_ || single < options_.loss;
+  if (now >= burst_until_ && burst < options_.burst_enter) {
+    // Where it lies below the threshold is uniform, which makes an exponential time.
+    const double times = -std::log(1 - burst / options_.burst_enter);
+    burst_until_ = now + Duration::micros(static_cast<int64_t>(
+                             times * static_cast<double>(options_.burst_length.us())));
+  }
+  return now < burst_until_ || single < options_.loss;
 }
 
 Arrivals Link::send(Instant now, size_t size) {
   ++sent_;
   Arrivals arrivals;
-  const bool lost = lose();
+  const bool lost = lose(now);
   const double jitter = random_.unit(), reorder = random_.unit(), duplicate = random_.unit();
   Instant leaves = now;
   if (options_.rate.bps > 0) {

@@ -16,10 +16,11 @@ struct LinkOptions {
   // Added to each datagram, uniform from nothing to this; alone it does not change their order.
   Duration jitter = {};
   double loss = 0;  // of each datagram, independently of the others
-  // Loss in bursts (Gilbert): the probabilities, for each datagram, to enter and to leave a state
-  // in which everything is lost.
+  // Loss in bursts (Gilbert): the probability, for each datagram, that a time begins in which
+  // everything is lost, and how long that lasts on average. A time, not a number of datagrams: the
+  // same five are 30 ms of a picture and seconds of its feedback, which no network loses.
   double burst_enter = 0;
-  double burst_leave = 1;
+  Duration burst_length = {};
   Bitrate rate = {};                // of the bottleneck; 0: none
   size_t queue_bytes = 256 * 1024;  // before the bottleneck; what does not fit is lost
   double reorder = 0;               // share of datagrams that come `reorder_delay` late
@@ -46,11 +47,11 @@ class Link {
   size_t lost() const { return lost_; }
 
  private:
-  bool lose();
+  bool lose(Instant now);
 
   LinkOptions options_;
   Random random_;
-  bool in_burst_ = false;
+  Instant burst_until_;
   Instant bottleneck_free_;  // when the bottleneck has sent all that it was given
   Instant last_in_order_;
   size_t sent_ = 0;
