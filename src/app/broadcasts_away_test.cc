@@ -44,13 +44,17 @@ class BroadcastsAwayTest : public testing::Test {
     }
     return all;
   }
-  // Changes as "?id" (awaited), "+id", "-id" and what else is said of them, by the names that `names` gives to ids.
+  // Changes as "?id" (awaited), "+id", "-id" and what else is said of them, by the names that
+  // `names` gives to ids.
   std::vector<std::string> changes() {
     std::vector<std::string> all;
     AirChange change;
     while (broadcasts.poll_air_change(change))
-      all.push_back((change.awaited ? "?" : change.on_air ? "+" : "-") + change.broadcast_id +
-                    (change.lost ? " lost" : "") + (change.was_off ? " was off" : "") +
+      all.push_back((change.awaited  ? "?"
+                     : change.on_air ? "+"
+                                     : "-") +
+                    change.broadcast_id + (change.lost ? " lost" : "") +
+                    (change.was_off ? " was off" : "") +
                     (change.replaces.empty() ? "" : " for " + change.replaces));
     return all;
   }
