@@ -303,6 +303,7 @@ TEST_F(CallsTest, NobodyElseHasASayInACall) {
   EXPECT_FALSE(calls_.accept(at(), 20, bob_, "carol", {}));
   EXPECT_FALSE(calls_.accept(at(), 20, bob_, "alice", "another call"));
   EXPECT_FALSE(calls_.accept(at(), 10, alice_, "alice", id));
+  EXPECT_EQ(calls_.join(at(), 11, alice_, 1, id).error().code, "in_call") << "nor answers oneself";
   EXPECT_THAT(told(1), IsEmpty());
   EXPECT_THAT(told(4), IsEmpty());
 }

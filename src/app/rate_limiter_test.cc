@@ -109,6 +109,17 @@ TEST(LoginLimiter, AStrangerWhoGuessesKeepsNobodyOut) {
   EXPECT_LE(guesses, 10 + 3600 / 30);
 }
 
+TEST(LoginLimiter, AllAddressesOfAHostAreOneWhoGuesses) {
+  LoginLimiter limiter({}, kSeed);
+  int guesses = 0;
+  for (int i = 0; i < 50; ++i) {
+    const auto from = IpAddress::parse("2001:db8:1:2::" + std::to_string(i));
+    guesses += limiter.login(kStart, "alice", *from, true).allowed;
+  }
+  EXPECT_EQ(guesses, 10);
+  EXPECT_TRUE(limiter.login(kStart, "alice", *IpAddress::parse("2001:db8:1:3::1"), true).allowed);
+}
+
 TEST(LoginLimiter, WhoGuessesFromManyAddressesIsLimitedAndTheOwnerKnown) {
   LoginLimiter limiter({}, kSeed);
   int guesses = 0;

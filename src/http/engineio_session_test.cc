@@ -182,6 +182,23 @@ TEST(EngineSession, QueueIsBounded) {
   EXPECT_EQ(session.close_reason(), "queue overflow");
 }
 
+TEST(EngineSession, WhatWasTakenCountsNoMore) {
+  for (const bool websocket : {false, true}) {
+    EngineSession session = make(4, websocket, 1'000);
+    for (int i = 0; i < 10; ++i) {
+      session.send(message(std::string(500, 'x')));
+      ASSERT_EQ(session.phase(), EngineSession::Phase::kOpen) << i;
+      if (websocket) {
+        while (session.take_packet()) {
+        }
+      } else {
+        session.begin_poll(kStart);
+        session.take_poll();
+      }
+    }
+  }
+}
+
 TEST(EngineSession, ClosingWaitsForWhatWasSent) {
   EngineSession session = opened(4);
   session.send(message("bye"));

@@ -1,103 +1,11 @@
 #include "http/server.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/write.hpp>
-#include <gtest/gtest.h>
-
+#include "http/server_fixture.h"
 #include "http/signal.h"
 #include "http/strangers.h"
 
 namespace loopcast::http {
 namespace {
-
-using asio::ip::tcp;
-
-// A server and a client in one io_context: each test ends when its client is done.
-class ServerTest : public ::testing::Test {
- protected:
-  ServerTest() {
-    options_.listen = {{{IpAddress::v4(127, 0, 0, 1), 0}, false}};
-    options_.log = [this](std::string_view what) { logged_ = what; };
-    router_.add("GET", "/hello",
-                [](Request) -> Task<Response> { co_return Response::text("hello"); });
-    router_.add("POST", "/echo",
-                [](Request request) -> Task<Response> { co_return Response::text(request.body); });
-    router_.add("GET", "/who", [](Request request) -> Task<Response> {
-      co_return Response::text(request.remote.ip.to_string() + (request.secure ? " tls" : ""));
-    });
-    router_.add("GET", "/throw", [](Request) -> Task<Response> {
-      throw std::runtime_error("out of order");
-      co_return Response();
-    });
-  }
-
-  void start() {
-    server_ = std::make_unique<Server>(context_, router_, options_, counters_);
-    const Status status = server_->start();
-    ASSERT_TRUE(status) << status.error().message;
-  }
-
-  Task<TcpSocket> connect() {
-    const tcp::endpoint endpoint(asio::ip::address_v4::loopback(),
-                                 server_->addresses().front().address.port);
-    TcpSocket socket(context_.get_executor());
-    co_await socket.async_connect(endpoint, use_task);
-    co_return socket;
-  }
-
-  // Everything that comes until the server closes.
-  Task<std::string> read_all(TcpSocket& socket) {
-    std::string text;
-    error_code error;
-    co_await asio::async_read(socket, asio::dynamic_buffer(text),
-                              asio::redirect_error(use_task, error));
-    co_return text;
-  }
-
-  // Sends the pieces on one connection, and returns what comes until the server closes.
-  std::string exchange(const std::vector<std::string>& pieces) {
-    std::string result;
-    run([&]() -> Task<> {
-      TcpSocket socket = co_await connect();
-      for (const std::string& piece : pieces) {
-        error_code error;
-        co_await asio::async_write(socket, asio::buffer(piece),
-                                   asio::redirect_error(use_task, error));
-      }
-      result = co_await read_all(socket);
-    });
-    return result;
-  }
-
-  template <typename F>
-  void run(F client) {
-    bool done = false;
-    asio::co_spawn(context_, client(), [&](const std::exception_ptr& error) {
-      EXPECT_FALSE(error);
-      done = true;
-    });
-    context_.restart();
-    while (!done && context_.run_one() > 0) {
-    }
-  }
-
-  static std::string get(const std::string& path, const std::string& more = {}) {
-    return "GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + more + "\r\n";
-  }
-  static int status_of(const std::string& answer) {
-    return answer.size() > 12 ? std::stoi(answer.substr(9, 3)) : 0;
-  }
-
-  HttpCounters counters_;
-  asio::io_context context_{1};
-  Router router_;
-  ServerOptions options_;
-  std::unique_ptr<Server> server_;
-  std::string logged_;
-};
 
 TEST_F(ServerTest, AnswersARequest) {
   start();
@@ -271,6 +179,17 @@ TEST_F(StrangerTest, SendLargeBodiesWhenTheyHaveSignedInOnly) {
   EXPECT_EQ(status_of(exchange({chunked})), 413);
 }
 
+TEST_F(StrangerTest, AreToldFromUsersBehindTheSameProxy) {
+  options_.trusted_proxies = {*IpPrefix::parse("127.0.0.1")};
+  start();
+  const std::string large(40'000, 'x');
+  const std::string user = "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n";
+  known_ = "good";
+  const std::string answers = exchange({user, post(large.size()), large});
+  EXPECT_TRUE(answers.starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_NE(answers.find("HTTP/1.1 401 "), std::string::npos);
+}
+
 TEST_F(StrangerTest, AreTurnedAwayWhereThereIsNoRoom) {
   options_.stranger_budget = 2 * 14 * 1024 + 8 * 1024;
   start();
@@ -331,6 +250,14 @@ TEST_F(ServerTest, BoundsBodies) {
   EXPECT_EQ(status_of(exchange({head + "Content-Length: 65536\r\n\r\n", std::string(65'536, 'x')})),
             200);
   EXPECT_EQ(counters_.requests_body_too_large, 3u);
+}
+
+TEST_F(ServerTest, BoundsWhatStandsBetweenChunks) {
+  start();
+  EXPECT_EQ(
+      status_of(exchange({"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+                          std::string(40'000, 'x')})),
+      400);
 }
 
 TEST_F(ServerTest, SaysContinue) {

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "net/framing.h"
 #include "net/test_sockets.h"
@@ -206,6 +208,9 @@ TEST_F(TcpListenerLimitsTest, AFloodOfConnectionsIsBounded) {
   flood.clear();
   ASSERT_TRUE(serve_until_open(0));
   EXPECT_NE(greeted().second.tcp, 0u) << "there is place again";
+  ASSERT_TRUE(serve_until_open(0));
+  for (int i = 0; i < 3; ++i) flood.push_back(connect_from(2));
+  EXPECT_TRUE(serve_until_open(3)) << "for those who had come before as well";
 }
 
 TEST_F(TcpListenerLimitsTest, ASlowReaderLosesWholeFrames) {
@@ -251,6 +256,31 @@ TEST_F(TcpListenerLimitsTest, ASlowReaderLosesWholeFrames) {
   put(batch, route, "after");
   listener.send(batch, batch.sends());
   EXPECT_EQ(test::read_some(client), frame("after"));
+  EXPECT_TRUE(loop.wait(now(), now()).empty()) << "nothing waits to be written";
+}
+
+TEST_F(TcpListenerTest, GoesOnOnceThereAreDescriptorsAgain) {
+  const Fd fd = connect();
+  // Meanwhile this object is not touched: the sanitizer needs descriptors to look at its type.
+  EventLoop& events = loop;
+  TcpListener& tcp = listener;
+  TcpListener::Receiver& receiver = recorder;
+  const Instant begin = time;
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  Fd next(::dup(fd.get()));
+  const rlimit none{static_cast<rlim_t>(next.get()), before.rlim_max};
+  next.reset();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  for (const auto& ready : events.wait(now(), now() + Duration::millis(test::kPatienceMs)))
+    tcp.handle(begin, ready, receiver);
+  const bool quiet = events.wait(now(), now()).empty();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(quiet) << "the loop does not turn for what cannot be accepted";
+  EXPECT_EQ(listener.counters().open, 0u);
+  ASSERT_EQ(listener.next_timeout(), begin + Duration::seconds(1));
+  listener.handle_timeout(listener.next_timeout(), recorder);
+  EXPECT_TRUE(serve_until_open(1));
 }
 
 TEST_F(TcpListenerTest, AConnectionThatBreaksWhileItIsSentToIsReportedLater) {

@@ -181,6 +181,22 @@ TEST(UdpSocket, SendsARunInOneCallAndItArrivesAsDatagrams) {
   }
 }
 
+TEST(UdpSocket, ARunThatComesAfterASingleDatagramHasItsAddressToo) {
+  const Pair p = pair({});
+  const Route to{p.receiver->local(), {}, 0};
+  // The kernel tells more of a run, in the same memory.
+  ReceiveBatch batch;
+  for (const int count : {1, 9, 1, 9}) {
+    TransmitBatch sent;
+    for (int i = 0; i < count; ++i) put(sent, to, payload(1170, i));
+    p.sender->send(sent, sent.sends());
+    ASSERT_TRUE(test::readable(p.receiver->fd()));
+    ASSERT_EQ(p.receiver->receive(batch), static_cast<size_t>(count));
+    for (const Datagram& d : batch.datagrams())
+      EXPECT_EQ(d.from, (Route{p.sender->local(), p.receiver->local().ip, 0}));
+  }
+}
+
 TEST(UdpSocket, SplitsAtTheKernelsLimitOfSegments) {
   const Pair p = pair({});
   TransmitBatch batch;

@@ -215,6 +215,7 @@ TEST_P(CrashTest, ACopyThatDidNotRunIsNotTakenForOne) {
   ASSERT_TRUE(restoration);
   const std::string half = growing_path(own, "id", format());
   EXPECT_TRUE(fs::exists(half));
+  EXPECT_FALSE(file.overwrite({0, {0}})) << "it would be lost in what is being copied";
   file.end_restoration(*restoration);
   const auto mishap = file.take_mishap();
   ASSERT_TRUE(mishap);

@@ -231,6 +231,9 @@ TEST(Vp9, RefusesWhatDoesNotFitTogether) {
   EXPECT_FALSE(video.take());
   EXPECT_FALSE(video.add("dc 01 03 05 07 09 86")) << "more references than there are";
   EXPECT_FALSE(video.add("8c"));
+  video.take();
+  for (int layer = 0; layer < 8; ++layer) EXPECT_TRUE(video.add("8c 01 86aa")) << layer;
+  EXPECT_FALSE(video.add("8c 01 86aa")) << "more layers than there are";
 }
 
 TEST(Av1, PutsObusTogether) {

@@ -77,6 +77,18 @@ TEST_F(FrameAssemblerTest, WhatIsLostBehindAMarkerIsAnotherPictures) {
   EXPECT_TRUE(frames.needs_keyframe());
 }
 
+TEST_F(FrameAssemblerTest, NothingRefersToAPictureWithoutItsEnd) {
+  push_sets(10);
+  push({0x65, 0x88, 0xaa}, 10, true);
+  push({0x7c, 0x81, 0x9a, 0xbb}, 20, true);
+  push({0x41, 0x9a, 0xcc}, 30, true);
+  frames.flush(at);
+  ASSERT_TRUE(frames.pop());
+  EXPECT_FALSE(frames.pop());
+  EXPECT_TRUE(frames.needs_keyframe());
+  EXPECT_EQ(frames.dropped(), 2u);
+}
+
 // As encoders with invisible reference pictures send them.
 TEST_F(FrameAssemblerTest, PicturesOfVp8BeginWhereTheySay) {
   FrameAssembler vp8(wire::Codec::kVp8);

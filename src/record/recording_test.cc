@@ -150,6 +150,24 @@ TEST_F(RecordingTest, AfterALossItGoesOnWithTheNextKeyframe) {
   EXPECT_NEAR(contents.duration, 5.22, 0.1);
 }
 
+TEST_F(RecordingTest, ABeginningThatCouldNotBeWrittenCostsOnlyItself) {
+  SyntheticPresenter presenter({}, now);
+  feed(presenter.describe(1));
+  for (int tick = 0; tick < 100; ++tick) {
+    const auto batch = presenter.next(1);
+    now = batch.at;
+    recording.take(now, batch);
+    if (const auto output = recording.take_output(); !output.fragments.empty())
+      recording.note_unwritten(output);
+  }
+  presenter.request_keyframe();
+  run(presenter, 200);
+  const Contents contents = finished();
+  expect_no_garbage(contents);
+  EXPECT_GE(contents.sound.size(), 200u);
+  EXPECT_GE(contents.pictures.size(), 98u);
+}
+
 TEST_F(RecordingTest, LateRetransmissionsAreInTime) {
   SyntheticPresenter presenter({}, now);
   feed(presenter.describe(1));

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/ssl.h>
@@ -359,14 +360,19 @@ Dtls::State after_handshake(EVP_PKEY* key) {
 }
 
 // Of several primes, which are found faster than two large ones.
-EVP_PKEY* rsa_key(int bits, int primes) {
+EVP_PKEY* rsa_key(int bits, int primes, int exponent_bits = 17) {
   EVP_PKEY* key = nullptr;
+  BIGNUM* exponent = BN_new();
+  BN_set_bit(exponent, exponent_bits - 1);
+  BN_set_bit(exponent, 0);
   EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr);
   EVP_PKEY_keygen_init(context);
   EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits);
   EVP_PKEY_CTX_set_rsa_keygen_primes(context, primes);
+  EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context, exponent);
   EVP_PKEY_generate(context, &key);
   EVP_PKEY_CTX_free(context);
+  BN_free(exponent);
   return key;
 }
 
@@ -376,6 +382,14 @@ TEST(Dtls, VerifiesNoSignatureThatCostsTooMuch) {
     ASSERT_TRUE(key);
     EXPECT_EQ(after_handshake(key), bits <= 4096 ? Dtls::State::kConnected : Dtls::State::kFailed)
         << bits;
+    EVP_PKEY_free(key);
+  }
+  for (const int exponent_bits : {64, 65}) {
+    EVP_PKEY* const key = rsa_key(2048, 3, exponent_bits);
+    ASSERT_TRUE(key);
+    EXPECT_EQ(after_handshake(key),
+              exponent_bits <= 64 ? Dtls::State::kConnected : Dtls::State::kFailed)
+        << exponent_bits;
     EVP_PKEY_free(key);
   }
 }
@@ -451,6 +465,23 @@ TEST(Dtls, ABadClientHelloDoesNotSpoilTheServer) {
   }
   pair.run();
   expect_connected(pair);
+}
+
+TEST(Dtls, AServerDoesNotStartAfreshForEver) {
+  Pair pair;
+  Datagram bad;
+  pair.link = [&](int, bool, Datagram& d) {
+    bad = d;
+    return kLost;
+  };
+  pair.client.start(pair.now);
+  pair.collect();
+  bad[59] = 255;  // the length of the session id: 0 to 32
+  for (int i = 0; i <= Dtls::kMaxFreshStarts; ++i) {
+    EXPECT_EQ(pair.server.state(), i == 0 ? Dtls::State::kNew : Dtls::State::kHandshaking);
+    pair.server.handle_datagram(pair.now, bad);
+  }
+  EXPECT_EQ(pair.server.state(), Dtls::State::kFailed);
 }
 
 TEST(Dtls, AFloodOfEarlyEncryptedRecordsIsBounded) {

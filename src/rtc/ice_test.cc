@@ -311,6 +311,17 @@ TEST_F(IceAggressive, APeerThatChoosesIsObeyedAtOnce) {
   EXPECT_EQ(*agent.selected(), tcp(2));
 }
 
+TEST_F(IceAggressive, ARestartTellsAnewHowThePeerNominates) {
+  validate(route(1));  // a check without a nomination: this peer chooses
+  nominate(route(1), 100);
+  agent.restart(now, kOurs2, kTheirs2);
+  browser.server = kOurs2;
+  browser.own = kTheirs2;
+  nominate(route(1), 900);
+  nominate(route(2), 100);
+  EXPECT_EQ(*agent.selected(), route(1)) << "the higher priority, as it has nominated both";
+}
+
 TEST_F(IceTest, AnIndicationProvesNothing) {
   validate(route(1), true);
   std::array<uint8_t, 100> out;

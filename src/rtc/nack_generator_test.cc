@@ -66,6 +66,18 @@ TEST(NackGenerator, AHugeGapNeedsAKeyframeInstead) {
   EXPECT_TRUE(nack.on_packet(Instant::from_us(0), 101 + 2 + NackGenerator::kMaxMissing));
 }
 
+TEST(NackGenerator, SoDoManySmallGaps) {
+  NackGenerator nack;
+  const Instant start = Instant::from_us(0);
+  int64_t index = 0;
+  nack.on_packet(start, index);
+  for (size_t missing = 0; missing < NackGenerator::kMaxMissing; missing += 2)
+    ASSERT_TRUE(nack.on_packet(start, index += 3)) << missing;
+  EXPECT_EQ(nack.missing(), NackGenerator::kMaxMissing);
+  EXPECT_FALSE(nack.on_packet(start, index += 2));
+  EXPECT_EQ(nack.missing(), 0u);
+}
+
 TEST(NackGenerator, ForgetsEverythingWhenTheNumbersBeginAnew) {
   NackGenerator nack;
   const Instant start = Instant::from_us(0);

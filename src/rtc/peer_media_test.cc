@@ -361,5 +361,54 @@ TEST_F(PeerTransportTest, EachSectionHasItsOwnIdOfTheTransportWideNumber) {
   EXPECT_THAT(lost, IsEmpty());
 }
 
+// What is sent.
+
+TEST(PeerReports, CountNoPaddingAsPayload) {
+  NegotiatedMedia video;
+  video.kind = MediaKind::kVideo;
+  video.send = true;
+  video.codec = wire::Codec::kVp8;
+  video.payload_type = kVideoType;
+  video.clock_rate = 90'000;
+  video.local_ssrc = Ssrc{7};
+  Negotiated negotiated;
+  negotiated.media = {video};
+  const Instant now = Instant::from_us(10'000'000);
+  ConnectedPeer far(now, negotiated);
+  far.take_rtcp();
+  const std::vector<uint8_t> payload{1, 2, 3, 1};
+  const std::array<PlainPacket, 2> packets{{{.index = 100, .payload = Bytes(payload).first(3)},
+                                            {.index = 101, .padding = 1, .payload = payload}}};
+  ASSERT_EQ(far.peer().send_rtp(now, far.out(), 0, packets, {}), 2u);
+  const std::array<std::optional<uint32_t>, 1> clocks{0};
+  far.peer().send_reports(now, WallTime{1'000'000}, clocks, far.out());
+  const auto compounds = far.take_rtcp();
+  ASSERT_EQ(compounds.size(), 1u);
+  wire::RtcpReader reader(compounds[0]);
+  const auto packet = reader.next();
+  ASSERT_TRUE(packet);
+  const auto report = wire::parse_sender_report(*packet);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->packets, 2u);
+  EXPECT_EQ(report->octets, 6u);
+}
+
+// What comes before the address is validated.
+
+TEST(PeerDtls, IsHeldBackInAFewDatagramsOnly) {
+  const DtlsIdentity identity = DtlsIdentity::generate();
+  const auto crypto = SrtpCrypto::make_best();
+  Counters counters;
+  const Instant now = Instant::from_us(10'000'000);
+  Peer peer(now, {identity, *crypto, counters}, {"near", "password-of-the-near-side"}, publishing(),
+            Random::from_number(1).fork());
+  constexpr size_t kFlood = 1'000;
+  for (size_t i = 0; i < kFlood; ++i) {
+    std::array<uint8_t, 100> hello{22, 254, 253};
+    peer.handle_datagram(now, {{IpAddress::v4(192, 0, 2, 9), 9000}, {}, 0}, hello);
+  }
+  EXPECT_EQ(counters.get(Counter::kDropDtlsUnvalidated), kFlood - Peer::kMaxHeldDatagrams);
+}
+
 }  // namespace
 }  // namespace loopcast::rtc

@@ -79,6 +79,19 @@ TEST(PacketCache, BoundsThePayload) {
   EXPECT_TRUE(cache.payload(*cache.find(3)).empty());
 }
 
+TEST(PacketCache, APacketOfAnotherCacheBeginsAnewHere) {
+  PacketCache cache(4);
+  CachedPacket elsewhere = packet(1);
+  elsewhere.padding = 1;
+  elsewhere.sent = true;
+  ASSERT_TRUE(cache.insert(elsewhere, bytes({1, 2})));
+  EXPECT_EQ(cache.plain(*cache.find(1)).payload.size(), 2u) << "the padding has not come with it";
+  cache.pad(1);
+  EXPECT_EQ(cache.find(1)->padding, 1) << "nobody has it here";
+  cache.mark_sent(1);
+  EXPECT_EQ(cache.plain(*cache.find(1)).payload.back(), 1);
+}
+
 TEST(PacketCache, WritesTheOriginalNumberInFront) {
   PacketCache cache(4);
   // The neighbours of the slot stay as they are.

@@ -181,6 +181,11 @@ TEST_F(PublisherTest, BatchIsReadyWithTheFrameOrAfterAWait) {
   EXPECT_FALSE(publisher.batch_ready(now + Duration::seconds(1)));
   EXPECT_TRUE(audio(8));
   EXPECT_TRUE(publisher.batch_ready(now)) << "audio alone waits for nothing";
+  publisher.clear_pending();
+  EXPECT_TRUE(video(103, 2, Part::kDelta, false));
+  publisher.clear_pending();
+  EXPECT_TRUE(audio(9));
+  EXPECT_TRUE(publisher.batch_ready(now)) << "nor for the end of a frame that is lost";
 }
 
 TEST_F(PublisherTest, SoundThatWaitsLeavesWithTheFrame) {

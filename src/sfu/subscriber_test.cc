@@ -295,6 +295,50 @@ TEST_F(SubscriberTest, RetransmissionsHaveABudgetThatRefills) {
   EXPECT_NEAR(static_cast<double>(earned), Subscriber::kRetransmissionsPerSecond / 10.0, 2);
 }
 
+TEST_F(NumberedSubscriberTest, AWayThatIsFullGetsFewAgainAtOnce) {
+  Publisher publisher(publishing());
+  rtc::ConnectedPeer viewer(kStart, numbered());
+  Random random = Random::from_number(4);
+  Subscriber subscriber(publisher, viewer.peer().negotiated(), random);
+  Instant now = kStart;
+  subscriber.start(now, publisher, viewer.peer(), viewer.counters(), viewer.out());
+  Seq16 latest{};
+  std::vector<wire::PacketArrival> arrivals;
+  const auto frame = [&](int64_t i) {
+    const auto picture = vp8(i == 0 ? Part::kKeyframe : Part::kDelta);
+    publisher.accept(now, received(kVideo, 100 + i, static_cast<uint32_t>(1 + 900 * i), picture),
+                     viewer.counters());
+    publisher.prepare_batch();
+    subscriber.forward_batch(now, publisher, viewer.peer(), viewer.counters(), viewer.out());
+    publisher.clear_pending();
+    const auto sent = viewer.take_rtp();
+    ASSERT_EQ(sent.size(), 1u);
+    latest = wire::RtpPacket::parse(sent[0])->sequence;
+    // Each is held up by 5 ms more than the one before.
+    arrivals.push_back({i, now + Duration::millis(20 + 5 * i)});
+  };
+  for (int64_t i = 0; i < 60; ++i, now = now + Duration::millis(10)) {
+    frame(i);
+    if (arrivals.size() < 5) continue;
+    std::array<uint8_t, 400> buffer;
+    ByteWriter w(buffer);
+    wire::write_receiver_report(w, Ssrc{1}, {});
+    wire::write_transport_feedback(w, Ssrc{1}, Ssrc{0x1111}, static_cast<uint8_t>(i / 5), arrivals);
+    viewer.receive_rtcp(now, w.written());
+    arrivals.clear();
+  }
+  ASSERT_TRUE(viewer.peer().estimator()->overused());
+  for (int i = 0; i < 1000; ++i) {
+    std::array<uint8_t, 100> buffer;
+    ByteWriter w(buffer);
+    wire::write_nack(w, Ssrc{1}, Ssrc{0x1111}, {&latest, 1});
+    subscriber.handle_rtcp(now, w.written(), publisher, viewer.peer(), viewer.counters(),
+                           viewer.out());
+  }
+  EXPECT_LE(viewer.take_rtp().size(),
+            static_cast<size_t>(2 * Subscriber::kRetransmissionsWhenFull));
+}
+
 TEST_F(SubscriberTest, KeyframeRequestsOfOneViewerAreLimited) {
   start();
   accept(100, 1, Part::kKeyframe, 1);

@@ -1,8 +1,8 @@
 // Strangers on the network, and viewers that mean harm.
 #include <array>
 
+#include "sim/checks.h"
 #include "sim/scenario.h"
-#include "wire/stun.h"
 
 namespace loopcast::sim {
 namespace {
@@ -19,23 +19,9 @@ class Attack : public Scenario {
     simulation.watch_address(stranger);
   }
 
-  std::vector<uint8_t> check(const std::string& username, const std::string& password) {
-    std::vector<uint8_t> out(500);
-    wire::TransactionId transaction;
-    random_.fill(transaction);
-    wire::StunWriter writer(out, wire::StunClass::kRequest, wire::kStunBinding, transaction);
-    writer.username(username);
-    writer.priority(1);
-    writer.ice_controlling(5);
-    writer.use_candidate();
-    out.resize(writer.finish(password));
-    return out;
-  }
   // A check as `id` itself would send it.
   std::vector<uint8_t> own_check(ClientId id) {
-    Browser& browser = simulation.browser(id);
-    return check(browser.agreed().ice.ufrag + ":" + browser.ice().local().ufrag,
-                 browser.agreed().ice.password);
+    return make_own_check(random_, simulation.browser(id), true);
   }
   // Whoever was attacked sees everything as if nothing had been.
   void expect_undisturbed() {
@@ -60,7 +46,7 @@ TEST_F(Attack, ChecksWithAWrongPasswordMoveNothing) {
   const std::string username = browser.agreed().ice.ufrag + ":" + browser.ice().local().ufrag;
   size_t sent = 0;
   for (int i = 0; i < 200; ++i) {
-    const auto forged = check(username, "notthepasswordofanybodyhere");
+    const auto forged = make_check(random_, username, "notthepasswordofanybodyhere", true);
     sent += forged.size();
     simulation.inject(stranger, forged);
   }

@@ -1,6 +1,7 @@
 // Thousands of joins and leaves: nothing may stay behind.
 #include <malloc.h>
 
+#include "sim/checks.h"
 #include "sim/scenario.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -41,6 +42,9 @@ class Churn : public Scenario {
     for (size_t i = 0; i < viewers.size(); ++i) {
       const ClientId id = viewers[i];
       EXPECT_TRUE(connected(id));
+      // Claims the address of another, which it does not get.
+      simulation.inject(simulation.address(viewers[(i + 1) % viewers.size()]),
+                        make_own_check(random_, simulation.browser(id), false));
       if (i % 4 == 0) simulation.stop(id);
       if (i % 4 == 1) simulation.close(id);
       if (i % 4 == 2) simulation.vanish(id);
@@ -52,6 +56,7 @@ class Churn : public Scenario {
   // Until the vanished have ended and every deadline of theirs has passed.
   void settle() { simulation.run_for(Duration::seconds(60)); }
 
+  Random random_ = Random::from_number(79);
   ClientId source = 0;
 };
 

@@ -1,13 +1,17 @@
 // What one peer may take of its worker: addresses, turns of handshakes, and what its end costs.
 #include <array>
 
+#include "sim/checks.h"
 #include "sim/scenario.h"
-#include "wire/stun.h"
 
 namespace loopcast::sim {
 namespace {
 
 using rtc::Counter;
+
+struct Nowhere final : TransmitSink {
+  void send(TransmitBatch& batch) override { batch.clear(); }
+};
 
 class WorkerLimits : public Scenario {
  protected:
@@ -23,16 +27,7 @@ class WorkerLimits : public Scenario {
   }
   // A check as `id` itself would send it, but for the nomination.
   std::vector<uint8_t> own_check(ClientId id) {
-    Browser& browser = simulation.browser(id);
-    std::vector<uint8_t> out(500);
-    wire::TransactionId transaction;
-    random_.fill(transaction);
-    wire::StunWriter writer(out, wire::StunClass::kRequest, wire::kStunBinding, transaction);
-    writer.username(browser.agreed().ice.ufrag + ":" + browser.ice().local().ufrag);
-    writer.priority(1);
-    writer.ice_controlling(5);
-    out.resize(writer.finish(browser.agreed().ice.password));
-    return out;
+    return make_own_check(random_, simulation.browser(id), false);
   }
   static SocketAddress elsewhere(int i) {
     return {IpAddress::v4(203, 0, 113, static_cast<uint8_t>(i)), 4444};
@@ -58,9 +53,7 @@ TEST_F(WorkerLimits, ARouteThatIsUsedIsNotDroppedForManyThatAreNot) {
 }
 
 TEST_F(WorkerLimits, AConnectionThatIsGoneLeadsNowhere) {
-  struct Nowhere final : TransmitSink {
-    void send(TransmitBatch& batch) override { batch.clear(); }
-  } nowhere;
+  Nowhere nowhere;
   TransmitBatch batch;
   Outlet out{batch, nowhere};
   const ClientId id = add_connected_viewer();
@@ -128,6 +121,75 @@ TEST_F(WorkerLimits, OnePeersDatagramsDoNotFillTheQueueOfHandshakes) {
       simulation.add_viewer(source, viewer(), both_ways(link(Duration::millis(10))));
   ASSERT_TRUE(simulation.run_until([&] { return connected(other); }, Duration::seconds(1)));
   EXPECT_EQ(simulation.counters().get(Counter::kDropHandshakeLimit), dropped);
+}
+
+TEST_F(WorkerLimits, FewUserNamesLeadToOnePeer) {
+  const ClientId id = add_connected_viewer();
+  const auto first = own_check(id);
+  const auto unknown_user = [&] {
+    return simulation.counters().get(Counter::kDropStunUnknownUser);
+  };
+  const auto unknown_address = [&] {
+    return simulation.counters().get(Counter::kDropUnknownAddress);
+  };
+  for (int restarts = 1; restarts <= 4; ++restarts) {
+    simulation.restart_ice(id);
+    simulation.run_for(Duration::seconds(1));
+    const uint64_t user = unknown_user(), address = unknown_address();
+    simulation.inject(elsewhere(1), first);
+    EXPECT_EQ(unknown_user() - user, restarts < 4 ? 1u : 0u) << restarts;
+    EXPECT_EQ(unknown_address() - address, restarts < 4 ? 0u : 1u) << restarts;
+  }
+}
+
+TEST_F(WorkerLimits, NeitherPresentersNorViewersArePeersBeyondTheMost) {
+  Nowhere nowhere;
+  TransmitBatch batch;
+  Outlet out{batch, nowhere};
+  sfu::WorkerOptions options;
+  options.max_peers = 2;
+  sfu::Worker worker(options, Random::from_number(5).fork());
+  const std::string presents = simulation.browser(source).offer();
+  const std::string watches = simulation.browser(add_connected_viewer()).offer();
+  const auto refusal = [&](sfu::Command command) {
+    worker.handle(simulation.now(), std::move(command), out);
+    sfu::Event event;
+    EXPECT_TRUE(worker.poll_event(event));
+    const auto* refused = std::get_if<sfu::Refused>(&event);
+    return refused ? refused->error.code : "";
+  };
+  EXPECT_EQ(refusal(sfu::Publish{1, presents}), "");
+  EXPECT_EQ(refusal(sfu::Watch{2, 1, watches}), "");
+  EXPECT_EQ(refusal(sfu::Publish{3, presents}), "server_full");
+  EXPECT_EQ(refusal(sfu::Watch{4, 1, watches}), "server_full");
+  EXPECT_EQ(worker.peers(), 2u);
+  worker.handle(simulation.now(), sfu::Stop{2}, out);
+  EXPECT_EQ(refusal(sfu::Watch{5, 1, watches}), "");
+}
+
+TEST_F(WorkerLimits, ACrowdGetsItsReplaysOneAfterTheOther) {
+  constexpr size_t kCrowd = 40;
+  simulation.run_for(Duration::seconds(1));
+  for (size_t i = 0; i < kCrowd; ++i)
+    simulation.add_viewer(source, viewer(), both_ways(link(Duration::millis(10))));
+  const auto replays = [&] { return simulation.counters().get(Counter::kKeyframeReplays); };
+  const auto forwarded = [&] { return simulation.counters().get(Counter::kRtpForwarded); };
+  Instant at = simulation.now();
+  uint64_t before = forwarded(), sent = before, most = 0;
+  const bool all = simulation.run_until(
+      [&] {
+        if (at != simulation.now()) before = sent;
+        at = simulation.now();
+        sent = forwarded();
+        most = std::max(most, sent - before);
+        return replays() == kCrowd;
+      },
+      Duration::seconds(5));
+  EXPECT_TRUE(all) << replays();
+  // The last replay may go beyond the budget, and a frame may leave to everybody meanwhile.
+  constexpr uint64_t kFrame = 8;
+  EXPECT_LE(most, static_cast<uint64_t>(sfu::Worker::kReplayBurst + sfu::Publisher::kMaxReplay) +
+                      kCrowd * kFrame);
 }
 
 TEST_F(WorkerLimits, FiguresTellOfSlowViewersUntilTheyGo) {
