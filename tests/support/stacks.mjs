@@ -37,7 +37,7 @@ export async function startPeer(line, stack, options) {
     peer.log += chunk;
   });
   peer.ended = new Promise((resolve) => child.on('close', resolve)).then(() => process.removeListener('exit', endWithUs));
-  peer.until = (what, condition, ms = 15_000) =>
+  peer.until = (what, condition, ms = 20_000) =>
     until(() => {
       if (peer.counters.error) throw new Error(`${stack}: ${peer.counters.error}`);
       return condition(peer.counters);
