@@ -181,7 +181,7 @@ for (const [mime, codec, container] of [['h264', 'h264', 'mp4'], ['vp9', 'vp9', 
     assert.ok(Math.abs(played.end - played.duration) < 0.05, `it ends elsewhere than it says: ${JSON.stringify(played)}`);
     assert.equal(played.width, recording.width);
     await plays_in_firefox(recording, session);
-    await until(async () => (await mine(session))[0].thumbnail, 'no thumbnail', 20_000);
+    await until(async () => (await mine(session))[0].thumbnail, 'no thumbnail', 60_000);
   });
 
 // Sizes of samples as earlier versions wrote them, which Firefox does not read: the box is half as long, and the rest
@@ -450,7 +450,7 @@ test('a server that is killed loses less than a second of what it was recording'
     assert.ok(read.length > 30);
     const played = await play(recording, own);
     assert.ok(played.advances && Math.abs(played.duration - recording.duration) < 0.1, JSON.stringify(played));
-    await until(async () => (await mine(session, own))[0].thumbnail, 'no thumbnail', 20_000);
+    await until(async () => (await mine(session, own))[0].thumbnail, 'no thumbnail', 60_000);
   } finally {
     await own.stop();
     await rm(data, { recursive: true, force: true });
