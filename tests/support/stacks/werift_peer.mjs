@@ -56,11 +56,6 @@ if (OPTIONS.other_ssrc) for (const sender of peer.getSenders()) sender.ssrc = (s
 await peer.setRemoteDescription({ type: 'answer', sdp: answer });
 
 const line = (sdp, name) => new RegExp(`^a=${name}:(.*)$`, 'm').exec(sdp)[1].trim();
-// The state of the connection does not follow a goodbye that comes by DTLS.
-for (const transport of peer.dtlsTransports)
-  transport.onStateChange.subscribe((state) => {
-    if (state === 'closed') counters.told = true;
-  });
 
 await obey({
   async restart() {
