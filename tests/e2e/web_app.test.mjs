@@ -156,8 +156,13 @@ test('a broadcast of sound alone has its controls, and says that there is no pic
     });
     window.kept = peer;
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
-    const list = await fetch('/api/v2/broadcasts', { headers: { authorization: `Bearer ${token}` } });
-    return (await list.json()).broadcasts[0].id;
+    // It is listed from its first packet on.
+    for (;;) {
+      const list = await fetch('/api/v2/broadcasts', { headers: { authorization: `Bearer ${token}` } });
+      const [first] = (await list.json()).broadcasts;
+      if (first) return first.id;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }, sessions.Ann.token);
   const viewer = await open('Bob');
   await viewer.goto(`${server.url}/watch/${id}`);

@@ -76,8 +76,8 @@ async function broadcasts(at = server, token = session.token) {
 test('what is published by WHIP is watched by WHEP and in the app, through ICE restarts, until DELETE', async () => {
   const [publisher, viewer] = await Promise.all([openTool(), openTool()]);
   const id = await publish(publisher);
-  assert.deepEqual((await broadcasts()).map((broadcast) => broadcast.id), [id]);
   await view(viewer, id);
+  assert.deepEqual((await broadcasts()).map((broadcast) => broadcast.id), [id]);
 
   const watcher = await openPage(browser, server, { session });
   await watch(watcher, server, id);
