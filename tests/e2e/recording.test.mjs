@@ -278,6 +278,9 @@ async function onAir(session) {
   const { broadcasts } = await response.json();
   return broadcasts.filter((b) => b.user.id === session.user.id).map((b) => b.id).reverse();
 }
+// From their first packets on.
+const areOnAir = (session, ids) =>
+  until(async () => (await onAir(session)).join() === ids.join(), async () => `${await onAir(session)} instead of ${ids}`, 5000);
 
 // The media of a page end without a word to the server's HTTP side.
 async function lose(page, session) {
@@ -339,7 +342,7 @@ for (const [when, pause] of [['later', 4000], ['at once', 200]])
     const goodbye = await fetch(old.location, { method: 'DELETE', headers: bearer(session) });
     assert.equal(goodbye.status, 200);
     await sleep(2500);
-    assert.deepEqual(await onAir(session), [id]);
+    await areOnAir(session, [id]);
     assert.deepEqual((await mine(session)).map((r) => r.state), ['recording']);
     const lasted = (Date.now() - began) / 1000;
     await stop(again);
@@ -386,14 +389,14 @@ test('a second camera of the same user takes the place only of a program that is
     await sleep(1000);
     const { page: second } = await present('vp8', session);
     const [a, b] = await Promise.all([published(first), published(second)]);
-    assert.deepEqual(await onAir(session), [a.id, of_page, b.id]);
+    await areOnAir(session, [a.id, of_page, b.id]);
 
     // A page says itself what it replaces.
     other.freeze();
     await sleep(4000);
     const { page: third } = await present('vp8', session);
     const c = await published(third);
-    assert.deepEqual(await onAir(session), [of_page, b.id, c.id]);
+    await areOnAir(session, [of_page, b.id, c.id]);
     other.thaw();
     await until(() => first.evaluate(() => window.published.peer.connectionState !== 'connected'), 'its media goes on');
     await sleep(1500);

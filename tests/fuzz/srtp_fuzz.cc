@@ -20,6 +20,14 @@ struct Fixture {
                                                     SrtpCrypto::make(SrtpBackend::kOpenSsl)};
 };
 
+// Of at least twelve bytes; may be more than there are.
+size_t header_of(Bytes plain) {
+  size_t header = 12 + 4 * size_t{plain[0] & 0x0fu};
+  if ((plain[0] & 0x10) == 0) return header;
+  header += 4;
+  return header <= plain.size() ? header + 4 * size_t{load_u16(&plain[header - 2])} : header;
+}
+
 // The packet with room at its end, protected if its own form allows.
 std::vector<uint8_t> protect(SrtpSender& sender, bool rtcp, Bytes plain) {
   std::vector<uint8_t> out(plain.begin(), plain.end());
@@ -28,8 +36,10 @@ std::vector<uint8_t> protect(SrtpSender& sender, bool rtcp, Bytes plain) {
   if (rtcp) {
     size = sender.protect_rtcp(out, plain.size());
   } else if (plain.size() >= 12) {
-    const size_t header = std::min(plain.size(), 12 + 4 * size_t{plain[0] & 0x0fu});
-    size = sender.protect_rtp(out, header, plain.subspan(header), load_u16(&plain[2]));
+    // As senders do, which know their own headers: what is encrypted begins behind the extension.
+    const size_t header = header_of(plain);
+    if (header <= plain.size())
+      size = sender.protect_rtp(out, header, plain.subspan(header), load_u16(&plain[2]));
   }
   out.resize(size);
   return out;
