@@ -200,7 +200,7 @@ Task<> Library::write_down() {
 // The disk is waited for once, however many broadcasts began and ended while it was waited for
 // last: the thread that does this answers every authentication as well.
 Status Library::apply(const Batch& batch) {
-  if (const Status begun = store_.begin_writes(); !begun) return begun;
+  if (Status begun = store_.begin_writes(); !begun) return begun;
   Status done = ok();
   for (size_t i = 0; done && i < batch.size(); ++i) done = apply(batch[i]);
   if (done) done = store_.end_writes();

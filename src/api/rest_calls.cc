@@ -95,7 +95,7 @@ Task<Response> change_blocked(SignIn& sign_in, CallHistory& history, bool block,
 }  // namespace
 
 void add_rest_calls(http::Router& router, SignIn& sign_in, CallHistory& history, CallEvents& events,
-                    std::function<WallTime()> wall_now) {
+                    const std::function<WallTime()>& wall_now) {
   router.add("GET", "/api/v2/people",
              [&](Request r) { return list_people(sign_in, history, std::move(r)); });
   router.add("GET", "/api/v2/calls",

@@ -13,6 +13,6 @@ namespace loopcast::api {
 
 // All outlive the router. `wall_now`: the wall clock.
 void add_rest_calls(http::Router& router, SignIn& sign_in, CallHistory& history, CallEvents& events,
-                    std::function<WallTime()> wall_now);
+                    const std::function<WallTime()>& wall_now);
 
 }  // namespace loopcast::api
