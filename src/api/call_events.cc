@@ -8,6 +8,7 @@
 
 #include "api/call_json.h"
 #include "api/present.h"
+#include "api/pumping.h"
 #include "http/clock.h"
 
 namespace loopcast::api {
@@ -261,11 +262,7 @@ void CallEvents::shutdown() {
 void CallEvents::pump() {
   // What a delivery leads to is delivered by the loop that is running.
   if (pumping_) return;
-  // Also after a delivery that throws.
-  struct Pumping {
-    bool& is_on;
-    ~Pumping() { is_on = false; }
-  } pumping{pumping_ = true};
+  const Pumping pumping(pumping_);
   std::string gone;
   while (parts_.presence.poll_unreachable(gone)) parts_.calls.unreachable(now(), gone);
   app::CallOutput output;

@@ -1,5 +1,6 @@
 #include "api/live.h"
 
+#include "api/pumping.h"
 #include "app/messages.h"
 #include "http/clock.h"
 
@@ -83,10 +84,7 @@ void Live::pump() {
   // A sink may call back in here; what that leads to is delivered by the loop that is running.
   if (pumping_) return;
   // Also after a sink that throws: what it was told is lost, and the rest goes on with the next.
-  struct Pumping {
-    bool& is_on;
-    ~Pumping() { is_on = false; }
-  } pumping{pumping_ = true};
+  const Pumping pumping(pumping_);
   app::Notice notice;
   app::AirChange change;
   for (bool more = true; more;) {

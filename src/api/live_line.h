@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/audit_log.h"
+#include "api/present.h"
 #include "app/accounts.h"
 #include "app/broadcasts.h"
 #include "app/messages.h"
@@ -46,9 +47,7 @@ struct LiveLine {
 
   boost::json::object describe(const Error& error) const {
     boost::json::object what{{"code", error.code}, {"message", app::message(error.code, language)}};
-    // In seconds, as by HTTP.
-    if (error.retry_after > Duration())
-      what["retryAfter"] = (error.retry_after.us() + 999'999) / 1'000'000;
+    if (error.retry_after > Duration()) what["retryAfter"] = retry_seconds(error.retry_after);
     return what;
   }
   // As `error`, and to whoever waits for an acknowledgement.

@@ -144,8 +144,7 @@ http::Response problem(const http::Request& request, const Error& error) {
   constexpr Duration kTryAgain = Duration::seconds(30);
   Duration later = error.retry_after;
   if ((status == 429 || status == 503) && later == Duration()) later = kTryAgain;
-  if (later > Duration())
-    response.set("retry-after", std::to_string((later.us() + 999'999) / 1'000'000));
+  if (later > Duration()) response.set("retry-after", std::to_string(retry_seconds(later)));
   return response;
 }
 
@@ -153,6 +152,8 @@ bool has_type(const http::Request& request, std::string_view type) {
   const std::string_view field = request.header("content-type");
   return http::equals_ignoring_case(http::trim(field.substr(0, field.find(';'))), type);
 }
+
+int64_t retry_seconds(Duration later) { return (later.us() + 999'999) / 1'000'000; }
 
 size_t positive(std::string_view text, size_t otherwise, size_t largest) {
   size_t value = 0;

@@ -1,6 +1,7 @@
 // How things of the application look in JSON and text.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,8 @@ bool has_type(const http::Request& request, std::string_view type);
 
 // "page" from 1 and "size" of 1 to 100 as people write them: `otherwise` if absent or no number.
 size_t positive(std::string_view text, size_t otherwise, size_t largest);
+// When to try again, as clients are told: in whole seconds, and not too early.
+int64_t retry_seconds(Duration later);
 
 // The string member `name`; nullopt if it is absent or of another type.
 std::optional<std::string> text_member(const boost::json::value& value, std::string_view name);

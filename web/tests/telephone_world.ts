@@ -1,3 +1,4 @@
+import { afterEach, beforeEach, vi } from 'vitest';
 import type { Memory, Remembered } from '@/calls/memory';
 import type { CallState } from '@/calls/state';
 import { Telephone } from '@/calls/telephone';
@@ -82,11 +83,21 @@ export async function talk(): Promise<void> {
 }
 
 /** A page that has just been loaded, in a tab that remembers nothing. */
-export function begin(): void {
+function begin(): void {
   said = [];
   stored = null;
   states = [];
   reload();
+}
+
+export function each_test_in_a_world_of_its_own(): void {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    begin();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
 }
 
 /** The same tab again, with another page. */

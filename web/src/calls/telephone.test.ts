@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { choice, FakeTrack, named, settle } from '../../tests/fakes';
 import {
-  begin,
+  each_test_in_a_world_of_its_own,
   connect,
   dial,
   kBob,
@@ -23,13 +23,7 @@ import {
 } from '../../tests/telephone_world';
 import { kLineAwayMs, kRingCheckMs, kStateLimitMs } from './telephone';
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  begin();
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+each_test_in_a_world_of_its_own();
 
 describe('calling', () => {
   it('presents by invitation, unrecorded, rings, and watches who accepts', async () => {

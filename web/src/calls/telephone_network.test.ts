@@ -1,15 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { settle } from '../../tests/fakes';
-import { begin, connect, kBob, open_sockets, own_socket, presenting, said, talk, telephone, world } from '../../tests/telephone_world';
+import { connect, each_test_in_a_world_of_its_own, kBob, open_sockets, own_socket, presenting, said, talk, telephone, world } from '../../tests/telephone_world';
 import { kStateLimitMs } from './telephone';
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  begin();
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+each_test_in_a_world_of_its_own();
 
 describe('what goes away', () => {
   it('does not ring later if there was no network', async () => {

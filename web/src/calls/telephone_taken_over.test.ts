@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { settle } from '../../tests/fakes';
 import {
-  begin,
+  each_test_in_a_world_of_its_own,
   connect,
   kBob,
   open_sockets,
@@ -13,13 +13,7 @@ import {
   telephone,
 } from '../../tests/telephone_world';
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  begin();
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
+each_test_in_a_world_of_its_own();
 
 describe('a call that another page of the user takes over', () => {
   it('leaves the call to the page that has taken its place, and does not take it back', async () => {
